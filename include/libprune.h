@@ -1,0 +1,34 @@
+/* libprune.h -- train a network, find out what matters in it, remove the rest, and show that it is
+ * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_H
+#define LIBPRUNE_H
+
+#include "libprune/activation.h"
+#include "libprune/arena.h"
+#include "libprune/base.h"
+#include "libprune/checkpoint.h"
+#include "libprune/data.h"
+#include "libprune/evaluate.h"
+#include "libprune/fit.h"
+#include "libprune/fmath.h"
+#include "libprune/fraction.h"
+#include "libprune/gemm.h"
+#include "libprune/importance.h"
+#include "libprune/initializer.h"
+#include "libprune/loss.h"
+#include "libprune/mask.h"
+#include "libprune/model.h"
+#include "libprune/optimizer.h"
+#include "libprune/predict.h"
+#include "libprune/rng.h"
+#include "libprune/save.h"
+#include "libprune/snapshot.h"
+#include "libprune/summary.h"
+#include "libprune/tensor.h"
+#include "libprune/threshold.h"
+#include "libprune/trainer.h"
+#include "libprune/validate.h"
+
+#endif

@@ -1,0 +1,85 @@
+/* fit.h -- epochs of mini-batches over a data set, with progress, validation and a clean stop
+ *
+ * The same seed, data and options give the same bits (see gemm.h for what the BLAS must hold). An
+ * epoch visits the samples in an order drawn from the trainer's generator at the epoch's start, so
+ * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_FIT_H
+#define LIBPRUNE_FIT_H
+
+#include "libprune/data.h"
+#include "libprune/evaluate.h"
+#include "libprune/trainer.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+/* What a progress callback sees; borrowed for the call. */
+typedef struct prune_progress {
+    size_t size;
+    uint64_t epoch;      /* 1 .. epochs, within this call */
+    uint64_t epochs;
+    uint64_t batch;      /* batches done in this epoch */
+    uint64_t batches;    /* batches in an epoch */
+    int32_t epoch_end;   /* 1 when the epoch is complete (then the validation figures are fresh) */
+    double loss;         /* mean data loss over the samples of this epoch so far */
+    double penalty;      /* the l1 and l2 terms, at the newest step */
+    double validation_loss;   /* NaN without validation data */
+    double validation_metric; /* accuracy, or RMSE for PRUNE_MSE; NaN without validation data */
+    double elapsed;      /* seconds since the call began; 0 without a clock */
+    double remaining;    /* estimated seconds to the end */
+    prune_trainer *trainer;   /* for example for prune_trainer_set_learning_rate() */
+} prune_progress;
+
+typedef struct prune_fit_options {
+    size_t size;
+    uint64_t epochs;          /* default 10; 0 does nothing */
+    size_t batch_size;        /* default 0: the trainer's max_batch */
+    int32_t shuffle;          /* default 1 */
+    int32_t keep_best;        /* default 0; 1: ends with the weights and masks of the epoch with the best
+                                 validation metric (the first of equals); needs validation data */
+    const prune_data *validation; /* default NULL */
+    double validation_fraction;   /* default 0; part of the data, drawn by seed, that is held back when
+                                     `validation` is NULL; 0 <= fraction < 1, at least one sample stays */
+    /* Called after every progress_every batches and at each epoch's end; not 0 stops cleanly. It may
+     * mask the model and change the learning rate. */
+    int32_t (*progress)(void *user, const prune_progress *progress);
+    void *user;
+    uint64_t progress_every;  /* default 0: only at the end of an epoch */
+    const prune_clock *clock; /* default NULL: the system's */
+} prune_fit_options;
+
+/* The defaults above. NULL is fine. */
+void prune_fit_options_init(prune_fit_options *options);
+
+typedef struct prune_fit_result {
+    size_t size;         /* sizeof(prune_fit_result), by prune_fit_result_init() */
+    uint64_t epochs;     /* complete epochs */
+    uint64_t steps;      /* optimizer steps */
+    int32_t stopped;     /* 1: the progress callback asked to stop */
+    uint64_t best_epoch; /* the best by validation, 1 .. epochs; 0 without validation data */
+    double loss;         /* of the last complete epoch */
+    double validation_loss;   /* at best_epoch with keep_best, else of the last epoch; NaN without */
+    double validation_metric;
+} prune_fit_result;
+
+/* Sets size, the rest 0. NULL is fine. */
+void prune_fit_result_init(prune_fit_result *result);
+
+/* Trains with a trainer of the caller's, going on from where it stands. result, options and error may
+ * be NULL. Batches are batch_size samples, the last of an epoch what is left. The memory for the
+ * order and for validation comes from the trainer's allocator, before the first step.
+ * PRUNE_E_DIVERGED leaves the last finite weights; every other error is found before any weight
+ * changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch; PRUNE_E_RANGE:
+ * validation_fraction; PRUNE_E_ARGUMENT: keep_best without validation; PRUNE_E_MEMORY. */
+prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
+                               const prune_fit_options *options, prune_error *error);
+
+/* Makes a trainer, fits, and ends the trainer. trainer_options NULL: defaults. */
+prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune_data *data,
+                       const prune_trainer_options *trainer_options, const prune_fit_options *options,
+                       prune_error *error);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

@@ -1,0 +1,33 @@
+/* fmath.h -- float functions without libm: the same bits on every IEEE 754 machine
+ *
+ * Pure functions of float; no errno, no tables in RAM, no double. Built with -ffp-contract=off the
+ * results agree bit for bit between x86, ARM and RISC-V. Errors are given against the exact value,
+ * measured over all floats. NaN gives NaN. Any thread.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_FMATH_H
+#define LIBPRUNE_FMATH_H
+
+#include "libprune/base.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+/* e^x; relative error below 2e-7 while the result is a normal number. Above 88.72 it is +Inf; below
+ * -87.33, where the result would be subnormal, it is 0. */
+float prune_expf(float x);
+
+/* Natural logarithm; relative error below 2e-7. 0 gives -Inf, x < 0 NaN; subnormal x is right too. */
+float prune_logf(float x);
+
+/* Hyperbolic tangent; relative error below 3e-7. */
+float prune_tanhf(float x);
+
+/* 1 / (1 + e^-x); relative error below 3e-7 while the result is a normal number. */
+float prune_sigmoidf(float x);
+
+/* Square root, correctly rounded. x < 0 gives NaN. */
+float prune_sqrtf(float x);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

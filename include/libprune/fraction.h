@@ -1,0 +1,30 @@
+/* fraction.h -- pruning to a sparsity: fractions turned into exact counts
+ *
+ * The count is the integer nearest to fraction * units, ties to even (what torch.nn.utils.prune does),
+ * and exactly that many units go.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_FRACTION_H
+#define LIBPRUNE_FRACTION_H
+
+#include "libprune/mask.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+enum {
+    PRUNE_OF_ALL = 1,      /* a fraction of all units: 0.9 leaves one tenth, whatever was removed before */
+    PRUNE_OF_REMAINING = 2 /* a fraction of the units still kept, as repeated calls in torch do */
+};
+
+/* *count = round_half_even(fraction * units). PRUNE_E_RANGE: fraction is NaN or outside 0 .. 1. */
+prune_status prune_fraction_count(uint64_t *count, double fraction, uint64_t units);
+
+/* Removes the lowest units until the given fraction (of each layer with PRUNE_PER_LAYER) is gone;
+ * removes nothing if more is gone already. Errors as prune_mask_lowest(), and PRUNE_E_RANGE. */
+prune_status prune_mask_fraction(prune_removal *removal, prune_model *model,
+                                 const prune_importance *importance, const prune_selection *selection,
+                                 double fraction, int32_t of);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

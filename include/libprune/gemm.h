@@ -1,0 +1,52 @@
+/* gemm.h -- matrix products behind a table: the plain reference, BLAS, or the caller's own
+ *
+ * A back end is a const table, chosen per object when a plan is made (trainer, workspace); NULL
+ * there means prune_backend_default(). The reference sums each element in an order that depends on
+ * K alone, so that its bits do not change with batch size or machine. BLAS gives the same bits for
+ * the same call, one build of the BLAS, and one thread.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_GEMM_H
+#define LIBPRUNE_GEMM_H
+
+#include "libprune/base.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+/* C[M][N] = alpha * op(A)[M][K] * op(B)[K][N] + beta * C, all row-major float; op(X) is X, or its
+ * transpose where transpose_x is not 0. Leading dimensions (elements from one row to the next) are
+ * those of the matrices as stored. With beta 0, C is not read. C must not overlap A or B. */
+typedef struct prune_gemm {
+    size_t m, n, k;
+    const float *a;
+    const float *b;
+    float *c;
+    size_t lda, ldb, ldc;
+    int32_t transpose_a, transpose_b;
+    float alpha, beta;
+} prune_gemm;
+
+/* `run` may be called from any thread, with sizes that are at most INT_MAX and not 0. */
+typedef struct prune_backend {
+    const char *name;
+    void (*run)(const prune_gemm *args);
+} prune_backend;
+
+/* The plain C kernels: always there, the oracle for all others. Never NULL. */
+const prune_backend *prune_backend_reference(void);
+
+/* The BLAS that the library was built with, or NULL with BLAS=none. Each call also makes sure that
+ * the BLAS can get its work memory, and returns NULL when it cannot: OpenBLAS would hang or exit. */
+const prune_backend *prune_backend_blas(void);
+
+/* prune_backend_blas() if there is one, else prune_backend_reference(). Never NULL. */
+const prune_backend *prune_backend_default(void);
+
+/* The BLAS's own thread count. It belongs to the whole process, so the library never changes it by
+ * itself. Same seed gives same bits only at one fixed count, and 1 is best for small networks.
+ * PRUNE_E_UNSUPPORTED: built without OpenBLAS; PRUNE_E_RANGE: threads < 1. */
+prune_status prune_blas_set_threads(int32_t threads);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

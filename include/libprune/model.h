@@ -1,0 +1,99 @@
+/* model.h -- a sequential model: architecture, weights and masks, nothing else
+ *
+ * Shapes: a sample is I numbers; a dense layer with O outputs has the parameters "weight" W[O][I]
+ * (row o holds what neuron o reads) and "bias" b[O] and computes y = f(W x + b).
+ * Parameters are numbered through the model: layer 0 weight, layer 0 bias, layer 1 weight, ...
+ *
+ * Invariant: where a parameter's mask is 0 the parameter is exactly 0, at every moment that a caller
+ * can see. Masks start as all ones; see mask.h.
+ *
+ * Threads: a model may be read (predicted with, scored, written) by many threads at once, each with
+ * its own workspace; who changes it must be alone.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_MODEL_H
+#define LIBPRUNE_MODEL_H
+
+#include "libprune/activation.h"
+#include "libprune/initializer.h"
+#include "libprune/tensor.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+typedef struct prune_model prune_model;
+
+/* A model that takes `inputs` numbers per sample and has no layers yet.
+ * PRUNE_E_SIZE: inputs is 0; PRUNE_E_LIMIT: inputs > INT_MAX; PRUNE_E_MEMORY. */
+prune_status prune_model_create(prune_model **out, const prune_allocator *mem, size_t inputs);
+
+/* Appends a dense layer of `outputs` neurons, initialised as PRUNE_INIT_AUTO with seed 0.
+ * PRUNE_E_ARGUMENT: unknown activation; PRUNE_E_SIZE; PRUNE_E_LIMIT; PRUNE_E_OVERFLOW;
+ * PRUNE_E_MEMORY. On failure the model is as before. */
+prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation);
+
+/* Draws all weights anew and sets biases to 0. Layer l uses a generator of its own, seeded with
+ * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0. */
+prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed);
+
+/* A deep copy, masks included; mem may be another allocator. */
+prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, const prune_model *model);
+
+/* Ends a model. NULL is fine. Plans (trainer, workspace, importance) made for it must not be used
+ * any more, but may be freed before or after. */
+void prune_model_free(prune_model *model);
+
+/* Sizes; 0 for a NULL model. Outputs are those of the last layer, 0 without layers. */
+size_t prune_model_inputs(const prune_model *model);
+size_t prune_model_outputs(const prune_model *model);
+size_t prune_model_layer_count(const prune_model *model);
+size_t prune_model_param_count(const prune_model *model);
+
+/* Bytes that the model holds from its allocator, for sizing an arena. */
+size_t prune_model_bytes(const prune_model *model);
+
+enum { PRUNE_LAYER_DENSE = 1 };
+
+typedef struct prune_layer_info {
+    size_t size;           /* sizeof(prune_layer_info), set by the caller */
+    int32_t kind;          /* PRUNE_LAYER_* */
+    int32_t activation;    /* PRUNE_LINEAR, ... */
+    prune_shape input;     /* of one sample */
+    prune_shape output;
+    uint64_t parameters;   /* weights and biases */
+    uint64_t nonzeros;     /* parameters that are not exactly 0 */
+    uint64_t weights;      /* prunable parameters (without biases) */
+    uint64_t weights_kept; /* those whose mask is 1 */
+    uint64_t macs;         /* multiply-accumulates for one sample, dense */
+    uint64_t macs_kept;    /* multiply-accumulates whose weight is kept */
+    uint64_t bytes;        /* parameters, stored dense as float */
+} prune_layer_info;
+
+typedef struct prune_param_info {
+    size_t size;       /* sizeof(prune_param_info), set by the caller */
+    size_t layer;      /* the layer that owns it */
+    char name[16];     /* "weight", "bias" */
+    int32_t prunable;  /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
+    prune_shape shape;
+    uint64_t count;    /* elements */
+    uint64_t kept;     /* elements whose mask is 1 */
+} prune_param_info;
+
+/* Describe one layer or one parameter. PRUNE_E_RANGE: no such index; PRUNE_E_VERSION: size. */
+prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *model, size_t layer);
+prune_status prune_model_param_info(prune_param_info *info, const prune_model *model, size_t param);
+
+/* The values of a parameter, row-major without gaps: borrowed, valid until the model ends; NULL for
+ * no such index. */
+const float *prune_model_param(const prune_model *model, size_t param);
+
+/* Sets a parameter to values[count]; where the mask is 0 the value is 0 whatever is given.
+ * PRUNE_E_SHAPE: count differs; PRUNE_E_NONFINITE; PRUNE_E_RANGE: no such index. */
+prune_status prune_model_set_param(prune_model *model, size_t param, const float *values, size_t count);
+
+/* Checks what must always hold: weights finite, removed weights exactly 0, mask counts right.
+ * PRUNE_E_MASK, PRUNE_E_NONFINITE (error names parameter and index), PRUNE_E_NO_LAYERS. */
+prune_status prune_model_verify(const prune_model *model, prune_error *error);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

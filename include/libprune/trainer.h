@@ -1,0 +1,114 @@
+/* trainer.h -- the plan to train one model: gradients, optimizer state, activations, random numbers
+ *
+ * Everything is laid out once, in one block; a step allocates nothing. The step API is
+ *     forward -> loss -> backward [-> penalize] -> update
+ * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
+ * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward().
+ *
+ * Shapes: B samples (1 .. max_batch), I inputs, O outputs.
+ * Threads: one trainer, one thread at a time; it changes its model.
+ * The model must outlive the trainer; adding a layer to it makes the trainer's calls PRUNE_E_STATE.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_TRAINER_H
+#define LIBPRUNE_TRAINER_H
+
+#include "libprune/gemm.h"
+#include "libprune/loss.h"
+#include "libprune/model.h"
+#include "libprune/optimizer.h"
+#include "libprune/rng.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+/* Ranges: learning_rate >= 0; 0 <= momentum, beta1, beta2 < 1; epsilon > 0; l1, l2 >= 0; all finite.
+ * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
+ * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. */
+typedef struct prune_trainer_options {
+    size_t size;
+    int32_t loss;          /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
+    int32_t optimizer;     /* PRUNE_SGD, PRUNE_ADAM; default the latter */
+    float learning_rate;   /* default 0.001 */
+    float momentum;        /* SGD; default 0 */
+    float beta1;           /* Adam; default 0.9 */
+    float beta2;           /* Adam; default 0.999 */
+    float epsilon;         /* Adam; default 1e-8 */
+    float l1;              /* default 0 */
+    float l2;              /* default 0 */
+    int32_t regularize_bias; /* default 0 */
+    uint64_t seed;         /* of the shuffling; default 0 */
+    size_t max_batch;      /* the largest B; default 32 */
+    const prune_backend *backend; /* NULL: prune_backend_default() */
+} prune_trainer_options;
+
+/* The defaults above. NULL is fine. */
+void prune_trainer_options_init(prune_trainer_options *options);
+
+typedef struct prune_trainer prune_trainer;
+
+/* Makes a trainer; options NULL means the defaults. The model is not changed.
+ * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer;
+ * PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY; PRUNE_E_VERSION. */
+prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
+                                  const prune_trainer_options *options);
+
+/* Bytes that such a trainer takes from its allocator. */
+prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
+                                 const prune_trainer_options *options);
+
+/* Ends a trainer, not its model. NULL is fine. */
+void prune_trainer_free(prune_trainer *trainer);
+
+/* The model it trains (borrowed); NULL for NULL. */
+prune_model *prune_trainer_model(prune_trainer *trainer);
+
+/* Runs x[B][I] through the model and keeps what backward needs.
+ * x is borrowed and must not change before prune_trainer_backward().
+ * PRUNE_E_NONFINITE: x; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
+prune_status prune_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
+
+/* Outputs h[B][O] of the last forward pass: borrowed, overwritten by the next one; NULL before it. */
+const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer);
+
+/* *loss over the last forward pass, as the mean that loss.h gives, without penalty; dL/dh is kept for
+ * prune_trainer_backward(). Errors as prune_loss(); PRUNE_E_STATE: no forward pass;
+ * PRUNE_E_DIVERGED: the loss is not finite. */
+prune_status prune_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
+
+/* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
+ * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied. */
+prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
+
+/* Adds the gradient of the l1 and l2 penalty to the gradients, and gives the penalty itself
+ * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE. */
+prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
+
+/* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
+ * leave float): nothing was changed. PRUNE_E_STATE: no gradients. */
+prune_status prune_trainer_update(prune_trainer *trainer);
+
+/* The whole step; *loss is without penalty, and may be NULL. */
+prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                                const prune_tensor *targets);
+
+/* The gradient of a parameter after backward: borrowed, same shape as the parameter; NULL for no such
+ * index or before the first backward pass. */
+const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
+
+/* Optimizer state of a parameter: slot 0 is m, slot 1 is v (Adam only). Borrowed; NULL if there is no
+ * such parameter or slot. */
+const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
+
+/* Steps and epochs done, and the learning rate, which may be changed at any time (>= 0, finite, else
+ * PRUNE_E_RANGE). */
+uint64_t prune_trainer_steps(const prune_trainer *trainer);
+uint64_t prune_trainer_epochs(const prune_trainer *trainer);
+float prune_trainer_learning_rate(const prune_trainer *trainer);
+prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learning_rate);
+
+/* Forgets the optimizer state (moments and step count), as a new trainer would start. */
+prune_status prune_trainer_reset(prune_trainer *trainer);
+/* FFI-END */
+PRUNE_API_END
+
+#endif
