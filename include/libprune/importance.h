@@ -69,8 +69,9 @@ uint64_t prune_importance_samples(const prune_importance *importance);
  * for no such index or before scores exist. */
 const float *prune_importance_scores(const prune_importance *importance, size_t param);
 
-/* One number per neuron of a layer into scores[capacity]: the largest, the sum (L1), or the root of the sum of
- * squares (L2) of its row's scores; without its bias. PRUNE_E_RANGE: no such layer;
+/* One number per neuron of a layer into scores[capacity]:
+ * the largest, the sum (L1), or the root of the sum of squares (L2) of the scores of its row's kept
+ * weights; without its bias. PRUNE_E_RANGE: no such layer;
  * PRUNE_E_ARGUMENT: unknown aggregate; PRUNE_E_SHAPE: capacity is too small; PRUNE_E_STATE. */
 prune_status prune_importance_neurons(float *scores, size_t capacity,
                                       const prune_importance *importance, size_t layer,

@@ -21,7 +21,7 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* Ranges: learning_rate >= 0; 0 <= momentum, beta1, beta2 < 1; epsilon > 0; l1, l2 >= 0; all finite.
+/* Ranges: 0 <= learning_rate <= 1e6; 0 <= momentum, beta1, beta2 < 1; epsilon > 0; l1, l2 >= 0; all finite.
  * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
  * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. */
 typedef struct prune_trainer_options {
@@ -92,14 +92,14 @@ prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune
                                 const prune_tensor *targets);
 
 /* The gradient of a parameter after backward: borrowed, same shape as the parameter; NULL for no such
- * index or before the first backward pass. */
+ * index. Overwritten by the next backward pass; 0 before the first. */
 const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
 
 /* Optimizer state of a parameter: slot 0 is m, slot 1 is v (Adam only). Borrowed; NULL if there is no
  * such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
 
-/* Steps and epochs done, and the learning rate, which may be changed at any time (>= 0, finite, else
+/* Steps and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6, else
  * PRUNE_E_RANGE). */
 uint64_t prune_trainer_steps(const prune_trainer *trainer);
 uint64_t prune_trainer_epochs(const prune_trainer *trainer);

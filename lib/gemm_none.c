@@ -1,0 +1,15 @@
+/* gemm_none.c -- BLAS=none: there is no BLAS
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/gemm.h"
+
+const prune_backend *prune_backend_blas(void)
+{
+    return NULL;
+}
+
+prune_status prune_blas_set_threads(int32_t threads)
+{
+    (void)threads;
+    return PRUNE_E_UNSUPPORTED;
+}

@@ -1,0 +1,47 @@
+/* host.c -- the platform when there is an operating system: malloc, its monotonic clock, its BLAS
+ *
+ * SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+#include "libprune/gemm.h"
+#include "platform.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static void *heap_resize(void *user, void *block, size_t old_size, size_t new_size)
+{
+    (void)user;
+    (void)old_size;
+    if (new_size != 0)
+        return realloc(block, new_size);
+    free(block);
+    return NULL;
+}
+
+static uint64_t monotonic_now(void *user)
+{
+    (void)user;
+    struct timespec t;
+    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static const prune_allocator heap = { heap_resize, NULL };
+static const prune_clock monotonic = { monotonic_now, NULL };
+
+const prune_allocator *prn_platform_allocator(void)
+{
+    return &heap;
+}
+
+const prune_clock *prn_platform_clock(void)
+{
+    return &monotonic;
+}
+
+const prune_backend *prune_backend_default(void)
+{
+    const prune_backend *blas = prune_backend_blas();
+    return blas != NULL ? blas : prune_backend_reference();
+}

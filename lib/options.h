@@ -1,0 +1,18 @@
+/* options.h -- structs that start with their own size, passed between versions of the library */
+#ifndef PRN_OPTIONS_H
+#define PRN_OPTIONS_H
+
+#include "libprune/base.h"
+
+/* mine[mine_size] holds the defaults; what the caller's struct has is copied over them. given NULL
+ * leaves the defaults. PRUNE_E_VERSION: longer than mine; PRUNE_E_ARGUMENT: too short for a size. */
+prune_status prn_options_read(void *mine, size_t mine_size, const void *given);
+
+/* Whether a caller's result struct can be filled: PRUNE_OK also for NULL (not wanted). */
+prune_status prn_result_check(const void *theirs, size_t mine_size);
+
+/* Copies mine into the caller's struct as far as that goes, and leaves its size field alone.
+ * `theirs` may be NULL, and has passed prn_result_check(). */
+void prn_result_write(void *theirs, const void *mine);
+
+#endif

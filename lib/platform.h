@@ -1,0 +1,14 @@
+/* platform.h -- what differs between a host and a bare machine, as functions: host.c or bare.c
+ * (prune_backend_default() of gemm.h is the third) */
+#ifndef PRN_PLATFORM_H
+#define PRN_PLATFORM_H
+
+#include "libprune/base.h"
+
+/* The allocator that NULL stands for, or NULL where there is none. */
+const prune_allocator *prn_platform_allocator(void);
+
+/* The clock that NULL stands for, or NULL where there is none. */
+const prune_clock *prn_platform_clock(void);
+
+#endif

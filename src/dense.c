@@ -1,0 +1,172 @@
+/* dense.c -- fully connected layer: y = f(x W^T + b), W[O][I], b[O]
+ *
+ * W has one row per neuron, so that removing a neuron clears a contiguous row, and forward, weight
+ * gradient and input gradient are one matrix product each:
+ *     Y = X W^T,   dW = D^T X,   dX = D W,   with D = dL/dY * f'(Y).
+ * Masks need no mention here: a removed weight is 0.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "dense.h"
+#include "activation.h"
+#include "initializer.h"
+
+#include <string.h>
+
+enum { WEIGHT = 0, BIAS = 1 };
+
+static size_t inputs_of(const prn_layer *layer)
+{
+    return layer->params[WEIGHT].shape.dims[1];
+}
+
+static size_t outputs_of(const prn_layer *layer)
+{
+    return layer->params[WEIGHT].shape.dims[0];
+}
+
+static void dense_forward(const prn_layer *layer, const prn_pass *pass)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    const prune_gemm product = { .m = pass->batch, .n = outputs, .k = inputs,
+                                 .a = pass->x, .lda = pass->ldx,
+                                 .b = layer->params[WEIGHT].value, .ldb = inputs, .transpose_b = 1,
+                                 .c = pass->y, .ldc = pass->ldy, .alpha = 1.0f };
+    pass->backend->run(&product);
+    prn_activation_forward(layer->activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
+                           outputs);
+}
+
+static void sum_rows(float *sum, const float *matrix, size_t rows, size_t columns)
+{
+    memset(sum, 0, columns * sizeof *sum);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            sum[c] += matrix[r * columns + c];
+}
+
+static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    const prune_gemm product = { .m = outputs, .n = inputs, .k = pass->batch,
+                                 .a = pass->dy, .lda = outputs, .transpose_a = 1,
+                                 .b = x, .ldb = ldx,
+                                 .c = pass->gradient[WEIGHT], .ldc = inputs, .alpha = 1.0f };
+    pass->backend->run(&product);
+    sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
+}
+
+static void input_gradient(const prn_layer *layer, const prn_pass *pass)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    const prune_gemm product = { .m = pass->batch, .n = inputs, .k = outputs,
+                                 .a = pass->dy, .lda = outputs,
+                                 .b = layer->params[WEIGHT].value, .ldb = inputs,
+                                 .c = pass->dx, .ldc = inputs, .alpha = 1.0f };
+    pass->backend->run(&product);
+}
+
+static void dense_backward(const prn_layer *layer, const prn_pass *pass)
+{
+    prn_activation_backward(layer->activation, pass->dy, pass->y, pass->batch * outputs_of(layer));
+    weight_gradient(layer, pass, pass->x, pass->ldx);
+    if (pass->dx != NULL)
+        input_gradient(layer, pass);
+}
+
+static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *rng)
+{
+    const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
+    prn_param *weight = &layer->params[WEIGHT];
+    prn_initializer_fill(weight->value, fan, initializer, layer->activation == PRUNE_RELU, rng);
+    prn_param_mask_values(weight, weight->value);
+    memset(layer->params[BIAS].value, 0, outputs_of(layer) * sizeof(float));
+}
+
+static size_t dense_cache_size(const prn_layer *layer)
+{
+    (void)layer;
+    return 0;
+}
+
+static uint64_t dense_macs(const prn_layer *layer)
+{
+    return layer->params[WEIGHT].count;
+}
+
+static uint64_t dense_macs_kept(const prn_layer *layer)
+{
+    return layer->params[WEIGHT].count - layer->params[WEIGHT].removed;
+}
+
+static size_t dense_unit_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES])
+{
+    const size_t inputs = inputs_of(layer);
+    slices[0] = (prn_slice){ WEIGHT, u * inputs, 1, inputs };
+    slices[1] = (prn_slice){ BIAS, u, 1, 1 };
+    return 2;
+}
+
+static size_t dense_input_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES])
+{
+    slices[0] = (prn_slice){ WEIGHT, u, inputs_of(layer), outputs_of(layer) };
+    return 1;
+}
+
+static const prn_layer_ops dense_ops = {
+    .kind = PRUNE_LAYER_DENSE,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .initialize = dense_initialize,
+    .cache_size = dense_cache_size,
+    .macs = dense_macs,
+    .macs_kept = dense_macs_kept,
+    .units = outputs_of,
+    .unit_slices = dense_unit_slices,
+    .input_slices = dense_input_slices,
+};
+
+/* Lays the parameters out behind the layer. With block NULL only the size counts. */
+static void lay_out(prn_layout *layout, prn_layer *layer, unsigned char *block)
+{
+    for (size_t i = 0; i < layer->param_count; i++) {
+        prn_param *param = &layer->params[i];
+        const size_t value = prn_layout_add(layout, param->count, sizeof *param->value);
+        const size_t mask = prn_layout_add(layout, prn_mask_words(param->count), sizeof *param->mask);
+        if (block == NULL)
+            continue;
+        param->value = (float *)(void *)(block + value);
+        param->mask = (uint32_t *)(void *)(block + mask);
+        prn_param_unmask(param);
+    }
+}
+
+prune_status prn_dense_create(prn_layer **out, const prune_allocator *mem, const prune_shape *input,
+                              size_t outputs, int32_t activation)
+{
+    const size_t inputs = prn_shape_count(input);
+    if (prn_mem_overflows(outputs, inputs))
+        return PRUNE_E_OVERFLOW;
+    prn_layer plan = {
+        .ops = &dense_ops, .activation = activation, .param_count = 2,
+        .input = *input, .output = { 1, { outputs, 0, 0, 0 } },
+        .params = { { .name = "weight", .shape = { 2, { outputs, inputs, 0, 0 } },
+                      .count = outputs * inputs, .prunable = 1 },
+                    { .name = "bias", .shape = { 1, { outputs, 0, 0, 0 } }, .count = outputs } },
+    };
+    prn_layout layout = { 0 };
+    prn_layout_add(&layout, 1, sizeof plan);
+    lay_out(&layout, &plan, NULL);
+    if (layout.overflow)
+        return PRUNE_E_OVERFLOW;
+    plan.bytes = layout.bytes;
+
+    prn_layer *layer = prn_mem_alloc(mem, 1, plan.bytes);
+    if (layer == NULL)
+        return PRUNE_E_MEMORY;
+    *layer = plan;
+    layout = (prn_layout){ 0 };
+    prn_layout_add(&layout, 1, sizeof plan);
+    lay_out(&layout, layer, (unsigned char *)layer);
+    *out = layer;
+    return PRUNE_OK;
+}

@@ -1,0 +1,341 @@
+/* fit.c -- epochs of mini-batches over a data set
+ *
+ * All that can be refused is refused, and all memory taken, before the first step.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/fit.h"
+#include "data.h"
+#include "evaluate.h"
+#include "libprune/fraction.h"
+#include "options.h"
+#include "platform.h"
+#include "rows.h"
+#include "snapshot.h"
+#include "text.h"
+#include "trainer.h"
+
+#include <string.h>
+
+void prune_fit_options_init(prune_fit_options *options)
+{
+    if (options != NULL)
+        *options = (prune_fit_options){ .size = sizeof *options, .epochs = 10, .shuffle = 1 };
+}
+
+void prune_fit_result_init(prune_fit_result *result)
+{
+    if (result != NULL)
+        *result = (prune_fit_result){ .size = sizeof *result };
+}
+
+/* One call. Samples base[0 .. train - 1] are trained on; the `held` after them are held back. */
+typedef struct session {
+    prune_trainer *trainer;
+    prune_fit_options options;
+    prune_data data, validation; /* validation.inputs is NULL without a set of its own */
+    size_t batch_size, train, held;
+
+    size_t block_bytes;
+    void *block;
+    size_t *base, *order;
+    float *x;
+    void *y;
+    prune_snapshot *best;
+
+    const prune_clock *clock;
+    uint64_t start;
+    prune_progress progress;
+    prune_fit_result result;
+    double best_metric;
+    double loss_sum;
+    size_t seen;
+} session;
+
+/* ---- setting up ---- */
+
+static prune_status count_held(session *s, prune_error *error)
+{
+    const size_t samples = prn_data_samples(&s->data);
+    uint64_t held = 0;
+    const double fraction = s->options.validation_fraction;
+    if (!(fraction >= 0.0 && fraction < 1.0))
+        return prn_error_set(error, PRUNE_E_RANGE, "validation_fraction", "not in 0 .. 1");
+    if (s->options.validation == NULL && fraction > 0.0) {
+        (void)prune_fraction_count(&held, fraction, samples);
+        held = held == 0 ? 1 : held;
+        held = held >= samples ? samples - 1 : held;
+    }
+    s->held = (size_t)held;
+    s->train = samples - s->held;
+    const int32_t validates = s->held != 0 || s->options.validation != NULL;
+    if (s->options.keep_best && !validates)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "keep_best", "there are no validation data");
+    return PRUNE_OK;
+}
+
+static prune_status open_session(session *s, const prune_data *data, const prune_fit_options *options,
+                                 prune_error *error)
+{
+    const prune_trainer *t = s->trainer;
+    prune_fit_options_init(&s->options);
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK)
+        status = prn_options_read(&s->options, sizeof s->options, options);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "fit", prune_status_string(status));
+    s->batch_size = s->options.batch_size == 0 ? t->max_batch : s->options.batch_size;
+    if (s->batch_size > t->max_batch)
+        return prn_error_set(error, PRUNE_E_LIMIT, "batch_size", "larger than the trainer's max_batch");
+    status = prn_data_open(&s->data, data, t->model, t->loss, error);
+    if (status == PRUNE_OK && s->options.validation != NULL)
+        status = prn_data_open(&s->validation, s->options.validation, t->model, t->loss, error);
+    return status != PRUNE_OK ? status : count_held(s, error);
+}
+
+static prune_status take_memory(session *s, prune_error *error)
+{
+    const prune_allocator *mem = &s->trainer->mem;
+    const prune_tensor *targets = s->data.targets;
+    const size_t samples = s->train + s->held;
+    prn_layout layout = { 0 };
+    const size_t base = prn_layout_add(&layout, samples, sizeof(size_t));
+    const size_t order = prn_layout_add(&layout, s->train, sizeof(size_t));
+    const size_t x = prn_layout_add(&layout, s->batch_size * prn_tensor_row(s->data.inputs), sizeof(float));
+    const size_t y = prn_layout_add(&layout, s->batch_size * prn_tensor_row(targets),
+                                    prune_dtype_size(targets->dtype));
+    s->block = layout.overflow ? NULL : prn_mem_alloc(mem, 1, layout.bytes);
+    if (s->block == NULL)
+        return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the order of the samples");
+    s->block_bytes = layout.bytes;
+    s->base = (size_t *)s->block + base / sizeof(size_t);
+    s->order = (size_t *)s->block + order / sizeof(size_t);
+    s->x = (float *)s->block + x / sizeof(float);
+    s->y = (unsigned char *)s->block + y;
+    if (!s->options.keep_best)
+        return PRUNE_OK;
+    const prune_status status = prune_snapshot_create(&s->best, mem, s->trainer->model);
+    return status == PRUNE_OK ? PRUNE_OK : prn_error_set(error, status, "fit", "no memory for the best weights");
+}
+
+static void end_session(session *s)
+{
+    prune_snapshot_free(s->best);
+    if (s->block != NULL)
+        prn_mem_free(&s->trainer->mem, s->block, 1, s->block_bytes);
+}
+
+/* What is held back depends on the seed alone, so that a fit that goes on holds back the same. */
+static void draw_base(session *s)
+{
+    const size_t samples = s->train + s->held;
+    prune_rng rng;
+    for (size_t i = 0; i < samples; i++)
+        s->base[i] = i;
+    prune_rng_seed(&rng, ~s->trainer->seed);
+    if (s->held != 0)
+        prune_rng_shuffle(&rng, s->base, samples);
+}
+
+/* ---- progress ---- */
+
+static double seconds(const session *s)
+{
+    if (s->clock == NULL)
+        return 0.0;
+    return (double)(s->clock->now(s->clock->user) - s->start) * 1e-9;
+}
+
+static void start_progress(session *s)
+{
+    s->clock = s->options.clock != NULL ? s->options.clock : prn_platform_clock();
+    s->start = s->clock == NULL ? 0 : s->clock->now(s->clock->user);
+    s->progress = (prune_progress){ .size = sizeof s->progress, .epochs = s->options.epochs,
+                                    .batches = (s->train - 1) / s->batch_size + 1,
+                                    .validation_loss = prn_tally_none(),
+                                    .validation_metric = prn_tally_none(), .trainer = s->trainer };
+    s->result = (prune_fit_result){ .size = sizeof s->result, .loss = prn_tally_none(),
+                                    .validation_loss = prn_tally_none(),
+                                    .validation_metric = prn_tally_none() };
+}
+
+/* Calls the user; 1 if he wants to stop. */
+static int32_t report(session *s, int32_t epoch_end)
+{
+    prune_progress *p = &s->progress;
+    if (s->options.progress == NULL)
+        return 0;
+    const double done = (double)(p->epoch - 1) * (double)p->batches + (double)p->batch;
+    const double all = (double)p->epochs * (double)p->batches;
+    p->epoch_end = epoch_end;
+    p->loss = s->loss_sum / (double)s->seen;
+    p->penalty = (double)prn_regularizer_value(&s->trainer->regularizer, s->trainer->model);
+    p->elapsed = seconds(s);
+    p->remaining = p->elapsed * (all - done) / done;
+    return s->options.progress(s->options.user, p) != 0;
+}
+
+/* ---- validation ---- */
+
+static void validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
+{
+    prune_tensor x, y;
+    if (s->validation.inputs != NULL) {
+        prn_data_slice(&x, &y, &s->validation, first, count);
+    } else {
+        prn_rows_collect(&x, s->x, s->data.inputs, s->base + s->train + first, count);
+        prn_rows_collect(&y, s->y, s->data.targets, s->base + s->train + first, count);
+    }
+    prn_trainer_forward(s->trainer, &x);
+    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &y);
+}
+
+static int32_t is_better(const session *s, double metric)
+{
+    if (s->result.best_epoch == 0)
+        return 1;
+    const int32_t higher = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
+    return higher ? metric > s->best_metric : metric < s->best_metric;
+}
+
+static void validate_epoch(session *s)
+{
+    const size_t samples = s->validation.inputs != NULL ? prn_data_samples(&s->validation) : s->held;
+    prn_tally tally = { 0 };
+    if (samples == 0)
+        return;
+    for (size_t first = 0; first < samples; first += s->batch_size)
+        validation_batch(s, &tally, first, samples - first < s->batch_size ? samples - first : s->batch_size);
+    const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);
+    s->progress.validation_loss = m.loss;
+    s->progress.validation_metric = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY ? m.accuracy : m.rmse;
+    const int32_t better = is_better(s, s->progress.validation_metric);
+    if (better) {
+        s->best_metric = s->progress.validation_metric;
+        s->result.best_epoch = s->progress.epoch;
+        if (s->best != NULL)
+            (void)prune_snapshot_take(s->best, s->trainer->model);
+    }
+    if (better || s->best == NULL) {
+        s->result.validation_loss = m.loss;
+        s->result.validation_metric = s->progress.validation_metric;
+    }
+}
+
+/* ---- training ---- */
+
+static prune_status train_batch(session *s, size_t first)
+{
+    const size_t left = s->train - first, count = left < s->batch_size ? left : s->batch_size;
+    prune_tensor x, y;
+    float loss;
+    prn_rows_collect(&x, s->x, s->data.inputs, s->order + first, count);
+    prn_rows_collect(&y, s->y, s->data.targets, s->order + first, count);
+    const prune_status status = prn_trainer_step(&loss, s->trainer, &x, &y);
+    if (status != PRUNE_OK)
+        return status;
+    s->loss_sum += (double)loss * (double)count;
+    s->seen += count;
+    s->progress.batch++;
+    s->result.steps++;
+    return PRUNE_OK;
+}
+
+static int32_t report_is_due(const session *s)
+{
+    const uint64_t every = s->options.progress_every, done = s->progress.batch;
+    return every != 0 && done % every == 0 && done != s->progress.batches;
+}
+
+static prune_status train_epoch(session *s)
+{
+    s->progress.batch = 0;
+    s->loss_sum = 0.0;
+    s->seen = 0;
+    memcpy(s->order, s->base, s->train * sizeof *s->order);
+    if (s->options.shuffle)
+        prune_rng_shuffle(&s->trainer->rng, s->order, s->train);
+    for (size_t first = 0; first < s->train && !s->result.stopped; first += s->batch_size) {
+        const prune_status status = train_batch(s, first);
+        if (status != PRUNE_OK)
+            return status;
+        s->result.stopped = report_is_due(s) && report(s, 0);
+    }
+    if (s->progress.batch != s->progress.batches)
+        return PRUNE_OK;
+    s->trainer->epochs++;
+    s->result.epochs++;
+    s->result.loss = s->loss_sum / (double)s->seen;
+    validate_epoch(s);
+    s->result.stopped |= report(s, 1);
+    return prn_trainer_check(s->trainer);
+}
+
+static prune_status train(session *s, prune_error *error)
+{
+    prune_status status = PRUNE_OK;
+    draw_base(s);
+    start_progress(s);
+    for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !s->result.stopped; e++) {
+        s->progress.epoch = e + 1;
+        status = train_epoch(s);
+    }
+    if (status == PRUNE_E_DIVERGED)
+        return prn_error_at(error, status, "epoch", (size_t)s->progress.epoch,
+                            "a loss or a gradient is not finite; the weights are the last finite ones");
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "fit", "the model was changed by the progress callback");
+    if (s->best != NULL && s->result.best_epoch != 0)
+        status = prune_snapshot_restore(s->best, s->trainer->model);
+    return status;
+}
+
+prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
+                               const prune_fit_options *options, prune_error *error)
+{
+    session s = { .trainer = trainer };
+    prune_status status = prn_result_check(result, sizeof *result);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "result", "call prune_fit_result_init() first");
+    status = open_session(&s, data, options, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = take_memory(&s, error);
+    if (status == PRUNE_OK)
+        status = train(&s, error);
+    if (status == PRUNE_OK)
+        prn_result_write(result, &s.result);
+    trainer->stage = PRN_IDLE; /* the last batch's memory goes now */
+    end_session(&s);
+    return status;
+}
+
+/* prune_fit() makes the trainer as large as the batches that are asked for. */
+static prune_status plan_options(prune_trainer_options *mine, const prune_trainer_options *given,
+                                 const prune_fit_options *options)
+{
+    prune_fit_options fit;
+    prune_trainer_options_init(mine);
+    prune_fit_options_init(&fit);
+    prune_status status = prn_options_read(mine, sizeof *mine, given);
+    if (status == PRUNE_OK)
+        status = prn_options_read(&fit, sizeof fit, options);
+    if (fit.batch_size > mine->max_batch)
+        mine->max_batch = fit.batch_size;
+    return status;
+}
+
+prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune_data *data,
+                       const prune_trainer_options *trainer_options, const prune_fit_options *options,
+                       prune_error *error)
+{
+    prune_trainer_options mine;
+    prune_trainer *trainer = NULL;
+    prune_status status = model == NULL ? PRUNE_E_ARGUMENT : plan_options(&mine, trainer_options, options);
+    if (status == PRUNE_OK)
+        status = prune_trainer_create(&trainer, &model->mem, model, &mine);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer options", prune_status_string(status));
+    status = prune_trainer_fit(result, trainer, data, options, error);
+    prune_trainer_free(trainer);
+    return status;
+}

@@ -1,0 +1,336 @@
+/* importance.c -- how much each weight, and each neuron, matters
+ *
+ * SPDX-License-Identifier: MIT */
+#include "importance.h"
+#include "data.h"
+#include "libprune/fmath.h"
+#include "text.h"
+#include "trainer.h"
+
+#include <string.h>
+
+static float magnitude(float x)
+{
+    return x < 0.0f ? -x : x;
+}
+
+static float score_magnitude(float w, float g)
+{
+    (void)g;
+    return magnitude(w);
+}
+
+static float score_gradient(float w, float g)
+{
+    (void)w;
+    return magnitude(g);
+}
+
+static float score_taylor(float w, float g)
+{
+    return magnitude(w * g);
+}
+
+static const struct criterion_ops {
+    float (*score)(float w, float g);
+    int32_t needs_data;
+} table[] = {
+    [PRUNE_MAGNITUDE] = { score_magnitude, 0 },
+    [PRUNE_GRADIENT] = { score_gradient, 1 },
+    [PRUNE_TAYLOR] = { score_taylor, 1 },
+};
+
+/* ---- making and ending ---- */
+
+typedef struct parts {
+    size_t bytes;
+    size_t gradient, score, cuts; /* offsets */
+} parts;
+
+static prune_status lay_out(parts *out, const prune_model *model, int32_t criterion)
+{
+    const prune_status status = prn_model_check(model);
+    if (status != PRUNE_OK)
+        return status;
+    if (criterion < PRUNE_MAGNITUDE || criterion > PRUNE_TAYLOR)
+        return PRUNE_E_ARGUMENT;
+    const size_t floats = prn_model_floats(model);
+    prn_layout layout = { 0 };
+    prn_layout_add(&layout, 1, sizeof(prune_importance));
+    out->score = prn_layout_add(&layout, floats, sizeof(float));
+    out->cuts = prn_layout_add(&layout, model->layer_count, sizeof(prn_cut));
+    out->gradient = table[criterion].needs_data ? prn_layout_add(&layout, floats, sizeof(prn_sum)) : 0;
+    out->bytes = layout.bytes;
+    return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
+}
+
+prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int32_t criterion)
+{
+    parts plan;
+    if (bytes == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = lay_out(&plan, model, criterion);
+    if (status == PRUNE_OK)
+        *bytes = plan.bytes;
+    return status;
+}
+
+static prune_importance *build(const prune_allocator *mem, const prune_model *model, int32_t criterion,
+                               const parts *plan)
+{
+    unsigned char *block = prn_mem_alloc(mem, 1, plan->bytes);
+    if (block == NULL)
+        return NULL;
+    prune_importance *importance = (prune_importance *)(void *)block;
+    *importance = (prune_importance){ .mem = *mem, .bytes = plan->bytes, .model = model,
+                                      .signature = prn_model_signature(model), .criterion = criterion,
+                                      .floats = prn_model_floats(model) };
+    importance->score = (float *)(void *)(block + plan->score);
+    importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
+    if (plan->gradient != 0)
+        importance->gradient = (prn_sum *)(void *)(block + plan->gradient);
+    return importance;
+}
+
+prune_status prune_importance_create(prune_importance **out, const prune_allocator *mem,
+                                     const prune_model *model, int32_t criterion)
+{
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    parts plan;
+    prune_allocator own;
+    prune_status status = lay_out(&plan, model, criterion);
+    if (status == PRUNE_OK)
+        status = prn_mem_choose(&own, mem);
+    if (status != PRUNE_OK)
+        return status;
+    prune_importance *importance = build(&own, model, criterion, &plan);
+    if (importance == NULL)
+        return PRUNE_E_MEMORY;
+    if (!table[criterion].needs_data)
+        status = prune_importance_refresh(importance);
+    if (status != PRUNE_OK) {
+        prune_importance_free(importance);
+        return status;
+    }
+    *out = importance;
+    return PRUNE_OK;
+}
+
+void prune_importance_free(prune_importance *importance)
+{
+    if (importance == NULL)
+        return;
+    const prune_allocator mem = importance->mem;
+    prn_mem_free(&mem, importance, 1, importance->bytes);
+}
+
+/* ---- gathering ---- */
+
+static prune_status check_model(const prune_importance *importance)
+{
+    if (importance == NULL)
+        return PRUNE_E_ARGUMENT;
+    return prn_model_signature(importance->model) == importance->signature ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+prune_status prn_importance_check(const prune_importance *importance)
+{
+    const prune_status status = check_model(importance);
+    if (status != PRUNE_OK)
+        return status;
+    return importance->ready ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+/* Whether the trainer's gradients are gradients of this table's model. */
+static prune_status check_pair(const prune_importance *importance, const prune_trainer *trainer)
+{
+    prune_status status = check_model(importance);
+    if (status == PRUNE_OK)
+        status = prn_trainer_check(trainer);
+    if (status != PRUNE_OK)
+        return status;
+    const int32_t fits = trainer->model == importance->model && importance->gradient != NULL;
+    return fits ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+static void add_scaled(prn_sum *sums, const float *gradient, size_t count, float scale)
+{
+    for (size_t i = 0; i < count; i++)
+        prn_sum_add(&sums[i], scale * gradient[i]);
+}
+
+prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
+{
+    const prune_status status = check_pair(importance, trainer);
+    if (status != PRUNE_OK)
+        return status;
+    if (samples == 0)
+        return PRUNE_E_SIZE;
+    if (trainer->stage != PRN_BACKWARD)
+        return PRUNE_E_STATE;
+    if (prn_scan_finite(trainer->gradient, trainer->floats) != trainer->floats)
+        return PRUNE_E_DIVERGED;
+    add_scaled(importance->gradient, trainer->gradient, importance->floats, (float)samples);
+    importance->samples += samples;
+    importance->ready = 0;
+    return PRUNE_OK;
+}
+
+static prune_status add_batch(prune_importance *importance, prune_trainer *trainer, const prune_data *data,
+                              const size_t first_count[2])
+{
+    prune_tensor inputs, targets;
+    float loss;
+    prn_data_slice(&inputs, &targets, data, first_count[0], first_count[1]);
+    prn_trainer_forward(trainer, &inputs);
+    prune_status status = prn_trainer_loss(&loss, trainer, &targets);
+    if (status == PRUNE_OK)
+        status = prune_trainer_backward(trainer, NULL);
+    return status != PRUNE_OK ? status : prune_importance_add(importance, trainer, first_count[1]);
+}
+
+prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
+                                         const prune_data *data, prune_error *error)
+{
+    prune_status status = check_pair(importance, trainer);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "importance", "the trainer is not one of the scored model");
+    prune_data mine;
+    status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
+    if (status != PRUNE_OK)
+        return status;
+    const size_t samples = prn_data_samples(&mine);
+    for (size_t first = 0; first < samples && status == PRUNE_OK; first += trainer->max_batch) {
+        const size_t left = samples - first;
+        const size_t part[2] = { first, left < trainer->max_batch ? left : trainer->max_batch };
+        status = add_batch(importance, trainer, &mine, part);
+    }
+    if (status == PRUNE_OK)
+        status = prune_importance_refresh(importance);
+    if (status == PRUNE_OK)
+        return PRUNE_OK;
+    (void)prune_importance_reset(importance);
+    return prn_error_set(error, status, "importance", "a loss or a gradient is not finite");
+}
+
+prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,
+                                              int32_t include)
+{
+    const prune_status status = check_pair(importance, trainer);
+    if (status != PRUNE_OK)
+        return status;
+    importance->penalty_l1 = include ? trainer->regularizer.l1 : 0.0f;
+    importance->penalty_l2 = include ? trainer->regularizer.l2 : 0.0f;
+    importance->penalty_bias = trainer->regularizer.include_bias;
+    return prune_importance_refresh(importance);
+}
+
+prune_status prune_importance_reset(prune_importance *importance)
+{
+    if (importance == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (importance->gradient == NULL)
+        return PRUNE_OK;
+    memset(importance->gradient, 0, importance->floats * sizeof *importance->gradient);
+    importance->samples = 0;
+    importance->ready = 0;
+    return PRUNE_OK;
+}
+
+/* ---- scores ---- */
+
+/* Puts the mean gradients where the scores will be. */
+static void mean_gradients(prune_importance *importance)
+{
+    const prn_regularizer penalty = { importance->penalty_l1, importance->penalty_l2,
+                                      importance->penalty_bias };
+    const float samples = (float)importance->samples;
+    for (size_t i = 0; i < importance->floats; i++)
+        importance->score[i] = (importance->gradient[i].sum + importance->gradient[i].carry) / samples;
+    prn_regularizer_add(&penalty, importance->model, importance->score);
+}
+
+static void score_param(int32_t criterion, float *score, const prn_param *param)
+{
+    for (size_t i = 0; i < param->count; i++)
+        score[i] = table[criterion].score(param->value[i], score[i]);
+}
+
+prune_status prune_importance_refresh(prune_importance *importance)
+{
+    const prune_status status = check_model(importance);
+    if (status != PRUNE_OK)
+        return status;
+    importance->ready = 0;
+    if (importance->gradient != NULL && importance->samples == 0)
+        return PRUNE_E_STATE;
+    if (importance->gradient != NULL)
+        mean_gradients(importance);
+    float *score = importance->score;
+    for (size_t p = 0; p < prune_model_param_count(importance->model); p++) {
+        const prn_param *param = prn_model_param(importance->model, p);
+        score_param(importance->criterion, score, param);
+        score += param->count;
+    }
+    if (prn_scan_finite(importance->score, importance->floats) != importance->floats)
+        return PRUNE_E_NONFINITE;
+    importance->ready = 1;
+    return PRUNE_OK;
+}
+
+uint64_t prune_importance_samples(const prune_importance *importance)
+{
+    return importance == NULL ? 0 : importance->samples;
+}
+
+const float *prune_importance_scores(const prune_importance *importance, size_t index)
+{
+    if (prn_importance_check(importance) != PRUNE_OK || prn_model_param(importance->model, index) == NULL)
+        return NULL;
+    const float *score = importance->score;
+    for (size_t p = 0; p < index; p++)
+        score += prn_model_param(importance->model, p)->count;
+    return score;
+}
+
+float prn_importance_neuron(const prn_layer *layer, const float *layer_score, size_t u, int32_t aggregate)
+{
+    prn_slice slices[PRN_UNIT_SLICES];
+    const size_t count = layer->ops->unit_slices(layer, u, slices);
+    float most = 0.0f;
+    prn_sum sum = { 0 };
+    for (size_t s = 0; s < count; s++) {
+        const prn_param *param = &layer->params[slices[s].param];
+        for (size_t i = 0, e = slices[s].start; param->prunable && i < slices[s].count; i++, e += slices[s].stride) {
+            const float score = prn_mask_test(param->mask, e) ? layer_score[e] : 0.0f;
+            most = score > most ? score : most;
+            prn_sum_add(&sum, aggregate == PRUNE_ROW_L2 ? score * score : score);
+        }
+        layer_score += param->count;
+    }
+    if (aggregate == PRUNE_ROW_MAX)
+        return most;
+    const float total = sum.sum + sum.carry;
+    return aggregate == PRUNE_ROW_L1 ? total : prune_sqrtf(total);
+}
+
+prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,
+                                      size_t layer, int32_t aggregate)
+{
+    const prune_status status = prn_importance_check(importance);
+    if (status != PRUNE_OK)
+        return status;
+    if (scores == NULL || aggregate < PRUNE_ROW_MAX || aggregate > PRUNE_ROW_L2)
+        return PRUNE_E_ARGUMENT;
+    if (layer >= importance->model->layer_count)
+        return PRUNE_E_RANGE;
+    const prn_layer *rows = importance->model->layers[layer];
+    if (capacity < rows->ops->units(rows))
+        return PRUNE_E_SHAPE;
+    const float *score = prune_importance_scores(importance, prn_model_first_param(importance->model, layer));
+    for (size_t u = 0; u < rows->ops->units(rows); u++)
+        scores[u] = prn_importance_neuron(rows, score, u, aggregate);
+    return PRUNE_OK;
+}

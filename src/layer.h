@@ -1,0 +1,102 @@
+/* layer.h (private) -- what every kind of layer is to the rest of the library: a list of parameters
+ * and a table of operations. Nothing above this rank knows dense from any other kind.
+ *
+ * Shapes: B samples; x[B][in], y[B][out], in and out the products of the input and output shapes. */
+#ifndef PRN_LAYER_H
+#define PRN_LAYER_H
+
+#include "libprune/gemm.h"
+#include "libprune/model.h"
+#include "libprune/rng.h"
+#include "mem.h"
+
+enum { PRN_LAYER_PARAMS = 2, PRN_UNIT_SLICES = 2 };
+
+/* A parameter tensor with its mask: bit i of the words (1 = kept) belongs to value[i].
+ * Invariants: value[i] is 0 where bit i is 0; `removed` counts the zero bits; bits beyond count are 1. */
+typedef struct prn_param {
+    const char *name;
+    float *value;
+    uint32_t *mask;
+    prune_shape shape;
+    size_t count;
+    size_t removed;
+    int32_t prunable;
+} prn_param;
+
+/* Elements start, start + stride, ... (count of them) of one parameter. */
+typedef struct prn_slice {
+    size_t param; /* within the layer */
+    size_t start, stride, count;
+} prn_slice;
+
+typedef struct prn_layer prn_layer;
+
+/* One pass through one layer. Forward reads x and writes y (rows ldx, ldy apart) and the cache;
+ * backward reads x, y (ldy = out), cache and dy[B][out], which it may overwrite, and writes the
+ * gradients of the parameters, and dx[B][in] unless that is NULL. */
+typedef struct prn_pass {
+    const prune_backend *backend;
+    size_t batch;
+    const float *x;
+    float *y;
+    size_t ldx, ldy;
+    float *cache;
+    float *dy;
+    float *dx;
+    float *gradient[PRN_LAYER_PARAMS];
+} prn_pass;
+
+typedef struct prn_layer_ops {
+    int32_t kind;
+    void (*forward)(const prn_layer *layer, const prn_pass *pass);
+    void (*backward)(const prn_layer *layer, const prn_pass *pass);
+    void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);
+    size_t (*cache_size)(const prn_layer *layer); /* floats per sample, beside y */
+    uint64_t (*macs)(const prn_layer *layer);      /* per sample, all weights */
+    uint64_t (*macs_kept)(const prn_layer *layer); /* per sample, kept weights */
+    size_t (*units)(const prn_layer *layer);       /* neurons: what structured pruning removes */
+    /* What belongs to output unit u in the layer itself; returns the number of slices. */
+    size_t (*unit_slices)(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
+    /* What belongs to input unit u in a layer that consumes it. */
+    size_t (*input_slices)(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
+} prn_layer_ops;
+
+struct prn_layer {
+    const prn_layer_ops *ops;
+    size_t bytes; /* of the one block that holds the layer, its parameters and masks */
+    int32_t activation;
+    prune_shape input, output; /* of one sample */
+    size_t param_count;
+    prn_param params[PRN_LAYER_PARAMS];
+};
+
+/* The product of the dimensions. */
+size_t prn_shape_count(const prune_shape *shape);
+int32_t prn_shape_equal(const prune_shape *a, const prune_shape *b);
+
+/* Words that hold count mask bits. */
+size_t prn_mask_words(size_t count);
+
+/* Whether element i is kept. */
+static inline int32_t prn_mask_test(const uint32_t *mask, size_t i)
+{
+    return (int32_t)(mask[i / 32] >> (i % 32) & 1u);
+}
+
+/* Removes element i: bit, count and value. Removed already: nothing. */
+void prn_param_remove(prn_param *param, size_t i);
+
+/* Sets every value whose mask bit is 0 to 0, in any array laid out like the parameter. */
+void prn_param_mask_values(const prn_param *param, float *values);
+
+/* All ones. */
+void prn_param_unmask(prn_param *param);
+
+/* Counts the zero bits. */
+size_t prn_param_count_removed(const prn_param *param);
+
+/* Sum over the parameters. */
+size_t prn_layer_floats(const prn_layer *layer);
+
+#endif

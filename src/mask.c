@@ -1,0 +1,326 @@
+/* mask.c -- which weights are removed, and removing them
+ *
+ * Every removal is, in each layer, the lowest k units of that layer in the order (score, index). First
+ * the cut of each layer is found, then everything within the cuts goes; so a call that fails has
+ * changed nothing.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "mask.h"
+#include "importance.h"
+#include "options.h"
+#include "rank.h"
+
+#include <float.h>
+
+void prune_removal_init(prune_removal *removal)
+{
+    if (removal != NULL)
+        *removal = (prune_removal){ .size = sizeof *removal };
+}
+
+/* One call: its arguments, checked, and what it counts. */
+typedef struct choice {
+    const prune_model *model;
+    const prune_importance *importance;
+    prune_selection selection;
+    prn_cut *cuts; /* per layer of the model */
+    prune_removal removal;
+} choice;
+
+static prune_status open_choice(choice *c, const prune_removal *removal, const prune_model *model,
+                                const prune_importance *importance, const prune_selection *selection)
+{
+    prune_status status = prn_importance_check(importance);
+    if (status == PRUNE_OK && model == NULL)
+        status = PRUNE_E_ARGUMENT;
+    if (status == PRUNE_OK && importance->model != model)
+        status = PRUNE_E_STATE;
+    if (status == PRUNE_OK)
+        status = prn_unit_selection(&c->selection, selection, model);
+    prune_removal_init(&c->removal);
+    if (status == PRUNE_OK)
+        status = prn_options_read(&c->removal, sizeof c->removal, removal);
+    if (status != PRUNE_OK)
+        return status;
+    c->model = model;
+    c->importance = importance;
+    c->cuts = importance->cuts;
+    c->removal = (prune_removal){ .size = sizeof c->removal, .by_layer = c->removal.by_layer,
+                                  .by_layer_capacity = c->removal.by_layer_capacity };
+    const int32_t fits = c->removal.by_layer == NULL || c->removal.by_layer_capacity >= model->layer_count;
+    return fits ? PRUNE_OK : PRUNE_E_SHAPE;
+}
+
+static prn_ranking rank_layers(const choice *c, size_t first, size_t last, const prn_cut *cuts)
+{
+    return (prn_ranking){ c->model, c->importance, &c->selection, cuts, { first, last } };
+}
+
+static size_t count_units(const choice *c, size_t layer)
+{
+    prn_cursor cursor;
+    prn_unit unit;
+    size_t units = 0;
+    const size_t first_last[2] = { layer, layer + 1 };
+    for (prn_cursor_start(&cursor, c->model, NULL, &c->selection, first_last); prn_cursor_next(&unit, &cursor);)
+        units++;
+    return units;
+}
+
+/* How many of a layer's kept units may go. */
+static size_t removable(const choice *c, size_t kept)
+{
+    return kept > c->selection.min_kept ? kept - (size_t)c->selection.min_kept : 0;
+}
+
+/* ---- choosing ---- */
+
+/* Cuts each layer at what its floor allows, and adds up. */
+static size_t cut_at_floors(choice *c, uint64_t *units, uint64_t *kept)
+{
+    size_t most = 0;
+    *units = *kept = 0;
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        const size_t here = prn_rank_count(&layer), may_go = removable(c, here);
+        c->cuts[l] = prn_rank_lowest(&layer, may_go);
+        most += may_go;
+        *kept += here;
+        *units += count_units(c, l);
+    }
+    return most;
+}
+
+/* Narrows the cuts, so that of what they hold only the `count` lowest of all layers remain. */
+static void narrow_to_lowest(choice *c, size_t count)
+{
+    const prn_ranking all = rank_layers(c, 0, c->model->layer_count, c->cuts);
+    const prn_cut cut = prn_rank_lowest(&all, count);
+    size_t ties = cut.ties;
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        prn_cut *mine = &c->cuts[l];
+        prn_ranking layer = rank_layers(c, l, l + 1, c->cuts);
+        prn_rank_cursor cursor;
+        prn_unit unit;
+        size_t equal = 0;
+        for (prn_rank_start(&cursor, &layer); prn_rank_next(&unit, &cursor);)
+            equal += prn_rank_bits(unit.score) == cut.bits;
+        if (mine->bits < cut.bits)
+            continue;
+        const size_t take = equal < ties ? equal : ties;
+        *mine = (prn_cut){ cut.bits, take };
+        ties -= take;
+    }
+}
+
+static prune_status choose_globally(choice *c, prn_mask_count *count, void *user)
+{
+    uint64_t units, kept, wanted = 0;
+    const size_t most = cut_at_floors(c, &units, &kept);
+    const prune_status status = count(user, &wanted, units, kept);
+    if (status != PRUNE_OK)
+        return status;
+    if (wanted > most)
+        return PRUNE_E_COLLAPSE;
+    narrow_to_lowest(c, (size_t)wanted);
+    return PRUNE_OK;
+}
+
+static prune_status choose_by_layer(choice *c, prn_mask_count *count, void *user)
+{
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        const size_t kept = prn_rank_count(&layer);
+        uint64_t wanted = 0;
+        const int32_t covered = prn_unit_covers(&c->selection, c->model, l);
+        const prune_status status = covered ? count(user, &wanted, count_units(c, l), kept) : PRUNE_OK;
+        if (status != PRUNE_OK)
+            return status;
+        if (wanted > removable(c, kept))
+            return PRUNE_E_COLLAPSE;
+        c->cuts[l] = prn_rank_lowest(&layer, (size_t)wanted);
+    }
+    return PRUNE_OK;
+}
+
+static void choose_below(choice *c, float threshold)
+{
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        const size_t below = prn_rank_count_below(&layer, threshold);
+        const size_t may_go = removable(c, prn_rank_count(&layer));
+        const size_t take = below < may_go ? below : may_go;
+        c->removal.spared += below - take;
+        c->cuts[l] = prn_rank_lowest(&layer, take);
+    }
+}
+
+/* ---- doing ---- */
+
+/* Counts what is within the cuts, and removes it from `model` unless that is NULL. */
+static void carry_out(choice *c, prune_model *model)
+{
+    prune_removal *r = &c->removal;
+    const prn_ranking chosen = rank_layers(c, 0, c->model->layer_count, c->cuts);
+    prn_rank_cursor cursor;
+    prn_unit unit;
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        r->units += count_units(c, l);
+        r->kept += prn_rank_count(&layer);
+        if (r->by_layer != NULL)
+            r->by_layer[l] = 0;
+    }
+    for (prn_rank_start(&cursor, &chosen); prn_rank_next(&unit, &cursor);) {
+        r->removed++;
+        r->kept--;
+        r->threshold = unit.score > r->threshold ? unit.score : r->threshold;
+        if (r->by_layer != NULL)
+            r->by_layer[unit.layer]++;
+        if (model != NULL)
+            prn_unit_remove(model, &c->selection, &unit);
+    }
+}
+
+prune_status prn_mask_lowest(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                             const prune_selection *selection, prn_mask_count *count, void *user)
+{
+    choice c;
+    prune_status status = open_choice(&c, removal, model, importance, selection);
+    if (status != PRUNE_OK)
+        return status;
+    const int32_t global = c.selection.scope == PRUNE_GLOBAL;
+    status = global ? choose_globally(&c, count, user) : choose_by_layer(&c, count, user);
+    if (status != PRUNE_OK)
+        return status;
+    carry_out(&c, model);
+    prn_result_write(removal, &c.removal);
+    return PRUNE_OK;
+}
+
+static prune_status exactly(void *user, uint64_t *count, uint64_t units, uint64_t kept)
+{
+    (void)units;
+    (void)kept;
+    *count = *(const uint64_t *)user;
+    return PRUNE_OK;
+}
+
+prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                               const prune_selection *selection, uint64_t count)
+{
+    return prn_mask_lowest(removal, model, importance, selection, exactly, &count);
+}
+
+/* model is what to change, or NULL for a preview of importance->model. */
+static prune_status below(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                          const prune_selection *selection, float threshold)
+{
+    choice c;
+    const prune_model *scored = importance == NULL ? NULL : importance->model;
+    const prune_status status = open_choice(&c, removal, model != NULL ? model : scored, importance, selection);
+    if (status != PRUNE_OK)
+        return status;
+    if (!(threshold >= 0.0f && threshold <= FLT_MAX))
+        return PRUNE_E_RANGE;
+    choose_below(&c, threshold);
+    carry_out(&c, model);
+    c.removal.threshold = threshold;
+    prn_result_write(removal, &c.removal);
+    return PRUNE_OK;
+}
+
+prune_status prune_mask_below(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                              const prune_selection *selection, float threshold)
+{
+    return model == NULL ? PRUNE_E_ARGUMENT : below(removal, model, importance, selection, threshold);
+}
+
+prune_status prune_mask_preview(prune_removal *removal, const prune_importance *importance,
+                                const prune_selection *selection, float threshold)
+{
+    return removal == NULL ? PRUNE_E_ARGUMENT : below(removal, NULL, importance, selection, threshold);
+}
+
+prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model *model,
+                              const prune_selection *selection)
+{
+    prune_selection mine;
+    if (units == NULL || kept == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_unit_selection(&mine, selection, model);
+    if (status != PRUNE_OK)
+        return status;
+    prn_cursor cursor;
+    prn_unit unit;
+    const size_t all[2] = { 0, model->layer_count };
+    *units = *kept = 0;
+    for (prn_cursor_start(&cursor, model, NULL, &mine, all); prn_cursor_next(&unit, &cursor);) {
+        *units += 1;
+        *kept += unit.kept != 0;
+    }
+    return PRUNE_OK;
+}
+
+/* ---- masks by hand ---- */
+
+static prune_status find_param(prn_param **param, const prune_model *model, const void *bytes,
+                               const size_t index_count[2])
+{
+    if (model == NULL || bytes == NULL)
+        return PRUNE_E_ARGUMENT;
+    *param = prn_model_param(model, index_count[0]);
+    if (*param == NULL)
+        return PRUNE_E_RANGE;
+    return (*param)->count == index_count[1] ? PRUNE_OK : PRUNE_E_SHAPE;
+}
+
+prune_status prune_mask_get(uint8_t *bytes, size_t count, const prune_model *model, size_t index)
+{
+    prn_param *param;
+    const prune_status status = find_param(&param, model, bytes, (const size_t[2]){ index, count });
+    for (size_t i = 0; status == PRUNE_OK && i < count; i++)
+        bytes[i] = (uint8_t)prn_mask_test(param->mask, i);
+    return status;
+}
+
+prune_status prune_mask_set(prune_model *model, size_t index, const uint8_t *bytes, size_t count)
+{
+    prn_param *param;
+    const prune_status status = find_param(&param, model, bytes, (const size_t[2]){ index, count });
+    if (status != PRUNE_OK)
+        return status;
+    prn_param_unmask(param);
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] == 0)
+            prn_param_remove(param, i);
+    return PRUNE_OK;
+}
+
+prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron)
+{
+    const prune_selection neurons = { .granularity = PRUNE_NEURONS, .include_output = 1, .layer = -1 };
+    if (model == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (layer >= model->layer_count || neuron >= model->layers[layer]->ops->units(model->layers[layer]))
+        return PRUNE_E_RANGE;
+    prn_cursor cursor;
+    prn_unit unit;
+    size_t others = 0;
+    const size_t one[2] = { layer, layer + 1 };
+    for (prn_cursor_start(&cursor, model, NULL, &neurons, one); prn_cursor_next(&unit, &cursor);)
+        others += unit.kept && unit.index != neuron;
+    if (others == 0)
+        return PRUNE_E_COLLAPSE;
+    prn_unit_remove(model, &neurons, &(prn_unit){ .layer = layer, .index = neuron });
+    return PRUNE_OK;
+}
+
+prune_status prune_mask_reset(prune_model *model)
+{
+    if (model == NULL)
+        return PRUNE_E_ARGUMENT;
+    for (size_t p = 0; p < prune_model_param_count(model); p++)
+        prn_param_unmask(prn_model_param(model, p));
+    return PRUNE_OK;
+}

@@ -1,0 +1,369 @@
+/* model.c -- a sequential model: architecture, weights and masks
+ *
+ * SPDX-License-Identifier: MIT */
+#include "model.h"
+#include "activation.h"
+#include "crc.h"
+#include "dense.h"
+#include "initializer.h"
+#include "options.h"
+#include "scan.h"
+#include "text.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* ---- building ---- */
+
+static prune_status width_check(size_t width)
+{
+    if (width == 0)
+        return PRUNE_E_SIZE;
+    return width > INT_MAX ? PRUNE_E_LIMIT : PRUNE_OK;
+}
+
+prune_status prn_batch_check(size_t max_batch)
+{
+    return width_check(max_batch);
+}
+
+prune_status prune_model_create(prune_model **out, const prune_allocator *mem, size_t inputs)
+{
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    prune_allocator own;
+    prune_status status = width_check(inputs);
+    if (status == PRUNE_OK)
+        status = prn_mem_choose(&own, mem);
+    if (status != PRUNE_OK)
+        return status;
+    prune_model *model = prn_mem_alloc(&own, 1, sizeof *model);
+    if (model == NULL)
+        return PRUNE_E_MEMORY;
+    model->mem = own;
+    model->input = (prune_shape){ 1, { inputs, 0, 0, 0 } };
+    *out = model;
+    return PRUNE_OK;
+}
+
+static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer, uint64_t seed)
+{
+    prune_rng rng;
+    prune_rng_seed(&rng, seed ^ (uint64_t)index * 0x9E3779B97F4A7C15u);
+    layer->ops->initialize(layer, initializer, &rng);
+}
+
+static prune_status append(prune_model *model, prn_layer *layer)
+{
+    void **layers = (void **)model->layers;
+    const prune_status status = prn_mem_push(&model->mem, &layers, &model->layer_count, layer);
+    model->layers = (prn_layer **)layers;
+    if (status != PRUNE_OK)
+        prn_mem_free(&model->mem, layer, 1, layer->bytes);
+    return status;
+}
+
+prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation)
+{
+    if (model == NULL || !prn_activation_known(activation))
+        return PRUNE_E_ARGUMENT;
+    prn_layer *layer = NULL;
+    prune_status status = width_check(outputs);
+    if (status == PRUNE_OK)
+        status = prn_dense_create(&layer, &model->mem, prn_model_output(model), outputs, activation);
+    if (status != PRUNE_OK)
+        return status;
+    initialize_layer(layer, model->layer_count, PRUNE_INIT_AUTO, 0);
+    return append(model, layer);
+}
+
+prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed)
+{
+    if (!prn_initializer_known(initializer))
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_model_check(model);
+    if (status != PRUNE_OK)
+        return status;
+    for (size_t l = 0; l < model->layer_count; l++)
+        initialize_layer(model->layers[l], l, initializer, seed);
+    return PRUNE_OK;
+}
+
+/* A layer is one block whose inner pointers are relative to it: copy the block, then rebase. */
+static prn_layer *clone_layer(const prune_allocator *mem, const prn_layer *from)
+{
+    prn_layer *to = prn_mem_alloc(mem, 1, from->bytes);
+    if (to == NULL)
+        return NULL;
+    memcpy(to, from, from->bytes);
+    for (size_t p = 0; p < to->param_count; p++) {
+        const prn_param *param = &from->params[p];
+        const size_t value = (size_t)((const char *)param->value - (const char *)from);
+        const size_t mask = (size_t)((const char *)param->mask - (const char *)from);
+        to->params[p].value = (float *)(void *)((char *)to + value);
+        to->params[p].mask = (uint32_t *)(void *)((char *)to + mask);
+    }
+    return to;
+}
+
+prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, const prune_model *model)
+{
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    if (model == NULL)
+        return PRUNE_E_ARGUMENT;
+    prune_model *copy = NULL;
+    prune_status status = prune_model_create(&copy, mem, prn_shape_count(&model->input));
+    for (size_t l = 0; status == PRUNE_OK && l < model->layer_count; l++) {
+        prn_layer *layer = clone_layer(&copy->mem, model->layers[l]);
+        status = layer == NULL ? PRUNE_E_MEMORY : append(copy, layer);
+    }
+    if (status != PRUNE_OK) {
+        prune_model_free(copy);
+        return status;
+    }
+    *out = copy;
+    return PRUNE_OK;
+}
+
+void prune_model_free(prune_model *model)
+{
+    if (model == NULL)
+        return;
+    const prune_allocator mem = model->mem;
+    for (size_t l = 0; l < model->layer_count; l++)
+        prn_mem_free(&mem, model->layers[l], 1, model->layers[l]->bytes);
+    prn_mem_free(&mem, model->layers, model->layer_count, sizeof *model->layers);
+    prn_mem_free(&mem, model, 1, sizeof *model);
+}
+
+/* ---- looking ---- */
+
+const prune_shape *prn_model_output(const prune_model *model)
+{
+    return model->layer_count == 0 ? &model->input : &model->layers[model->layer_count - 1]->output;
+}
+
+prune_status prn_model_check(const prune_model *model)
+{
+    if (model == NULL)
+        return PRUNE_E_ARGUMENT;
+    return model->layer_count == 0 ? PRUNE_E_NO_LAYERS : PRUNE_OK;
+}
+
+prn_param *prn_model_param(const prune_model *model, size_t p)
+{
+    if (model == NULL)
+        return NULL;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        if (p < model->layers[l]->param_count)
+            return &model->layers[l]->params[p];
+        p -= model->layers[l]->param_count;
+    }
+    return NULL;
+}
+
+size_t prn_model_first_param(const prune_model *model, size_t layer)
+{
+    size_t first = 0;
+    for (size_t l = 0; l < layer; l++)
+        first += model->layers[l]->param_count;
+    return first;
+}
+
+size_t prn_model_floats(const prune_model *model)
+{
+    size_t floats = 0;
+    for (size_t l = 0; l < model->layer_count; l++)
+        floats += prn_layer_floats(model->layers[l]);
+    return floats;
+}
+
+size_t prn_model_width(const prune_model *model)
+{
+    size_t width = 0;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const size_t output = prn_shape_count(&model->layers[l]->output);
+        width = output > width ? output : width;
+    }
+    return width;
+}
+
+static int32_t same_layer(const prn_layer *a, const prn_layer *b)
+{
+    return a->ops == b->ops && a->activation == b->activation && prn_shape_equal(&a->input, &b->input) &&
+           prn_shape_equal(&a->output, &b->output);
+}
+
+int32_t prn_model_same(const prune_model *a, const prune_model *b)
+{
+    if (a->layer_count != b->layer_count || !prn_shape_equal(&a->input, &b->input))
+        return 0;
+    for (size_t l = 0; l < a->layer_count; l++)
+        if (!same_layer(a->layers[l], b->layers[l]))
+            return 0;
+    return 1;
+}
+
+uint32_t prn_model_signature(const prune_model *model)
+{
+    uint32_t crc = prn_crc32(0, &model->input.dims[0], sizeof model->input.dims[0]);
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_layer *layer = model->layers[l];
+        crc = prn_crc32(crc, &layer->ops->kind, sizeof layer->ops->kind);
+        crc = prn_crc32(crc, &layer->activation, sizeof layer->activation);
+        crc = prn_crc32(crc, &layer->output.dims[0], sizeof layer->output.dims[0]);
+    }
+    return crc;
+}
+
+size_t prune_model_inputs(const prune_model *model)
+{
+    return model == NULL ? 0 : prn_shape_count(&model->input);
+}
+
+size_t prune_model_outputs(const prune_model *model)
+{
+    return model == NULL || model->layer_count == 0 ? 0 : prn_shape_count(prn_model_output(model));
+}
+
+size_t prune_model_layer_count(const prune_model *model)
+{
+    return model == NULL ? 0 : model->layer_count;
+}
+
+size_t prune_model_param_count(const prune_model *model)
+{
+    return model == NULL ? 0 : prn_model_first_param(model, model->layer_count);
+}
+
+size_t prune_model_bytes(const prune_model *model)
+{
+    if (model == NULL)
+        return 0;
+    size_t bytes = sizeof *model + model->layer_count * sizeof *model->layers;
+    for (size_t l = 0; l < model->layer_count; l++)
+        bytes += model->layers[l]->bytes;
+    return bytes;
+}
+
+static void add_param(prune_layer_info *info, const prn_param *param)
+{
+    info->parameters += param->count;
+    info->bytes += param->count * sizeof(float);
+    for (size_t i = 0; i < param->count; i++)
+        info->nonzeros += param->value[i] > 0.0f || param->value[i] < 0.0f;
+    if (param->prunable) {
+        info->weights += param->count;
+        info->weights_kept += param->count - param->removed;
+    }
+}
+
+prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *model, size_t index)
+{
+    if (info == NULL || model == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (index >= model->layer_count)
+        return PRUNE_E_RANGE;
+    const prune_status status = prn_result_check(info, sizeof *info);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_layer *layer = model->layers[index];
+    prune_layer_info mine = { .size = sizeof mine, .kind = layer->ops->kind,
+                              .activation = layer->activation, .input = layer->input,
+                              .output = layer->output, .macs = layer->ops->macs(layer),
+                              .macs_kept = layer->ops->macs_kept(layer) };
+    for (size_t p = 0; p < layer->param_count; p++)
+        add_param(&mine, &layer->params[p]);
+    prn_result_write(info, &mine);
+    return PRUNE_OK;
+}
+
+prune_status prune_model_param_info(prune_param_info *info, const prune_model *model, size_t index)
+{
+    if (info == NULL || model == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prn_param *param = prn_model_param(model, index);
+    if (param == NULL)
+        return PRUNE_E_RANGE;
+    const prune_status status = prn_result_check(info, sizeof *info);
+    if (status != PRUNE_OK)
+        return status;
+    prune_param_info mine = { .size = sizeof mine, .prunable = param->prunable, .shape = param->shape,
+                              .count = param->count, .kept = param->count - param->removed };
+    prn_text name;
+    prn_text_start(&name, mine.name, sizeof mine.name);
+    prn_text_add(&name, param->name);
+    while (prn_model_first_param(model, mine.layer + 1) <= index)
+        mine.layer++;
+    prn_result_write(info, &mine);
+    return PRUNE_OK;
+}
+
+const float *prune_model_param(const prune_model *model, size_t index)
+{
+    const prn_param *param = prn_model_param(model, index);
+    return param == NULL ? NULL : param->value;
+}
+
+/* ---- changing and checking values ---- */
+
+prune_status prune_model_set_param(prune_model *model, size_t index, const float *values, size_t count)
+{
+    if (model == NULL || values == NULL)
+        return PRUNE_E_ARGUMENT;
+    prn_param *param = prn_model_param(model, index);
+    if (param == NULL)
+        return PRUNE_E_RANGE;
+    if (count != param->count)
+        return PRUNE_E_SHAPE;
+    if (prn_scan_finite(values, count) != count)
+        return PRUNE_E_NONFINITE;
+    memmove(param->value, values, count * sizeof *values);
+    prn_param_mask_values(param, param->value);
+    return PRUNE_OK;
+}
+
+static prune_status verify_param(const prn_param *param, prune_error *error)
+{
+    const size_t bad = prn_scan_finite(param->value, param->count);
+    if (bad != param->count)
+        return prn_error_at(error, PRUNE_E_NONFINITE, param->name, bad, "the weight is NaN or infinite");
+    if (prn_param_count_removed(param) != param->removed)
+        return prn_error_set(error, PRUNE_E_MASK, param->name, "the mask does not have the bits it counts");
+    for (size_t i = 0; i < param->count; i++)
+        if (!prn_mask_test(param->mask, i) && (param->value[i] > 0.0f || param->value[i] < 0.0f))
+            return prn_error_at(error, PRUNE_E_MASK, param->name, i, "a removed weight is not zero");
+    return PRUNE_OK;
+}
+
+/* "weight[7]" becomes "layer 2 weight[7]". */
+static void prepend_layer(prune_error *error, size_t layer)
+{
+    char place[sizeof error->place];
+    prn_text text;
+    prn_text_start(&text, place, sizeof place);
+    prn_text_add(&text, "layer ");
+    prn_text_number(&text, layer);
+    prn_text_add(&text, " ");
+    prn_text_add(&text, error->place);
+    memcpy(error->place, place, sizeof place);
+}
+
+prune_status prune_model_verify(const prune_model *model, prune_error *error)
+{
+    const prune_status status = prn_model_check(model);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "model", prune_status_string(status));
+    for (size_t l = 0; l < model->layer_count; l++)
+        for (size_t p = 0; p < model->layers[l]->param_count; p++) {
+            const prune_status found = verify_param(&model->layers[l]->params[p], error);
+            if (found != PRUNE_OK && error != NULL)
+                prepend_layer(error, l);
+            if (found != PRUNE_OK)
+                return found;
+        }
+    return PRUNE_OK;
+}

@@ -1,0 +1,43 @@
+/* model.h (private) -- the model as the modules above it see it */
+#ifndef PRN_MODEL_H
+#define PRN_MODEL_H
+
+#include "layer.h"
+#include "libprune/model.h"
+
+struct prune_model {
+    prune_allocator mem;
+    prune_shape input;
+    prn_layer **layers;
+    size_t layer_count;
+};
+
+/* A layer's output shape is the next one's input; of the model so far. */
+const prune_shape *prn_model_output(const prune_model *model);
+
+/* Parameter p of the whole model, or NULL. */
+prn_param *prn_model_param(const prune_model *model, size_t p);
+
+/* Number of the first parameter of a layer. */
+size_t prn_model_first_param(const prune_model *model, size_t layer);
+
+/* Elements of all parameters. */
+size_t prn_model_floats(const prune_model *model);
+
+/* Floats that the widest layer output takes, per sample. */
+size_t prn_model_width(const prune_model *model);
+
+/* PRUNE_E_ARGUMENT: NULL; PRUNE_E_NO_LAYERS. */
+prune_status prn_model_check(const prune_model *model);
+
+/* Whether two models have the same layers and shapes. */
+int32_t prn_model_same(const prune_model *a, const prune_model *b);
+
+/* A number that two architectures share only by an unlikely accident; a plan keeps it to notice that
+ * the model is no longer the one it was made for. */
+uint32_t prn_model_signature(const prune_model *model);
+
+/* The checks that batch sizes pass before anything is laid out for them. */
+prune_status prn_batch_check(size_t max_batch);
+
+#endif

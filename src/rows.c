@@ -1,0 +1,45 @@
+/* rows.c -- tensors as rows: slices, collected copies, and a search for bad values
+ *
+ * SPDX-License-Identifier: MIT */
+#include "rows.h"
+#include "scan.h"
+#include "text.h"
+
+#include <string.h>
+
+static const char *row_at(const prune_tensor *tensor, size_t row)
+{
+    return (const char *)tensor->data + row * tensor->ld * prune_dtype_size(tensor->dtype);
+}
+
+void prn_rows_slice(prune_tensor *view, const prune_tensor *tensor, size_t first, size_t count)
+{
+    *view = *tensor;
+    view->data = (char *)tensor->data + first * tensor->ld * prune_dtype_size(tensor->dtype);
+    view->shape.dims[0] = count;
+    view->read_only = 1;
+    view->owns = 0;
+}
+
+void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tensor, const size_t *order,
+                      size_t count)
+{
+    const size_t row = prn_tensor_row(tensor), bytes = row * prune_dtype_size(tensor->dtype);
+    for (size_t i = 0; i < count; i++)
+        memcpy((char *)memory + i * bytes, row_at(tensor, order[i]), bytes);
+    prn_rows_slice(view, tensor, 0, count);
+    view->data = memory;
+    view->ld = row;
+}
+
+prune_status prn_rows_check_finite(const prune_tensor *tensor, const char *name, prune_error *error)
+{
+    const size_t columns = prn_tensor_row(tensor);
+    for (size_t r = 0; r < prn_tensor_rows(tensor); r++) {
+        const size_t bad = prn_scan_finite((const float *)tensor->data + r * tensor->ld, columns);
+        const size_t index[2] = { r, bad };
+        if (bad != columns)
+            return prn_error_at2(error, PRUNE_E_NONFINITE, name, index, "the value is NaN or infinite");
+    }
+    return PRUNE_OK;
+}

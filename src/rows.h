@@ -1,0 +1,17 @@
+/* rows.h (private) -- tensors as rows: slices, collected copies, and a search for bad values */
+#ifndef PRN_ROWS_H
+#define PRN_ROWS_H
+
+#include "tensor.h"
+
+/* A read-only view of rows first .. first + count - 1. */
+void prn_rows_slice(prune_tensor *view, const prune_tensor *tensor, size_t first, size_t count);
+
+/* Copies the rows order[0 .. count - 1] into memory[count][row], and makes `view` a view of that. */
+void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tensor, const size_t *order,
+                      size_t count);
+
+/* PRUNE_E_NONFINITE if an element of an F32 tensor is NaN or Inf; error names it as name[row][column]. */
+prune_status prn_rows_check_finite(const prune_tensor *tensor, const char *name, prune_error *error);
+
+#endif

@@ -1,0 +1,56 @@
+/* trainer.h (private) -- the plan, as scoring, fitting and checkpoints see it */
+#ifndef PRN_TRAINER_H
+#define PRN_TRAINER_H
+
+#include "libprune/trainer.h"
+#include "model.h"
+#include "optimizer.h"
+#include "regularizer.h"
+#include "tensor.h"
+
+/* What the last calls have left: each step of forward -> loss -> backward -> penalize needs the one
+ * before it, update only backward. */
+enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_PENALIZED = 4 };
+
+struct prune_trainer {
+    prune_allocator mem;
+    size_t bytes;
+    prune_model *model;
+    uint32_t signature;
+    const prune_backend *backend;
+    prn_optimizer optimizer;
+    prn_regularizer regularizer;
+    int32_t loss;
+    uint64_t seed;
+    prune_rng rng;
+    size_t max_batch;
+    uint64_t steps, epochs;
+
+    /* Laid out like all parameters of the model in order. */
+    size_t floats;
+    float *gradient;
+    float *state[2];
+
+    /* Per layer, outputs[l][max_batch][out]; then dL/dy of two neighbouring layers in turn. */
+    float **outputs;
+    float *delta[2];
+
+    int32_t stage;
+    prune_tensor x;       /* view of the caller's batch */
+    prune_tensor h;       /* view of the last layer's output */
+    prune_tensor h_delta; /* view of dL/dh, in delta[0] */
+};
+
+/* PRUNE_E_ARGUMENT, or PRUNE_E_STATE if the model is no longer what the trainer was made for. */
+prune_status prn_trainer_check(const prune_trainer *trainer);
+
+/* The steps for data that have been checked already. */
+void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
+prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
+prune_status prn_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                              const prune_tensor *targets);
+
+/* The options a trainer was made with, its learning rate as it is now. */
+void prn_trainer_options(prune_trainer_options *options, const prune_trainer *trainer);
+
+#endif

@@ -1,0 +1,82 @@
+/* validate.c -- the last step of pruning: did the metric hold? if not, back
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/validate.h"
+#include "model.h"
+#include "options.h"
+#include "snapshot.h"
+#include "text.h"
+
+void prune_validation_init(prune_validation *validation)
+{
+    if (validation != NULL)
+        *validation = (prune_validation){ .size = sizeof *validation, .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
+                                          .metric = PRUNE_METRIC_ACCURACY };
+}
+
+static double pick(const prune_metrics *metrics, int32_t metric)
+{
+    switch (metric) {
+    case PRUNE_METRIC_ACCURACY:
+        return metrics->accuracy;
+    case PRUNE_METRIC_MAE:
+        return metrics->mae;
+    case PRUNE_METRIC_RMSE:
+        return metrics->rmse;
+    default:
+        return metrics->loss;
+    }
+}
+
+static int32_t has_metric(const prune_validation *v)
+{
+    if (v->metric == PRUNE_METRIC_LOSS)
+        return 1;
+    const int32_t labels = v->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
+    return labels ? v->metric == PRUNE_METRIC_ACCURACY
+                  : v->metric == PRUNE_METRIC_MAE || v->metric == PRUNE_METRIC_RMSE;
+}
+
+static prune_status read_validation(prune_validation *mine, const prune_validation *given, prune_error *error)
+{
+    prune_validation_init(mine);
+    const prune_status status = given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(mine, sizeof *mine, given);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "validation", "call prune_validation_init() first");
+    if (!has_metric(mine))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric", "the loss does not have this metric");
+    if (!(mine->tolerance >= 0.0))
+        return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance", "negative or NaN");
+    if (!(mine->reference >= 0.0))
+        return prn_error_set(error, PRUNE_E_RANGE, "validation.reference", "negative or NaN");
+    return PRUNE_OK;
+}
+
+/* False for a NaN on either side. */
+static int32_t holds(const prune_validation *v)
+{
+    if (v->metric == PRUNE_METRIC_ACCURACY)
+        return v->value >= v->reference - v->tolerance;
+    return v->value <= v->reference + v->tolerance;
+}
+
+prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
+                            const prune_data *data, prune_error *error)
+{
+    prune_validation mine;
+    prune_metrics metrics;
+    prune_status status = read_validation(&mine, validation, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prn_snapshot_fits(snapshot, model);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "snapshot", prune_status_string(status));
+    prune_metrics_init(&metrics);
+    status = prune_evaluate(&metrics, model, data, mine.loss, error);
+    if (status != PRUNE_OK)
+        return status;
+    mine.value = pick(&metrics, mine.metric);
+    mine.accepted = holds(&mine);
+    prn_result_write(validation, &mine);
+    return mine.accepted ? PRUNE_OK : prune_snapshot_restore(snapshot, model);
+}
