@@ -43,6 +43,7 @@ prune_status prune_model_create(prune_model **out, const prune_allocator *mem, s
         return PRUNE_E_MEMORY;
     model->mem = own;
     model->input = (prune_shape){ 1, { inputs, 0, 0, 0 } };
+    model->signature = sign(0, inputs);
     *out = model;
     return PRUNE_OK;
 }
@@ -54,12 +55,30 @@ static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer
     layer->ops->initialize(layer, initializer, &rng);
 }
 
+/* In bytes of a fixed order, so that the signature is the same on every machine. */
+static uint32_t sign(uint32_t signature, uint64_t number)
+{
+    unsigned char bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(number >> 8 * i & 0xff);
+    return prn_crc32(signature, bytes, sizeof bytes);
+}
+
+static uint32_t sign_layer(uint32_t signature, const prn_layer *layer)
+{
+    signature = sign(signature, (uint64_t)layer->ops->kind);
+    signature = sign(signature, (uint64_t)layer->activation);
+    return sign(signature, prn_shape_count(&layer->output));
+}
+
 static prune_status append(prune_model *model, prn_layer *layer)
 {
     void **layers = (void **)model->layers;
     const prune_status status = prn_mem_push(&model->mem, &layers, &model->layer_count, layer);
     model->layers = (prn_layer **)layers;
-    if (status != PRUNE_OK)
+    if (status == PRUNE_OK)
+        model->signature = sign_layer(model->signature, layer);
+    else
         prn_mem_free(&model->mem, layer, 1, layer->bytes);
     return status;
 }
@@ -209,14 +228,7 @@ int32_t prn_model_same(const prune_model *a, const prune_model *b)
 
 uint32_t prn_model_signature(const prune_model *model)
 {
-    uint32_t crc = prn_crc32(0, &model->input.dims[0], sizeof model->input.dims[0]);
-    for (size_t l = 0; l < model->layer_count; l++) {
-        const prn_layer *layer = model->layers[l];
-        crc = prn_crc32(crc, &layer->ops->kind, sizeof layer->ops->kind);
-        crc = prn_crc32(crc, &layer->activation, sizeof layer->activation);
-        crc = prn_crc32(crc, &layer->output.dims[0], sizeof layer->output.dims[0]);
-    }
-    return crc;
+    return model->signature;
 }
 
 size_t prune_model_inputs(const prune_model *model)

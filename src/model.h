@@ -10,6 +10,7 @@ struct prune_model {
     prune_shape input;
     prn_layer **layers;
     size_t layer_count;
+    uint32_t signature;
 };
 
 /* A layer's output shape is the next one's input; of the model so far. */
@@ -33,8 +34,8 @@ prune_status prn_model_check(const prune_model *model);
 /* Whether two models have the same layers and shapes. */
 int32_t prn_model_same(const prune_model *a, const prune_model *b);
 
-/* A number that two architectures share only by an unlikely accident; a plan keeps it to notice that
- * the model is no longer the one it was made for. */
+/* A checksum of the architecture, kept up as layers are added. A plan keeps it to notice that the model
+ * is no longer the one it was made for. */
 uint32_t prn_model_signature(const prune_model *model);
 
 /* The checks that batch sizes pass before anything is laid out for them. */
