@@ -27,6 +27,15 @@ prune_status prn_batch_check(size_t max_batch)
     return width_check(max_batch);
 }
 
+/* In bytes of a fixed order, so that the signature is the same on every machine. */
+static uint32_t sign(uint32_t signature, uint64_t number)
+{
+    unsigned char bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(number >> 8 * i & 0xff);
+    return prn_crc32(signature, bytes, sizeof bytes);
+}
+
 prune_status prune_model_create(prune_model **out, const prune_allocator *mem, size_t inputs)
 {
     if (out == NULL)
@@ -53,15 +62,6 @@ static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer
     prune_rng rng;
     prune_rng_seed(&rng, seed ^ (uint64_t)index * 0x9E3779B97F4A7C15u);
     layer->ops->initialize(layer, initializer, &rng);
-}
-
-/* In bytes of a fixed order, so that the signature is the same on every machine. */
-static uint32_t sign(uint32_t signature, uint64_t number)
-{
-    unsigned char bytes[8];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (unsigned char)(number >> 8 * i & 0xff);
-    return prn_crc32(signature, bytes, sizeof bytes);
 }
 
 static uint32_t sign_layer(uint32_t signature, const prn_layer *layer)

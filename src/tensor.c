@@ -323,7 +323,7 @@ static int32_t same_shape(const prune_shape *a, const prune_shape *b)
     return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof a->dims) == 0;
 }
 
-static void convert_row(void *to, int32_t to_dtype, const void *from, int32_t from_dtype, size_t count)
+static void convert(void *to, int32_t to_dtype, const void *from, int32_t from_dtype, size_t count)
 {
     if (to_dtype == from_dtype) {
         memcpy(to, from, count * prune_dtype_size(to_dtype));
@@ -341,10 +341,15 @@ prune_status prune_tensor_copy(prune_tensor *to, const prune_tensor *from)
         return PRUNE_E_READONLY;
     if (!same_shape(&to->shape, &from->shape))
         return PRUNE_E_SHAPE;
+    const size_t row = prn_tensor_row(to), rows = prn_tensor_rows(to);
     const size_t to_step = to->ld * prune_dtype_size(to->dtype);
-    const size_t from_step = from->ld * prune_dtype_size(from->dtype), row = prn_tensor_row(to);
-    for (size_t r = 0; r < prn_tensor_rows(to); r++)
-        convert_row((char *)to->data + r * to_step, to->dtype, (const char *)from->data + r * from_step,
-                    from->dtype, row);
+    const size_t from_step = from->ld * prune_dtype_size(from->dtype);
+    if (to->ld == row && from->ld == row) {
+        convert(to->data, to->dtype, from->data, from->dtype, rows * row);
+        return PRUNE_OK;
+    }
+    for (size_t r = 0; r < rows; r++)
+        convert((char *)to->data + r * to_step, to->dtype, (const char *)from->data + r * from_step,
+                from->dtype, row);
     return PRUNE_OK;
 }

@@ -1,0 +1,118 @@
+/* fmath.c -- float functions from additions, multiplications, divisions and integer steps alone
+ *
+ * Each of those is exactly specified by IEEE 754, and the order is written down here, so the bits are
+ * the same everywhere: round to nearest, no fused multiply-add (-ffp-contract=off), no wider
+ * intermediates (FLT_EVAL_METHOD 0). Coefficients are minimax fits of our own, by Remez exchange.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/fmath.h"
+
+#include <float.h>
+#include <string.h>
+
+/* ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15 (LN2_HIGH = 355/512). */
+#define LN2_HIGH 0.693359375f
+#define LN2_LOW -2.12194442e-4f
+#define LOG2_E 1.44269502f
+
+/* Added to a float below 2^22 this leaves its nearest integer in the low bits. */
+#define ROUNDER 12582912.0f /* 1.5 * 2^23 */
+
+/* The least and the greatest float whose exponential is a finite normal number. */
+#define EXP_LOWEST -87.3365402f
+#define EXP_HIGHEST 88.7228317f
+
+#define SQRT_HALF_BITS 0x3F3504F3u
+#define ONE_BITS 0x3F800000u
+#define INFINITY_BITS 0x7F800000u
+#define NAN_BITS 0x7FC00000u
+#define SIGN_BIT 0x80000000u
+
+static inline uint32_t to_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float from_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. Needs |x| < 2^20; NaN gives NaN.
+ * x = n ln 2 + r, and e^r = 1 + r + r^2 q(r). */
+static inline float exp_split(float x, uint32_t *n)
+{
+    const float rounded = x * LOG2_E + ROUNDER;
+    const float whole = rounded - ROUNDER;
+    const float r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
+    const float q = 0.5f + r * (0.166665428f + r * (0.0416662805f + r * (0.00836661085f + r * 0.00139464985f)));
+    *n = to_bits(rounded) - to_bits(ROUNDER);
+    return r + r * r * q;
+}
+
+static inline float clamp(float x, float low, float high)
+{
+    const float y = x < low ? low : x;
+    return y > high ? high : y;
+}
+
+static inline float exponential(float x)
+{
+    uint32_t n;
+    const float f = exp_split(clamp(x, EXP_LOWEST, EXP_HIGHEST), &n);
+    const float y = from_bits(to_bits(1.0f + f) + (n << 23)); /* times 2^n: stays a normal number */
+    const float bounded = x > EXP_HIGHEST ? from_bits(INFINITY_BITS) : x < EXP_LOWEST ? 0.0f : y;
+    return x == x ? bounded : x + x;
+}
+
+float prune_expf(float x)
+{
+    return exponential(x);
+}
+
+/* log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2). With s = f / (2 + f):
+ * log(1 + f) = 2 atanh(s) = 2 s + s R(s^2) = f - (f^2/2 - s (f^2/2 + R)), where the error of s and R
+ * is scaled down by f^2 and only f itself, which is exact, counts in full. */
+static inline float log_normal(uint32_t bits, int32_t offset)
+{
+    const uint32_t shifted = bits + (ONE_BITS - SQRT_HALF_BITS);
+    const float e = (float)((int32_t)(shifted >> 23) - 127 + offset);
+    const float f = from_bits((shifted & 0x7FFFFFu) + SQRT_HALF_BITS) - 1.0f;
+    const float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
+    const float r = z * (0.666667759f + z * (0.399774969f + z * 0.298730731f));
+    return e * LN2_HIGH - ((half - (s * (half + r) + e * LN2_LOW)) - f);
+}
+
+float prune_logf(float x)
+{
+    if (!(x > 0.0f))
+        return x == 0.0f ? from_bits(SIGN_BIT | INFINITY_BITS) : x < 0.0f ? from_bits(NAN_BITS) : x + x;
+    if (x > FLT_MAX)
+        return x;
+    return x < FLT_MIN ? log_normal(to_bits(x * 0x1p23f), -23) : log_normal(to_bits(x), 0);
+}
+
+/* tanh |x| = t / (t + 2) with t = e^2|x| - 1, which for small x is f and keeps all its digits. Beyond
+ * 10 the result is 1 to the last bit. */
+float prune_tanhf(float x)
+{
+    uint32_t n;
+    const float f = exp_split(2.0f * clamp(from_bits(to_bits(x) & ~SIGN_BIT), 0.0f, 10.0f), &n);
+    const float scale = from_bits(ONE_BITS + (n << 23));
+    const float t = scale * f + (scale - 1.0f);
+    return from_bits(to_bits(t / (t + 2.0f)) | (to_bits(x) & SIGN_BIT));
+}
+
+float prune_sigmoidf(float x)
+{
+    return 1.0f / (1.0f + exponential(-x));
+}
+
+float prune_sqrtf(float x)
+{
+    return __builtin_sqrtf(x);
+}
