@@ -31,15 +31,16 @@ static void fill(prn_text *text, size_t used, size_t width)
         add_char(text, ' ');
 }
 
-static size_t length_of(const char *string)
+/* At most `most`; also, without a bound compilers would call strlen here. */
+static size_t length_of(const char *string, size_t most)
 {
     size_t length = 0;
-    while (string[length] != '\0')
+    while (length < most && string[length] != '\0')
         length++;
     return length;
 }
 
-void prn_text_number_right(prn_text *text, uint64_t value, size_t width)
+void prn_text_number_right(prn_text *text, size_t value, size_t width)
 {
     char digits[MAX_DIGITS + 1];
     size_t first = MAX_DIGITS;
@@ -51,7 +52,7 @@ void prn_text_number_right(prn_text *text, uint64_t value, size_t width)
     prn_text_right(text, digits + first, width);
 }
 
-void prn_text_number(prn_text *text, uint64_t value)
+void prn_text_number(prn_text *text, size_t value)
 {
     prn_text_number_right(text, value, 0);
 }
@@ -59,12 +60,12 @@ void prn_text_number(prn_text *text, uint64_t value)
 void prn_text_left(prn_text *text, const char *string, size_t width)
 {
     prn_text_add(text, string);
-    fill(text, length_of(string), width);
+    fill(text, length_of(string, width), width);
 }
 
 void prn_text_right(prn_text *text, const char *string, size_t width)
 {
-    fill(text, length_of(string), width);
+    fill(text, length_of(string, width), width);
     prn_text_add(text, string);
 }
 

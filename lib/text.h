@@ -17,10 +17,10 @@ void prn_text_start(prn_text *text, char *bytes, size_t capacity);
 void prn_text_add(prn_text *text, const char *string);
 
 /* The decimal digits of value. */
-void prn_text_number(prn_text *text, uint64_t value);
+void prn_text_number(prn_text *text, size_t value);
 
 /* value, or string, filled up with spaces on the left, or on the right, to `width`. */
-void prn_text_number_right(prn_text *text, uint64_t value, size_t width);
+void prn_text_number_right(prn_text *text, size_t value, size_t width);
 void prn_text_left(prn_text *text, const char *string, size_t width);
 void prn_text_right(prn_text *text, const char *string, size_t width);
 

@@ -20,7 +20,7 @@ struct prune_importance {
     uint32_t signature;
     int32_t criterion;
     int32_t ready; /* scores exist */
-    uint64_t samples;
+    size_t samples;
     size_t floats;
     float penalty_l1, penalty_l2; /* what include_penalty adds; 0 is nothing */
     int32_t penalty_bias;

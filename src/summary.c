@@ -11,7 +11,7 @@ static void add_numbers(prn_text *line, const prune_layer_info *info)
 {
     const uint64_t numbers[] = { info->parameters, info->nonzeros, info->macs, info->macs_kept, info->bytes };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        prn_text_number_right(line, numbers[i], NUMBER_WIDTH);
+        prn_text_number_right(line, (size_t)numbers[i], NUMBER_WIDTH);
     prn_text_add(line, "\n");
 }
 
