@@ -2,26 +2,17 @@
  *
  * Invariant: the sum of an element of C is formed in an order that K and the transpositions alone
  * decide, so the bits do not change with M, N, batch or machine (-ffp-contract=off). Tiles only decide
- * which elements are computed at the same time. Loops over constants are what compilers turn into
- * vector instructions, so tiles have constant sizes; at an edge a tile repeats rows or columns.
+ * which elements are computed at the same time.
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/gemm.h"
-
-#include <string.h>
+#include "lanes.h"
 
 enum {
-    LANES = 4,        /* partial sums of a dot product */
-    DOT_COLUMNS = 4,  /* elements of a dot tile, all in one row of C */
-    OUTER_ROWS = 4,   /* an outer tile */
-    OUTER_COLUMNS = 8
+    DOT_COLUMNS = 4,  /* a dot tile: so much of one row of C */
+    OUTER_ROWS = 2,   /* an outer tile; its sums and operands fit into 32 scalar registers */
+    OUTER_COLUMNS = 2 * PRN_LANES
 };
-
-#if defined(__GNUC__)
-#define PRN_INLINE static inline __attribute__((always_inline))
-#else
-#define PRN_INLINE static inline
-#endif
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -34,31 +25,30 @@ static void store(const prune_gemm *g, size_t i, size_t j, float sum)
     *c = g->beta == 0.0f ? g->alpha * sum : g->alpha * sum + g->beta * *c;
 }
 
-/* sum[j] = a . b[j]. Lane l adds up the products of k = l, l + LANES, ...; then the lanes are added in
- * pairs, and the last K % LANES products one by one. */
+/* sum[j] = a . b[j]. Lane l adds up the products of k = l, l + 4, ...; then the lanes are added in
+ * pairs, and the last K % 4 products one by one. */
 static void dot_tile(float sum[DOT_COLUMNS], const float *a, const float *const b[DOT_COLUMNS], size_t depth)
 {
     const float *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
-    float s0[LANES] = { 0 }, s1[LANES] = { 0 }, s2[LANES] = { 0 }, s3[LANES] = { 0 };
+    prn_lanes s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 };
     size_t k = 0;
-    for (; k + LANES <= depth; k += LANES) {
-        for (size_t l = 0; l < LANES; l++) {
-            s0[l] += a[k + l] * b0[k + l];
-            s1[l] += a[k + l] * b1[k + l];
-            s2[l] += a[k + l] * b2[k + l];
-            s3[l] += a[k + l] * b3[k + l];
-        }
+    for (; k + PRN_LANES <= depth; k += PRN_LANES) {
+        const prn_lanes x = prn_lanes_load(a + k);
+        s0 = prn_lanes_add_product(s0, x, prn_lanes_load(b0 + k));
+        s1 = prn_lanes_add_product(s1, x, prn_lanes_load(b1 + k));
+        s2 = prn_lanes_add_product(s2, x, prn_lanes_load(b2 + k));
+        s3 = prn_lanes_add_product(s3, x, prn_lanes_load(b3 + k));
     }
-    sum[0] = (s0[0] + s0[2]) + (s0[1] + s0[3]);
-    sum[1] = (s1[0] + s1[2]) + (s1[1] + s1[3]);
-    sum[2] = (s2[0] + s2[2]) + (s2[1] + s2[3]);
-    sum[3] = (s3[0] + s3[2]) + (s3[1] + s3[3]);
+    sum[0] = prn_lanes_across(s0);
+    sum[1] = prn_lanes_across(s1);
+    sum[2] = prn_lanes_across(s2);
+    sum[3] = prn_lanes_across(s3);
     for (; k < depth; k++)
         for (size_t j = 0; j < DOT_COLUMNS; j++)
             sum[j] += a[k] * b[j][k];
 }
 
-/* C = A B^T: both operands run along K. */
+/* C = A B^T: both operands run along K. At the right edge a tile repeats its last column. */
 static void run_dot(const prune_gemm *g)
 {
     for (size_t j = 0; j < g->n; j += DOT_COLUMNS) {
@@ -75,74 +65,63 @@ static void run_dot(const prune_gemm *g)
     }
 }
 
-/* Where op(A)[i][k] and op(B)[k][j] lie. */
-typedef struct steps {
-    size_t a_row, a_k, b_k, b_column;
-} steps;
-
-/* One element, k by k: the order of the outer tiles. */
-static float single(const prune_gemm *g, const steps *s, size_t i, size_t j)
+/* Elements one by one, in the order of the outer tiles: for A^T B^T, and for few columns. */
+static void run_single(const prune_gemm *g)
 {
-    const float *a = g->a + i * s->a_row, *b = g->b + j * s->b_column;
-    float sum = 0.0f;
-    for (size_t k = 0; k < g->k; k++)
-        sum += a[k * s->a_k] * b[k * s->b_k];
-    return sum;
-}
-
-static void run_single(const prune_gemm *g, const steps *s)
-{
+    const size_t a_row = g->transpose_a ? 1 : g->lda, a_k = g->transpose_a ? g->lda : 1;
+    const size_t b_column = g->transpose_b ? g->ldb : 1, b_k = g->transpose_b ? 1 : g->ldb;
     for (size_t i = 0; i < g->m; i++)
-        for (size_t j = 0; j < g->n; j++)
-            store(g, i, j, single(g, s, i, j));
+        for (size_t j = 0; j < g->n; j++) {
+            const float *a = g->a + i * a_row, *b = g->b + j * b_column;
+            float sum = 0.0f;
+            for (size_t k = 0; k < g->k; k++)
+                sum += a[k * a_k] * b[k * b_k];
+            store(g, i, j, sum);
+        }
 }
 
-/* `rows` rows of 8 columns from b on, k by k. */
-PRN_INLINE void outer_tile(float (*sum)[OUTER_COLUMNS], size_t rows, const prune_gemm *g, const steps *s,
-                           const float *const *a, const float *b)
+/* sum[r] = row i + r of op(A) times the columns of B from `first` on, k by k. Row `last` repeats. */
+static void outer_tile(float sum[OUTER_ROWS][OUTER_COLUMNS], const prune_gemm *g, size_t i, size_t first)
 {
-    float t[OUTER_ROWS][OUTER_COLUMNS] = { { 0 } };
-    for (size_t k = 0; k < g->k; k++, b += g->ldb)
-        for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < OUTER_COLUMNS; j++)
-                t[i][j] += a[i][k * s->a_k] * b[j];
-    memcpy(sum, t, rows * sizeof t[0]);
-}
-
-static void outer_rows(const prune_gemm *g, const steps *s, size_t i, size_t j)
-{
-    const size_t rows = smaller(g->m - i, OUTER_ROWS), first = smaller(j, g->n - OUTER_COLUMNS);
-    const float *a[OUTER_ROWS];
-    for (size_t r = 0; r < OUTER_ROWS; r++)
-        a[r] = g->a + (i + smaller(r, rows - 1)) * s->a_row;
-    float sum[OUTER_ROWS][OUTER_COLUMNS];
-    if (rows == 1)
-        outer_tile(sum, 1, g, s, a, g->b + first);
-    else
-        outer_tile(sum, OUTER_ROWS, g, s, a, g->b + first);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = j; c < first + OUTER_COLUMNS; c++)
-            store(g, i + r, c, sum[r][c - first]);
+    const size_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
+    const float *a0 = g->a + i * row, *a1 = g->a + smaller(i + 1, g->m - 1) * row, *b = g->b + first;
+    prn_lanes s00 = { 0 }, s01 = { 0 }, s10 = { 0 }, s11 = { 0 };
+    for (size_t k = 0; k < g->k; k++, a0 += step, a1 += step, b += g->ldb) {
+        const prn_lanes b0 = prn_lanes_load(b), b1 = prn_lanes_load(b + PRN_LANES);
+        s00 = prn_lanes_add_scaled(s00, *a0, b0);
+        s01 = prn_lanes_add_scaled(s01, *a0, b1);
+        s10 = prn_lanes_add_scaled(s10, *a1, b0);
+        s11 = prn_lanes_add_scaled(s11, *a1, b1);
+    }
+    prn_lanes_store(sum[0], s00);
+    prn_lanes_store(sum[0] + PRN_LANES, s01);
+    prn_lanes_store(sum[1], s10);
+    prn_lanes_store(sum[1] + PRN_LANES, s11);
 }
 
 /* C = A B or A^T B: B runs along N. The last tile of a row ends with it and overlaps the one before. */
-static void run_outer(const prune_gemm *g, const steps *s)
+static void run_outer(const prune_gemm *g)
 {
-    for (size_t j = 0; j < g->n; j += OUTER_COLUMNS)
-        for (size_t i = 0; i < g->m; i += OUTER_ROWS)
-            outer_rows(g, s, i, j);
+    for (size_t j = 0; j < g->n; j += OUTER_COLUMNS) {
+        const size_t first = smaller(j, g->n - OUTER_COLUMNS);
+        for (size_t i = 0; i < g->m; i += OUTER_ROWS) {
+            float sum[OUTER_ROWS][OUTER_COLUMNS];
+            outer_tile(sum, g, i, first);
+            for (size_t r = 0; r < smaller(g->m - i, OUTER_ROWS); r++)
+                for (size_t c = j; c < first + OUTER_COLUMNS; c++)
+                    store(g, i + r, c, sum[r][c - first]);
+        }
+    }
 }
 
 static void run(const prune_gemm *g)
 {
-    const steps s = { g->transpose_a ? 1 : g->lda, g->transpose_a ? g->lda : 1,
-                      g->transpose_b ? 1 : g->ldb, g->transpose_b ? g->ldb : 1 };
     if (g->transpose_b && !g->transpose_a)
         run_dot(g);
     else if (g->transpose_b || g->n < OUTER_COLUMNS)
-        run_single(g, &s);
+        run_single(g);
     else
-        run_outer(g, &s);
+        run_outer(g);
 }
 
 static const prune_backend reference = { "reference", run };
