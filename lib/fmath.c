@@ -112,7 +112,42 @@ float prune_sigmoidf(float x)
     return 1.0f / (1.0f + exponential(-x));
 }
 
+#if defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || defined(__wasm__)
+
+static inline float square_root(float x)
+{
+    return __builtin_sqrtf(x); /* one instruction, with -fno-math-errno */
+}
+
+#else
+
+/* x = m 4^e, 1 <= m < 4: the root of m to 24 bits and one for rounding, bit by bit. It is never half
+ * way between two floats, since the square of an odd number of 25 bits has too many digits. */
+static float root_normal(uint32_t bits, int32_t offset)
+{
+    const int32_t exponent = (int32_t)(bits >> 23) - 127;
+    const uint64_t square = (uint64_t)((bits & 0x7FFFFFu) | 0x800000u) << (25 + (exponent & 1));
+    uint32_t root = 0;
+    for (uint32_t bit = 1u << 24; bit != 0; bit >>= 1)
+        if ((uint64_t)(root | bit) * (root | bit) <= square)
+            root |= bit;
+    const uint32_t rounded = (root >> 1) + (root & 1u);
+    const int32_t half = (exponent - (exponent & 1)) / 2 + offset;
+    return from_bits(rounded + ((uint32_t)(half + 126) << 23));
+}
+
+static float square_root(float x)
+{
+    if (!(x > 0.0f))
+        return x == 0.0f ? x : x < 0.0f ? from_bits(NAN_BITS) : x + x;
+    if (x > FLT_MAX)
+        return x;
+    return x < FLT_MIN ? root_normal(to_bits(x * 0x1p24f), -12) : root_normal(to_bits(x), 0);
+}
+
+#endif
+
 float prune_sqrtf(float x)
 {
-    return __builtin_sqrtf(x);
+    return square_root(x);
 }

@@ -19,10 +19,15 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void store(const prune_gemm *g, size_t i, size_t j, float sum)
+/* Finishes C[i][j .. j + count - 1]. */
+PRN_INLINE void store(const prune_gemm *g, size_t i, size_t j, const float *sum, size_t count)
 {
+    const float alpha = g->alpha, beta = g->beta;
     float *c = g->c + i * g->ldc + j;
-    *c = g->beta == 0.0f ? g->alpha * sum : g->alpha * sum + g->beta * *c;
+    for (size_t t = 0; t < count && beta == 0.0f; t++)
+        c[t] = alpha * sum[t];
+    for (size_t t = 0; t < count && beta != 0.0f; t++)
+        c[t] = alpha * sum[t] + beta * c[t];
 }
 
 /* sum[j] = a . b[j]. Lane l adds up the products of k = l, l + 4, ...; then the lanes are added in
@@ -59,8 +64,7 @@ static void run_dot(const prune_gemm *g)
         for (size_t i = 0; i < g->m; i++) {
             float sum[DOT_COLUMNS];
             dot_tile(sum, g->a + i * g->lda, b, g->k);
-            for (size_t t = 0; t < columns; t++)
-                store(g, i, j + t, sum[t]);
+            store(g, i, j, sum, columns);
         }
     }
 }
@@ -76,11 +80,12 @@ static void run_single(const prune_gemm *g)
             float sum = 0.0f;
             for (size_t k = 0; k < g->k; k++)
                 sum += a[k * a_k] * b[k * b_k];
-            store(g, i, j, sum);
+            store(g, i, j, &sum, 1);
         }
 }
 
-/* sum[r] = row i + r of op(A) times the columns of B from `first` on, k by k. Row `last` repeats. */
+/* sum[r] = row i + r of op(A) times the columns of B from `first` on, k by k. Below the last
+ * row, it repeats. */
 static void outer_tile(float sum[OUTER_ROWS][OUTER_COLUMNS], const prune_gemm *g, size_t i, size_t first)
 {
     const size_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
@@ -108,8 +113,10 @@ static void run_outer(const prune_gemm *g)
             float sum[OUTER_ROWS][OUTER_COLUMNS];
             outer_tile(sum, g, i, first);
             for (size_t r = 0; r < smaller(g->m - i, OUTER_ROWS); r++)
-                for (size_t c = j; c < first + OUTER_COLUMNS; c++)
-                    store(g, i + r, c, sum[r][c - first]);
+                if (first == j) /* the same, with a count that the compiler knows */
+                    store(g, i + r, j, sum[r], OUTER_COLUMNS);
+                else
+                    store(g, i + r, j, sum[r] + (j - first), first + OUTER_COLUMNS - j);
         }
     }
 }

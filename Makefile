@@ -1,0 +1,224 @@
+# libprune: train a network, find out what matters in it, remove the rest
+#
+#   make             the static and the shared library, in build/
+#   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
+#   make demo        the main job on real data; DATA=digits or fashion-mnist
+#   make check       the tests; RUN="valgrind -q" puts each under something; check-long: those that take minutes
+#   make bench       speed, into build/bench.csv
+#   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
+#   make ffi         the shared library used from Python and LuaJIT
+#   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
+#   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
+#   make clean       removes B; make help shows this page
+#
+# Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=
+
+# The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
+# HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
+RANKS    = base / status arena text options crc fmath scan gemm platform / mem rng gemm_ref gemm_blas gemm_none file \
+           / host bare / tensor container / activation initializer rows layer / dense loss / model \
+           / data optimizer regularizer / predict trainer / evaluate importance / unit / rank / mask snapshot \
+           / fraction threshold / fit validate checkpoint / summary save
+HOSTED   = file gemm_blas host save
+FIRMWARE = status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
+           initializer rows layer dense loss model data optimizer regularizer predict trainer importance unit rank \
+           mask snapshot checkpoint
+
+DEPS     = gcc libc6-dev libopenblas-dev check pkg-config
+DEPS_DEV = clang clang-format clang-tidy libclang-rt-14-dev cppcheck g++ valgrind python3 python3-cffi luajit \
+           gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+INSTALL    ?= install
+CFLAGS     ?= -O2 -g
+B          ?= build
+BLAS       ?= openblas
+DATA       ?= digits
+PYTHON     ?= python3
+CROSS      ?= arm-none-eabi-
+CPU        ?= -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
+
+ifndef V
+.SILENT:
+endif
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL = all
+.PHONY: deps deps-dev
+deps: ; $(call install_missing,$(DEPS))
+deps-dev: ; $(call install_missing,$(DEPS) $(DEPS_DEV))
+
+# Installs those of the Debian packages $1 that are missing.
+define install_missing
+set -e; command -v apt-get >/dev/null || { echo "$@: no apt-get; install what Debian calls $1" >&2; exit 1; }; \
+missing=$$(for p in $1; do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+[ -n "$$missing" ] || { echo "$@: all packages are there"; exit 0; }; \
+[ "$$(id -u)" = 0 ] && root= || root=sudo; \
+echo "$@: installing" $$missing "($$root apt-get)"; \
+$$root apt-get update -qq; \
+$$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+endef
+
+# In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
+FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
+THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
+ifneq ($(and $(FIRST),$(THEN)),)
+.PHONY: then $(THEN)
+$(THEN): then ; @:
+then: $(FIRST) ; +$(MAKE) $(THEN)
+else
+
+# What it is built from, and how.
+$(if $(filter openblas blas none,$(BLAS)),,$(error BLAS is openblas, blas or none, not $(BLAS)))
+BLAS_PC      = $(filter-out none,$(BLAS))
+BLAS_CFLAGS := $(if $(BLAS_PC),$(shell pkg-config --cflags $(BLAS_PC) 2>/dev/null))
+BLAS_LIBS   := $(if $(BLAS_PC),$(shell pkg-config --libs $(BLAS_PC) 2>/dev/null))
+CHECK_LIBS  := $(shell pkg-config --libs check 2>/dev/null)
+LIBS         = $(strip $(BLAS_LIBS) -lm)
+version_of   = $(shell sed -n 's/^.define PRUNE_VERSION_$1 //p' include/libprune/base.h)
+MAJOR       := $(call version_of,MAJOR)
+MINOR       := $(call version_of,MINOR)
+VERSION     := $(MAJOR).$(MINOR).$(call version_of,PATCH)
+SONAME       = libprune.so.$(MAJOR)$(if $(filter 0,$(MAJOR)),.$(MINOR))
+
+WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wvla -Wcast-qual -Wwrite-strings \
+           -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2
+EXACT    = -ffp-contract=off -fno-math-errno
+INTERNAL = -Iinclude -Ilib -Isrc
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+C11      = -std=c11 -Iinclude $(WARN) $(if $(WERROR),-Werror) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+OWN      = $(INTERNAL) $(EXACT) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
+LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
+           $(if $(SAN),,-Wl,-z,defs)
+CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror
+
+sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/$(module).c src/*/$(module).c))
+programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
+SRC      = $(call sources,$(filter-out bare $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
+OBJ      = $(SRC:%.c=$B/%.o)
+CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
+TESTS    = $(call programs,tests/*_test.c)
+BENCHES  = $(call programs,bench/*_bench.c)
+DEMOS    = $(call programs,bench/demo.c bench/accuracy.c)
+HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
+CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
+
+.PHONY: all check check-long demo bench lint format ffi firmware install uninstall clean help FORCE
+all: $B/libprune.a $B/libprune.so $B/libprune.pc
+
+$B/libprune.a: $(OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$B/libprune.so: pkgconfig/libprune.map $(OBJ)
+	$(LINK) $(SHARED) -o $B/$(SONAME) $(OBJ) $(LIBS) && ln -sf $(SONAME) $@
+$B/libprune.pc: pkgconfig/libprune.pc.in FORCE
+	mkdir -p $B && sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< >$@
+$B/%.o: %.c $B/flags
+	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN)) -MMD -MP -c -o $@ $<
+$(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c)) $B/libprune.a
+	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+$(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
+	$(LINK) -o $@ $^ $(LIBS)
+-include $(shell find $B -name '*.d' 2>/dev/null)
+
+# All is built anew when what it is built with changes.
+$B/flags: export WITH = $(CC) $(C11) $(OWN) $(LINK) $(SHARED) $(LIBS) $(OBJ)
+$B/firmware/flags: export WITH = $(CHIP) $(CHIP_OBJ)
+$B/flags: | have-compiler
+$B/flags $B/firmware/flags: FORCE
+	mkdir -p $(@D); printf '%s\n' "$$WITH" | cmp -s - $@ || printf '%s\n' "$$WITH" >$@
+
+# What is missing is called by its name. need: the programs $1 must be there; $2 brings them.
+need = for p in $1; do command -v $$p >/dev/null || { echo "$$p is missing: run '$2'" >&2; exit 1; }; done
+$(TESTS:=.o): | have-check
+.PHONY: have-compiler have-check have-linters
+have-compiler:
+	$(call need,$(firstword $(CC)),make deps)
+	[ -z "$(BLAS_PC)" ] || [ -n "$(BLAS_LIBS)" ] || \
+	    { echo "pkg-config finds no $(BLAS): run 'make deps', or build with BLAS=none" >&2; exit 1; }
+have-check:
+	[ -n "$(CHECK_LIBS)" ] || { echo "pkg-config finds no check: run 'make deps'" >&2; exit 1; }
+have-linters:
+	$(call need,gcc g++ clang clang++ clang-format clang-tidy cppcheck,make deps-dev)
+
+# Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
+$(TESTS:=.log): %.log: % FORCE
+	$(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
+check: $(TESTS:=.log)
+	awk -f tests/summary.awk $^
+	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' sh tests/readme.sh
+check-long: check $(filter %/accuracy,$(DEMOS)) $B/fashion-mnist
+	$(filter %/accuracy,$^) fashion-mnist $B/fashion-mnist
+demo: $B/bench/demo $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
+	$< $(DATA) $(or $(word 2,$^),bench)
+bench: $(BENCHES)
+	echo 'name,value,unit,reference,reference_value,ratio' >$B/bench.csv
+	for b in $^; do $$b $B/bench.csv || exit 1; done; echo "written: $B/bench.csv"
+ffi: $B/libprune.so
+	$(call need,$(PYTHON) luajit,make deps-dev)
+	for f in $(sort $(wildcard tests/ffi/*_test.py)); do LIBPRUNE=$(abspath $<) $(PYTHON) $$f || exit 1; done
+	for f in $(sort $(wildcard tests/ffi/*_test.lua)); do LIBPRUNE=$(abspath $<) luajit $$f || exit 1; done
+FASHION = /usr/share/datasets/fashion-mnist
+$B/fashion-mnist:
+	[ -d $(FASHION) ] || { echo "$(FASHION) is missing: install Debian's dataset-fashion-mnist ('make deps-dev')" >&2; exit 1; }
+	rm -rf $@.part && mkdir -p $@.part && for f in $(FASHION)/*.gz; do gzip -dc $$f >$@.part/$$(basename $$f .gz) || exit 1; done
+	mv $@.part $@
+
+# Holding it to the rules.
+LINTS = lint-layers lint-headers lint-symbols lint-format lint-cppcheck
+.PHONY: $(LINTS)
+TIDY  = $(patsubst %.c,$B/%.tidy,$(sort $(SRC) $(call sources,$(FIRMWARE))))
+lint: $(LINTS) $(TIDY)
+	echo "lint: nothing to complain of"
+$(LINTS) $(TIDY): | have-linters
+lint-layers:
+	awk -v ranks='$(RANKS)' -v hosted='$(HOSTED)' -v firmware='$(FIRMWARE)' -f tests/layers.awk $(CODE)
+lint-headers:
+	for h in $(HEADERS); do for c in 'gcc -std=c11 -xc' 'clang -std=c11 -xc' 'g++ -std=c++17 -xc++' 'clang++ -std=c++17 -xc++'; do \
+	    $$c -Wall -Wextra -Wpedantic -Wundef -Werror -Iinclude -fsyntax-only $$h || exit 1; done; done
+lint-symbols: $B/libprune.so $B/libprune.a
+	nm -D --defined-only $< | sed -n 's/.* [^A] \([^@]*\).*/\1/p' | LC_ALL=C sort >$B/symbols.txt
+	diff -u tests/symbols.txt $B/symbols.txt || { echo "exported symbols changed; if meant: cp $B/symbols.txt tests/" >&2; exit 1; }
+	! nm -g --defined-only $B/libprune.a | grep ' [A-Z] ' | grep -v ' prune_\| prn_'
+	! size -A $B/libprune.a | grep -v '^\.data\.rel\.ro' | grep '^\.t*\(data\|bss\).* [1-9][0-9]* ' # no globals
+lint-format:
+	clang-format --dry-run -Werror $(CODE)
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,style,performance,portability --inline-suppr \
+	    $(INTERNAL) lib src
+$B/%.tidy: %.c $B/%.o .clang-tidy
+	echo "TIDY $<" && clang-tidy --quiet $< -- -std=c11 $(INTERNAL) $(BLAS_CFLAGS) && touch $@
+format:
+	clang-format -i $(CODE)
+
+# The part for microcontrollers asks for nothing but mem*(), knows no double and keeps no data of its own.
+$B/firmware/%.o: %.c $B/firmware/flags
+	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
+$B/firmware/libprune-firmware.a: $(CHIP_OBJ)
+	rm -f $@ && $(CROSS)ar rcs $@ $^
+firmware: $B/firmware/libprune-firmware.a
+	$(CROSS)ld -r -o $B/firmware/whole.o --whole-archive $<
+	! $(CROSS)nm -u $B/firmware/whole.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
+	! $(CROSS)nm $B/firmware/whole.o | grep '__aeabi_d\|__aeabi_.*2d\|[sd]f[0-9]$$\|df$$'
+	$(CROSS)size -t $< | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/libprune
+	$(INSTALL) -m 644 include/libprune.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(filter-out include/libprune.h,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)/libprune
+	$(INSTALL) -m 644 $B/libprune.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $B/$(SONAME) $(DESTDIR)$(LIBDIR)/libprune.so.$(VERSION)
+	ln -sf libprune.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libprune.so
+	$(INSTALL) -m 644 $B/libprune.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS:include/%=%)) $(DESTDIR)$(LIBDIR)/pkgconfig/libprune.pc \
+	    $(addprefix $(DESTDIR)$(LIBDIR)/,libprune.a libprune.so $(SONAME) libprune.so.$(VERSION))
+	[ ! -d $(DESTDIR)$(INCLUDEDIR)/libprune ] || rmdir $(DESTDIR)$(INCLUDEDIR)/libprune
+clean:
+	rm -rf $B
+help:
+	sed '/^#/!Q; s/^# \{0,1\}//' Makefile
+endif

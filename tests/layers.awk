@@ -1,0 +1,123 @@
+# layers.awk -- holds every source file to the three lines of the Makefile that are the architecture.
+#
+# A module is a stem: include/libprune/X.h, lib|src/X.h, lib|src/X.c. Its files include their own headers and
+# those of modules of a lower rank. Only HOSTED modules may use the whole C library; FIRMWARE modules know
+# no double. lib/ never includes src/. Tests and benchmarks see what a user sees: the installed headers.
+BEGIN {
+    count = split(ranks, word, " ")
+    for (i = 1; i <= count; i++)
+        if (word[i] == "/")
+            level++
+        else
+            rank[word[i]] = level + 1
+    members(hosted, is_hosted, "HOSTED")
+    members(firmware, is_firmware, "FIRMWARE")
+    small_libc = "^<(stddef|stdint|stdbool|limits|float|string)\\.h>$"
+    other = "[^A-Za-z0-9_]"
+}
+
+FNR == 1 {
+    place = FILENAME
+    top = dir = file = place
+    sub(/\/.*/, "", top)
+    sub(/\/[^\/]*$/, "", dir)
+    sub(/.*\//, "", file)
+    me = stem(file)
+    inside = top == "lib" || top == "src" || dir == "include/libprune"
+    in_comment = body = 0
+    if (inside && !(me in rank))
+        complain(me " is not in RANKS")
+    if (top != "include" && me in home && home[me] != dir)
+        complain("the stem " me " is taken by " home[me] "/")
+    if (top != "include")
+        home[me] = dir
+    present[me] = 1
+    if (index($0, "/* " file " ") != 1)
+        complain("the first line is not \"/* " file " -- ...\"")
+}
+
+{ code = without_comments($0) }
+length($0) > 110 { complain("longer than 110") }
+FNR == 501 { complain("longer than 500 lines") }
+
+code ~ /^[ \t]*#[ \t]*include[ \t]*"/ {
+    name = code
+    gsub(/^[^"]*"|".*$/, "", name)
+    if (name ~ /\.\./)
+        complain("a path with .. in " name)
+    else if (inside)
+        look_down(stem(name))
+    else if (name !~ /^libprune(\.h|\/)/ && !exists(dir "/" name))
+        complain(name " is neither an installed header nor in " dir "/")
+}
+inside && code ~ /^[ \t]*#[ \t]*include[ \t]*</ && !(me in is_hosted) {
+    split(code, part, /[ \t]*include[ \t]*|[ \t]+$/)
+    if (part[2] !~ small_libc)
+        complain(part[2] " is for HOSTED modules")
+}
+inside && me in is_firmware && code ~ ("(^|" other ")double(" other "|$)") { complain("double in a FIRMWARE module") }
+
+code ~ /^\{/ { body = FNR }
+body && inside && code ~ /^[ \t]*#[ \t]*(if|elif|else)/ { complain("#if inside a function") }
+code ~ /^\}/ {
+    if (body && FNR - body >= 60)
+        complain("a function longer than 60 lines")
+    body = 0
+}
+
+END {
+    for (target in from_lib)
+        if (home[target] ~ /^src/)
+            report(from_lib[target] ": lib/ looks into src/ (" target ")")
+    for (name in rank)
+        if (!(name in present))
+            report("Makefile: RANKS names " name ", but there is no such file")
+    exit bad
+}
+
+function look_down(target) {
+    if (top == "lib" && target != me)
+        from_lib[target] = place ":" FNR
+    if (target != me && !(target in rank))
+        complain(target " is not in RANKS")
+    else if (target != me && me in rank && rank[target] >= rank[me])
+        complain(me " may not look " (rank[target] > rank[me] ? "up" : "sideways") " to " target)
+}
+
+function members(list, set, title,    names, i, n) {
+    n = split(list, names, " ")
+    for (i = 1; i <= n; i++) {
+        set[names[i]] = 1
+        if (!(names[i] in rank))
+            report("Makefile: " title " names " names[i] ", which is not in RANKS")
+    }
+}
+
+function stem(path) {
+    sub(/.*\//, "", path)
+    sub(/\.[a-z]+$/, "", path)
+    return path
+}
+
+function exists(path,    line, found) {
+    found = (getline line < path) >= 0
+    close(path)
+    return found
+}
+
+function without_comments(line,    kept, at) {
+    kept = ""
+    while (line != "") {
+        at = index(line, in_comment ? "*/" : "/*")
+        if (!in_comment)
+            kept = kept (at ? substr(line, 1, at - 1) : line)
+        if (!at)
+            break
+        line = substr(line, at + 2)
+        in_comment = !in_comment
+    }
+    return kept
+}
+
+function complain(what) { report(place ":" FNR ": " what) }
+function report(text) { print text; bad = 1 }
