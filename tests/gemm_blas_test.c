@@ -5,9 +5,8 @@
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
-#include "libprune.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -106,15 +105,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gemm_blas");
-    TCase *cases = tcase_create("gemm_blas");
-    tcase_set_timeout(cases, 30);
-    tcase_add_test(cases, starved_blas_is_not_used);
-    tcase_add_test(cases, threads_are_the_callers_choice);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const TTest *const tests[] = { starved_blas_is_not_used, threads_are_the_callers_choice };
+    return run_tests("gemm_blas", tests, sizeof tests / sizeof tests[0]);
 }

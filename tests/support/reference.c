@@ -237,7 +237,7 @@ double ref_largest(const double *a, size_t count)
 /* The larger of two errors; a NaN is the largest of all. */
 static double worse(double a, double b)
 {
-    return isnan(b) ? INFINITY : fmax(a, b);
+    return isnan(b) ? (double)INFINITY : fmax(a, b);
 }
 
 double ref_relative_error(const double *a, const double *b, size_t count, double floor)
