@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
-#include "runner.h"
+#include "support/runner.h"
 
 #include <stdio.h>
 #include <string.h>

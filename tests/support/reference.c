@@ -1,7 +1,7 @@
 /* reference.c -- a dense network in double precision, to judge the library by
  *
  * SPDX-License-Identifier: MIT */
-#include "../reference.h"
+#include "reference.h"
 
 #include <libprune/mask.h>
 

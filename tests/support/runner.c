@@ -1,7 +1,7 @@
 /* runner.c -- what the main() of every test program is, and small worlds to test in
  *
  * SPDX-License-Identifier: MIT */
-#include "../runner.h"
+#include "runner.h"
 
 #include <stdlib.h>
 #include <string.h>
