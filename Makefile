@@ -55,7 +55,7 @@ set -e; command -v apt-get >/dev/null || { echo "$@: no apt-get; install what De
 missing=$$(for p in $1; do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
 [ -n "$$missing" ] || { echo "$@: all packages are there"; exit 0; }; \
 [ "$$(id -u)" = 0 ] && root= || root=sudo; \
-echo "$@: installing" $$missing "($$root apt-get)"; \
+echo "$@: installing" $$missing "by $${root:+$$root }apt-get"; \
 $$root apt-get update -qq; \
 $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 endef
@@ -173,8 +173,9 @@ TIDY  = $(patsubst %.c,$B/%.tidy,$(sort $(SRC) $(call sources,$(FIRMWARE))))
 lint: $(LINTS) $(TIDY)
 	echo "lint: nothing to complain of"
 $(LINTS) $(TIDY): | have-linters
+LAYERS = awk -v ranks='$(RANKS)' -v hosted='$(HOSTED)' -v firmware='$(FIRMWARE)' -f tests/layers.awk $(CODE)
 lint-layers:
-	awk -v ranks='$(RANKS)' -v hosted='$(HOSTED)' -v firmware='$(FIRMWARE)' -f tests/layers.awk $(CODE)
+	$(LAYERS)
 lint-headers:
 	for h in $(HEADERS); do for c in 'gcc -std=c11 -xc' 'clang -std=c11 -xc' 'g++ -std=c++17 -xc++' 'clang++ -std=c++17 -xc++'; do \
 	    $$c -Wall -Wextra -Wpedantic -Wundef -Werror -Iinclude -fsyntax-only $$h || exit 1; done; done
@@ -193,7 +194,8 @@ $B/%.tidy: %.c $B/%.o .clang-tidy
 format:
 	clang-format -i $(CODE)
 
-# The part for microcontrollers asks for nothing but mem*(), knows no double and keeps no data of its own.
+# The part for microcontrollers asks for nothing but mem*() and keeps no data of its own. It knows no double:
+# not by name (LAYERS), not by promotion (CHIP's warnings), and arithmetic in it would ask for a library.
 $B/firmware/%.o: %.c $B/firmware/flags
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
@@ -201,7 +203,7 @@ $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 firmware: $B/firmware/libprune-firmware.a
 	$(CROSS)ld -r -o $B/firmware/whole.o --whole-archive $<
 	! $(CROSS)nm -u $B/firmware/whole.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
-	! $(CROSS)nm $B/firmware/whole.o | grep '__aeabi_d\|__aeabi_.*2d\|[sd]f[0-9]$$\|df$$'
+	$(LAYERS)
 	$(CROSS)size -t $< | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
 
 install: all

@@ -1,0 +1,28 @@
+/* progress.h -- how far a long run is: a bar on a terminal, plain lines elsewhere, both on stderr
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BENCH_PROGRESS_H
+#define BENCH_PROGRESS_H
+
+#include <libprune.h>
+
+typedef struct progress {
+    uint64_t epochs, done; /* of the whole run */
+    double started;        /* seconds on a clock of its own */
+    int is_terminal;
+    int lines; /* plain lines told so far */
+    const char *stage;
+} progress;
+
+void progress_start(progress *p, uint64_t epochs);
+
+/* What the next epochs are for; borrowed. */
+void progress_stage(progress *p, const char *stage);
+
+/* A prune_fit progress callback: counts the epochs that end. `user` is the progress. */
+int32_t progress_epoch(void *user, const prune_progress *epoch);
+
+/* Leaves the line clean. */
+void progress_end(progress *p);
+
+#endif

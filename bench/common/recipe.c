@@ -1,0 +1,105 @@
+/* recipe.c -- Adam, a cosine of learning rates, and pruning on the way, all through the progress callback
+ *
+ * SPDX-License-Identifier: MIT */
+#include "recipe.h"
+#include "dataset.h"
+
+#include <math.h>
+
+enum { STEPS_BETWEEN = 50 };
+
+typedef struct run {
+    const recipe *how;
+    prune_trainer *trainer;
+    const prune_data *train;
+    prune_importance *scores; /* NULL when nothing is to be removed any more */
+    double removed_before;
+    uint64_t steps, pruning_steps; /* of the whole recipe */
+} run;
+
+recipe recipe_default(uint64_t epochs, uint64_t seed)
+{
+    return (recipe){ .epochs = epochs, .criterion = PRUNE_MAGNITUDE, .learning_rate = 0.001f, .batch = 32, .seed = seed };
+}
+
+static double removed_fraction(const prune_model *model)
+{
+    uint64_t weights, kept;
+    must(prune_mask_units(&weights, &kept, model, NULL), "mask", NULL);
+    return (double)(weights - kept) / (double)weights;
+}
+
+static double planned_fraction(const run *r, uint64_t step)
+{
+    const double left = 1.0 - fmin(1.0, (double)step / (double)r->pruning_steps);
+    return r->how->removed + (r->removed_before - r->how->removed) * left * left * left;
+}
+
+static void remove_more(run *r, uint64_t step)
+{
+    prune_error error;
+    if (r->how->criterion == PRUNE_MAGNITUDE) {
+        must(prune_importance_refresh(r->scores), "scores", NULL);
+    } else {
+        must(prune_importance_reset(r->scores), "scores", NULL);
+        must(prune_importance_accumulate(r->scores, r->trainer, r->train, &error), "scores", &error);
+    }
+    must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL, planned_fraction(r, step),
+                             PRUNE_OF_ALL),
+         "mask", NULL);
+}
+
+static int32_t each_batches(void *user, const prune_progress *progress)
+{
+    run *r = user;
+    const uint64_t step = prune_trainer_steps(r->trainer);
+    const double turn = 3.14159265358979 * (double)step / (double)r->steps;
+    const float rate = (float)(0.5 * (1.0 + cos(turn))) * r->how->learning_rate;
+    must(prune_trainer_set_learning_rate(r->trainer, rate), "learning rate", NULL);
+    if (r->scores != NULL)
+        remove_more(r, step);
+    const int32_t tell = progress->epoch_end && r->how->progress != NULL;
+    return tell ? r->how->progress(r->how->user, progress) : 0;
+}
+
+static double fit(run *r, uint64_t epochs, const prune_data *validation)
+{
+    prune_error error;
+    prune_fit_options options;
+    prune_fit_result result;
+    prune_fit_options_init(&options);
+    prune_fit_result_init(&result);
+    options.epochs = epochs;
+    options.validation = validation;
+    options.keep_best = r->scores == NULL;
+    options.progress = each_batches;
+    options.progress_every = STEPS_BETWEEN;
+    options.user = r;
+    must(prune_trainer_fit(&result, r->trainer, r->train, &options, &error), "training", &error);
+    return result.validation_metric;
+}
+
+double recipe_train(prune_model *model, const prune_data *train, const prune_data *validation, const recipe *how)
+{
+    run r = { .how = how, .train = train, .removed_before = removed_fraction(model) };
+    const uint64_t batches = (prune_tensor_dim(train->inputs, 0) + how->batch - 1) / how->batch;
+    prune_trainer_options options;
+    prune_trainer_options_init(&options);
+    options.learning_rate = how->learning_rate;
+    options.max_batch = how->batch;
+    options.seed = how->seed;
+    options.l1 = how->l1;
+    options.l2 = how->l2;
+    r.steps = how->epochs * batches;
+    r.pruning_steps = how->pruning_epochs * batches;
+    must(prune_trainer_create(&r.trainer, NULL, model, &options), "trainer", NULL);
+    if (how->pruning_epochs != 0) {
+        must(prune_importance_create(&r.scores, NULL, model, how->criterion), "scores", NULL);
+        fit(&r, how->pruning_epochs, validation);
+        prune_importance_free(r.scores);
+        r.scores = NULL;
+    }
+    const double accuracy = fit(&r, how->epochs - how->pruning_epochs, validation);
+    prune_trainer_free(r.trainer);
+    return accuracy;
+}
