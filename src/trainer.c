@@ -186,7 +186,6 @@ prune_status prn_trainer_check(const prune_trainer *trainer)
 
 /* ---- steps ---- */
 
-
 void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
 {
     const prune_model *model = t->model;
@@ -225,13 +224,14 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
 
 const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer)
 {
-    return trainer == NULL || trainer->stage == PRN_IDLE ? NULL : &trainer->h;
+    return trainer == NULL || trainer->h.data == NULL ? NULL : &trainer->h;
 }
 
 prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prune_tensor *targets)
 {
     const float scale = 1.0f / (float)prn_tensor_rows(&t->h);
     const float mean = scale * prn_loss_sum(t->loss, &t->h, targets, &t->h_delta, scale);
+    t->stage = t->stage == PRN_LOSS ? PRN_FORWARD : t->stage; /* an earlier dL/dh is gone */
     if (prn_scan_finite(&mean, 1) != 1)
         return PRUNE_E_DIVERGED;
     *loss = mean;
@@ -371,7 +371,7 @@ prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune
 
 static int32_t find_param(size_t *offset, const prune_trainer *t, size_t index)
 {
-    if (t == NULL || prn_model_param(t->model, index) == NULL)
+    if (prn_trainer_check(t) != PRUNE_OK || prn_model_param(t->model, index) == NULL)
         return 0;
     *offset = 0;
     for (size_t p = 0; p < index; p++)
