@@ -4,6 +4,8 @@
 #include "optimizer.h"
 #include "libprune/fmath.h"
 
+#include <float.h>
+
 /* Elements per piece: the mask is applied to a piece while it is in the cache. A multiple of 32. */
 enum { PIECE = 1024 };
 
@@ -23,6 +25,14 @@ static void sgd(const prn_optimizer *o, const piece *p)
     }
 }
 
+/* With the smallest epsilons a step can leave float: then the weight ends at the largest number. Never
+ * a NaN, since gradients are bounded and epsilon is above 0. */
+static float finite(float w)
+{
+    const float low = w < -FLT_MAX ? -FLT_MAX : w;
+    return low > FLT_MAX ? FLT_MAX : low;
+}
+
 static void adam(const prn_optimizer *o, const piece *p)
 {
     const float rate = o->learning_rate / o->complement1, scale = 1.0f / prune_sqrtf(o->complement2);
@@ -32,7 +42,7 @@ static void adam(const prn_optimizer *o, const piece *p)
     for (size_t i = 0; i < p->count; i++) {
         m[i] = keep1 * m[i] + take1 * g[i];
         v[i] = keep2 * v[i] + take2 * (g[i] * g[i]);
-        w[i] -= rate * m[i] / (__builtin_sqrtf(v[i]) * scale + o->epsilon);
+        w[i] = finite(w[i] - rate * m[i] / (__builtin_sqrtf(v[i]) * scale + o->epsilon));
     }
 }
 
