@@ -207,6 +207,7 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
         const size_t part[2] = { first, left < trainer->max_batch ? left : trainer->max_batch };
         status = add_batch(importance, trainer, &mine, part);
     }
+    trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply, and the data may go now */
     if (status == PRUNE_OK)
         status = prune_importance_refresh(importance);
     if (status == PRUNE_OK)
