@@ -17,12 +17,12 @@
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base / status arena text options crc fmath scan gemm platform / mem rng gemm_ref gemm_blas gemm_none file \
            / host bare / tensor container / activation initializer rows layer / dense loss / model \
-           / data optimizer regularizer / predict trainer / evaluate importance / unit / rank / mask snapshot \
+           / data optimizer regularizer sections / predict trainer / evaluate importance / unit / rank / mask snapshot \
            / fraction threshold / fit validate checkpoint / summary save
 HOSTED   = file gemm_blas host save
 FIRMWARE = status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
-           initializer rows layer dense loss model data optimizer regularizer predict trainer importance unit rank \
-           mask snapshot checkpoint
+           initializer rows layer dense loss model data optimizer regularizer sections predict trainer importance unit \
+           rank mask snapshot checkpoint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-14-dev cppcheck g++ valgrind python3 python3-cffi luajit \

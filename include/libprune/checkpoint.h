@@ -12,20 +12,24 @@
  *   then    4       CRC-32 of everything before it
  *   then            the payloads in table order, without gaps, to the end of the file
  *
- * CRC-32 is the reflected polynomial EDB88320 (zlib's). It detects accidents, not attackers. A reader
- * skips unknown sections, unless they are required: those it refuses. Sections of version 1, all
- * numbers unsigned unless said, floats as IEEE 754 bits:
+ * CRC-32 is the reflected polynomial EDB88320 (zlib's). It detects accidents, not attackers. No id is
+ * there twice, and flags that have no meaning are 0. A reader skips unknown sections, unless they are
+ * required: those it refuses. Sections of version 1, all numbers unsigned unless said, floats as
+ * IEEE 754 bits:
  *
  *   ARCH  8 inputs, 4 layers L, then per layer: 4 kind (1 dense), 4 activation, 8 outputs   (required)
  *   WGHT  all parameters in the model's order, 4 bytes each                               (required)
- *   MASK  per parameter, its bits from the lowest of byte 0 on, padded with 0 to whole bytes; absent
- *         when nothing is removed                                                         (required)
+ *   MASK  per parameter, its bits (1 = kept) from the lowest of byte 0 on, padded with 0 to whole
+ *         bytes; absent when nothing is removed                                           (required)
  *   TRNR  4 loss, 4 optimizer, floats learning rate, momentum, beta1, beta2, epsilon, l1, l2,
  *         4 regularize_bias, 8 seed, 8 max_batch, 8 steps, 8 epochs, 2 floats 1 - beta1^t and
- *         1 - beta2^t, 4 x 4 generator state, then m of all parameters, then v (Adam)
+ *         1 - beta2^t, 4 x 4 generator state, then m of all parameters, then v (Adam)     (not required)
+ *
+ * Widths are 1 .. 2^31 - 1. Where a mask bit is 0, weight and moments are 0.
  *
  * A file is checked completely (structure, sizes, checksums) before any memory is taken, and every
- * number must be valid and finite. A model's memory is then at most a small multiple of the file.
+ * number must be valid and finite. A model's memory is then at most a small multiple of the file. A
+ * trainer's also grows with max_batch: beyond 1 GiB for that, trainers are neither written nor read.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CHECKPOINT_H
@@ -35,25 +39,32 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* Writes the model. PRUNE_E_NONFINITE: a weight is NaN or Inf, nothing is written; PRUNE_E_NO_LAYERS;
- * whatever the writer returns. Allocates nothing. */
+/* Writes the model. Before the first byte: PRUNE_E_NONFINITE, PRUNE_E_MASK, PRUNE_E_NO_LAYERS as
+ * prune_model_verify(). Then whatever the writer returns. Allocates nothing. */
 prune_status prune_model_write(const prune_model *model, const prune_writer *writer, prune_error *error);
 
-/* Reads a model; a trainer's section is ignored. PRUNE_E_FORMAT: not ours, or contents not valid;
- * PRUNE_E_TRUNCATED; PRUNE_E_CHECKSUM; PRUNE_E_VERSION: made by a newer libprune; PRUNE_E_IO: the
- * reader gave fewer bytes than it promised; PRUNE_E_NONFINITE; PRUNE_E_MEMORY. */
+/* Reads a model; a trainer's section is ignored. *out is NULL on failure.
+ * PRUNE_E_FORMAT: not ours, or contents not valid; PRUNE_E_TRUNCATED; PRUNE_E_CHECKSUM;
+ * PRUNE_E_VERSION: a newer version, or a required section that is not known here; PRUNE_E_IO: the
+ * reader gave fewer bytes than it promised; PRUNE_E_NONFINITE: a weight; PRUNE_E_MASK: a removed
+ * weight is not 0; PRUNE_E_OVERFLOW: too large for this machine; PRUNE_E_MEMORY. */
 prune_status prune_model_read(prune_model **out, const prune_allocator *mem, const prune_reader *reader,
                               prune_error *error);
 
-/* Writes trainer and model together: what is needed to go on bit for bit. */
+/* Writes trainer and model together: what is needed to go on bit for bit from the last update on (a
+ * step under way is not part of it). Where a weight was removed since the last step, its moments are
+ * written as 0, which the next step would make of them. Errors as prune_model_write();
+ * PRUNE_E_NONFINITE: a moment; PRUNE_E_STATE: the model has changed under the trainer;
+ * PRUNE_E_LIMIT: max_batch, see above. */
 prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer,
                                  prune_error *error);
 
-/* Reads both. The back end is not in the file: NULL is prune_backend_default(). The caller ends both
- * objects. Errors as prune_model_read(); PRUNE_E_STATE: there is no trainer in the file. */
+/* Reads both; on failure *out and *model are NULL. The back end is not in the file: NULL is
+ * prune_backend_default(). The caller ends both objects, which are in the same allocator. Errors as
+ * prune_model_read(), for moments too; PRUNE_E_STATE: there is no trainer in the file;
+ * PRUNE_E_LIMIT: max_batch, see above. */
 prune_status prune_trainer_read(prune_trainer **out, prune_model **model, const prune_allocator *mem,
-                                const prune_reader *reader, const prune_backend *backend,
-                                prune_error *error);
+                                const prune_reader *reader, const prune_backend *backend, prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

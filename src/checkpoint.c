@@ -1,0 +1,331 @@
+/* checkpoint.c -- models and trainers as bytes: the section TRNR, and the calls
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/checkpoint.h"
+#include "scan.h"
+#include "sections.h"
+#include "text.h"
+#include "trainer.h"
+
+enum { START_BYTES = 96 };
+
+/* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for
+ * any amount of memory. */
+static const size_t most_batch_bytes = (size_t)1 << 30;
+
+static prune_status argument_error(prune_error *error)
+{
+    return prn_error_set(error, PRUNE_E_ARGUMENT, "arguments", "a pointer is NULL");
+}
+
+static prune_status trainer_error(prune_error *error, prune_status status, const char *reason)
+{
+    return prn_sections_error(error, status, PRN_TRNR, reason);
+}
+
+/* ---- checking ---- */
+
+/* What prune_trainer_create() asks for, and a bound on its memory. */
+static prune_status check_options(const prune_model *model, const prune_trainer_options *options,
+                                  prune_error *error)
+{
+    size_t bytes, least;
+    prune_trainer_options single = *options;
+    single.max_batch = 1;
+    prune_status status = prune_trainer_bytes(&bytes, model, options);
+    if (status == PRUNE_OK)
+        status = prune_trainer_bytes(&least, model, &single);
+    if (status == PRUNE_E_OVERFLOW || (status == PRUNE_OK && bytes - least > most_batch_bytes))
+        return trainer_error(error, PRUNE_E_LIMIT, "max_batch asks for more than 1 GiB");
+    return status == PRUNE_OK ? PRUNE_OK : trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
+}
+
+static prune_status check_moments(const prune_trainer *t, size_t slot, prune_error *error)
+{
+    static const char *const names[] = { "moment m", "moment v" };
+    const float *moment = t->state[slot];
+    const size_t bad = prn_scan_finite(moment, t->floats);
+    if (bad != t->floats)
+        return prn_error_at(error, PRUNE_E_NONFINITE, names[slot], bad, "NaN or infinite");
+    for (size_t i = 0; slot == 1 && i < t->floats; i++)
+        if (moment[i] < 0.0f)
+            return prn_error_at(error, PRUNE_E_FORMAT, names[slot], i, "negative");
+    return PRUNE_OK;
+}
+
+/* Options and moments. Moments of removed weights are another matter: see put_moments(). */
+static prune_status check_trainer(const prune_trainer *t, prune_error *error)
+{
+    prune_trainer_options options;
+    prn_trainer_options(&options, t);
+    prune_status status = check_options(t->model, &options, error);
+    for (size_t s = 0; status == PRUNE_OK && s < prn_optimizer_slots(t->optimizer.kind); s++)
+        status = check_moments(t, s, error);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static void put_options(prn_sink *sink, const prune_trainer_options *o)
+{
+    prn_put_u32(sink, (uint32_t)o->loss);
+    prn_put_u32(sink, (uint32_t)o->optimizer);
+    prn_put_float(sink, o->learning_rate);
+    prn_put_float(sink, o->momentum);
+    prn_put_float(sink, o->beta1);
+    prn_put_float(sink, o->beta2);
+    prn_put_float(sink, o->epsilon);
+    prn_put_float(sink, o->l1);
+    prn_put_float(sink, o->l2);
+    prn_put_u32(sink, (uint32_t)o->regularize_bias);
+    prn_put_u64(sink, o->seed);
+    prn_put_u64(sink, o->max_batch);
+}
+
+/* Where a weight was removed since the last step, the moment is written as the next step will leave it. */
+static void put_moments(prn_sink *sink, const prune_model *model, const float *moment)
+{
+    prn_walk w = { .model = model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
+        for (size_t i = 0; i < param->count; i++)
+            prn_put_float(sink, prn_mask_test(param->mask, i) ? moment[i] : 0.0f);
+        moment += param->count;
+    }
+}
+
+static void put_trainer(prn_sink *sink, const void *what)
+{
+    const prune_trainer *t = what;
+    prune_trainer_options options;
+    prn_trainer_options(&options, t);
+    put_options(sink, &options);
+    prn_put_u64(sink, t->steps);
+    prn_put_u64(sink, t->epochs);
+    prn_put_float(sink, t->optimizer.complement1);
+    prn_put_float(sink, t->optimizer.complement2);
+    for (size_t i = 0; i < 4; i++)
+        prn_put_u32(sink, t->rng.state[i]);
+    for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
+        put_moments(sink, t->model, t->state[s]);
+}
+
+prune_status prune_model_write(const prune_model *model, const prune_writer *writer, prune_error *error)
+{
+    prn_payload payloads[PRN_SECTIONS];
+    if (model == NULL || writer == NULL || writer->write == NULL)
+        return argument_error(error);
+    const prune_status status = prune_model_verify(model, error);
+    if (status != PRUNE_OK)
+        return status;
+    return prn_container_write(writer, payloads, prn_sections_put(payloads, model), error);
+}
+
+prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer, prune_error *error)
+{
+    prn_payload payloads[PRN_SECTIONS];
+    if (trainer == NULL || writer == NULL || writer->write == NULL)
+        return argument_error(error);
+    prune_status status = prn_trainer_check(trainer);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer", "its model has changed since it was made");
+    status = prune_model_verify(trainer->model, error);
+    if (status == PRUNE_OK)
+        status = check_trainer(trainer, error);
+    if (status != PRUNE_OK)
+        return status;
+    size_t count = prn_sections_put(payloads, trainer->model);
+    payloads[count++] = (prn_payload){ prn_sections_known[PRN_TRNR], put_trainer, trainer };
+    return prn_container_write(writer, payloads, count, error);
+}
+
+/* ---- reading ---- */
+
+prune_status prune_model_read(prune_model **out, const prune_allocator *mem, const prune_reader *reader,
+                              prune_error *error)
+{
+    prn_file_sections file;
+    if (out == NULL)
+        return argument_error(error);
+    *out = NULL;
+    const prune_status status = prn_sections_check(&file, reader, error);
+    return status != PRUNE_OK ? status : prn_sections_read(out, mem, &file, error);
+}
+
+/* What stands before the moments. */
+typedef struct start {
+    prune_trainer_options options;
+    uint64_t max_batch, steps, epochs;
+    float complement1, complement2;
+    prune_rng rng;
+} start;
+
+/* A number that is one of few; -1 is none of them. */
+static int32_t get_choice(prn_source *source)
+{
+    const uint32_t number = prn_get_u32(source);
+    return number > INT32_MAX ? -1 : (int32_t)number;
+}
+
+static void get_start(start *s, prn_source *source)
+{
+    prune_trainer_options *o = &s->options;
+    *o = (prune_trainer_options){ .size = sizeof *o };
+    o->loss = get_choice(source);
+    o->optimizer = get_choice(source);
+    o->learning_rate = prn_get_float(source);
+    o->momentum = prn_get_float(source);
+    o->beta1 = prn_get_float(source);
+    o->beta2 = prn_get_float(source);
+    o->epsilon = prn_get_float(source);
+    o->l1 = prn_get_float(source);
+    o->l2 = prn_get_float(source);
+    o->regularize_bias = get_choice(source);
+    o->seed = prn_get_u64(source);
+    s->max_batch = prn_get_u64(source);
+    s->steps = prn_get_u64(source);
+    s->epochs = prn_get_u64(source);
+    s->complement1 = prn_get_float(source);
+    s->complement2 = prn_get_float(source);
+    for (size_t i = 0; i < 4; i++)
+        s->rng.state[i] = prn_get_u32(source);
+}
+
+/* 1 - beta^t: 0 before the first step, then above 0, and never above 1. */
+static int32_t is_complement(float x, uint64_t steps)
+{
+    return steps == 0 ? x >= 0.0f && x <= 0.0f : x > 0.0f && x <= 1.0f;
+}
+
+/* The generator would never leave a state of zeros. */
+static int32_t is_random(const prune_rng *rng)
+{
+    return (rng->state[0] | rng->state[1] | rng->state[2] | rng->state[3]) != 0;
+}
+
+/* Whether `left` bytes are so many moments, each as long as the weights. */
+static int32_t holds_moments(uint64_t left, uint64_t moment_bytes, size_t moments)
+{
+    for (; moments != 0 && left >= moment_bytes; moments--)
+        left -= moment_bytes;
+    return moments == 0 && left == 0;
+}
+
+/* The length, and the numbers that no option check looks at. */
+static prune_status check_start(const start *s, const prn_file_sections *f, prune_error *error)
+{
+    const uint64_t left = f->sections[PRN_TRNR].length - START_BYTES, moment = f->sections[PRN_WGHT].length;
+    if (!prn_optimizer_known(s->options.optimizer) || s->max_batch > INT32_MAX ||
+        (s->options.regularize_bias != 0 && s->options.regularize_bias != 1))
+        return trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
+    if (!is_complement(s->complement1, s->steps) || !is_complement(s->complement2, s->steps) ||
+        !is_random(&s->rng))
+        return trainer_error(error, PRUNE_E_FORMAT, "a number is out of range");
+    if (!holds_moments(left, moment, prn_optimizer_slots(s->options.optimizer)))
+        return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its moments");
+    return PRUNE_OK;
+}
+
+/* Checks what stands before the moments, and leaves the source there. */
+static prune_status read_start(start *s, prn_source *source, const prn_file_sections *f, prune_error *error)
+{
+    const prn_section *section = &f->sections[PRN_TRNR];
+    if (section->offset == 0)
+        return trainer_error(error, PRUNE_E_STATE, "is missing: the file holds a model only");
+    if (section->length < START_BYTES)
+        return trainer_error(error, PRUNE_E_FORMAT, "shorter than its contents");
+    prn_source_open(source, f->reader, section);
+    get_start(s, source);
+    if (source->status != PRUNE_OK)
+        return prn_source_close(source, error);
+    return check_start(s, f, error);
+}
+
+/* The moments of one slot. Returns 0 where one belongs to a removed weight. */
+static int32_t get_moments(float *moment, prn_source *source, const prune_model *model)
+{
+    int32_t good = 1;
+    prn_walk w = { .model = model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
+        for (size_t i = 0; i < param->count; i++) {
+            moment[i] = prn_get_float(source);
+            good &= prn_mask_test(param->mask, i) || (moment[i] >= 0.0f && moment[i] <= 0.0f);
+        }
+        moment += param->count;
+    }
+    return good;
+}
+
+static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *source, prune_error *error)
+{
+    int32_t good = 1;
+    t->steps = s->steps;
+    t->epochs = s->epochs;
+    t->optimizer.complement1 = s->complement1;
+    t->optimizer.complement2 = s->complement2;
+    t->rng = s->rng;
+    for (size_t slot = 0; slot < prn_optimizer_slots(t->optimizer.kind); slot++)
+        good &= get_moments(t->state[slot], source, t->model);
+    prune_status status = prn_source_close(source, error);
+    if (status == PRUNE_OK)
+        status = check_trainer(t, error);
+    if (status == PRUNE_OK && !good)
+        status = trainer_error(error, PRUNE_E_MASK, "a removed weight has a moment");
+    return status;
+}
+
+/* Makes the trainer for a model that has been read. */
+static prune_status read_trainer(prune_trainer **out, prune_model *model, const prune_allocator *mem,
+                                 const prn_file_sections *f, const prune_backend *backend, prune_error *error)
+{
+    start s;
+    prn_source source;
+    prune_trainer *trainer = NULL;
+    prune_status status = read_start(&s, &source, f, error);
+    if (status != PRUNE_OK)
+        return status;
+    s.options.max_batch = (size_t)s.max_batch;
+    s.options.backend = backend;
+    status = check_options(model, &s.options, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prune_trainer_create(&trainer, mem, model, &s.options);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer", prune_status_string(status));
+    status = fill_trainer(trainer, &s, &source, error);
+    if (status == PRUNE_OK)
+        *out = trainer;
+    else
+        prune_trainer_free(trainer);
+    return status;
+}
+
+static prune_status check_trainer_file(prn_file_sections *f, const prune_reader *reader, prune_error *error)
+{
+    start s;
+    prn_source source;
+    const prune_status status = prn_sections_check(f, reader, error);
+    return status != PRUNE_OK ? status : read_start(&s, &source, f, error);
+}
+
+prune_status prune_trainer_read(prune_trainer **out, prune_model **model, const prune_allocator *mem,
+                                const prune_reader *reader, const prune_backend *backend, prune_error *error)
+{
+    prn_file_sections file;
+    prune_model *made = NULL;
+    if (out != NULL)
+        *out = NULL;
+    if (model != NULL)
+        *model = NULL;
+    if (out == NULL || model == NULL)
+        return argument_error(error);
+    prune_status status = check_trainer_file(&file, reader, error);
+    if (status == PRUNE_OK)
+        status = prn_sections_read(&made, mem, &file, error);
+    if (status == PRUNE_OK)
+        status = read_trainer(out, made, mem, &file, backend, error);
+    if (status == PRUNE_OK)
+        *model = made;
+    else
+        prune_model_free(made);
+    return status;
+}

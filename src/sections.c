@@ -1,0 +1,265 @@
+/* sections.c -- what a model is in a file: the sections ARCH, WGHT and MASK
+ *
+ * Reading goes over a file twice. First nothing is believed and nothing allocated: the container is
+ * checked, and the sizes of all sections against the architecture. Then the model is made and filled, by
+ * the same code that checked the sizes, and every number is looked at.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "sections.h"
+#include "activation.h"
+#include "text.h"
+
+#include <string.h>
+
+enum { ARCH_START_BYTES = 12, ARCH_LAYER_BYTES = 16 };
+
+const prn_section prn_sections_known[PRN_SECTIONS] = {
+    [PRN_ARCH] = { .id = PRN_SECTION_ID('A', 'R', 'C', 'H'), .flags = PRN_SECTION_REQUIRED },
+    [PRN_WGHT] = { .id = PRN_SECTION_ID('W', 'G', 'H', 'T'), .flags = PRN_SECTION_REQUIRED },
+    [PRN_MASK] = { .id = PRN_SECTION_ID('M', 'A', 'S', 'K'), .flags = PRN_SECTION_REQUIRED },
+    [PRN_TRNR] = { .id = PRN_SECTION_ID('T', 'R', 'N', 'R') },
+};
+
+prune_status prn_sections_error(prune_error *error, prune_status status, int32_t section, const char *reason)
+{
+    return prn_section_error(error, status, prn_sections_known[section].id, reason);
+}
+
+prn_param *prn_walk_next(prn_walk *w)
+{
+    while (w->layer < w->model->layer_count && w->param == w->model->layers[w->layer]->param_count) {
+        w->layer++;
+        w->param = 0;
+    }
+    return w->layer < w->model->layer_count ? &w->model->layers[w->layer]->params[w->param++] : NULL;
+}
+
+/* ---- writing ---- */
+
+static void put_arch(prn_sink *sink, const void *what)
+{
+    const prune_model *model = what;
+    prn_put_u64(sink, prn_shape_count(&model->input));
+    prn_put_u32(sink, (uint32_t)model->layer_count);
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_layer *layer = model->layers[l];
+        prn_put_u32(sink, (uint32_t)layer->ops->kind);
+        prn_put_u32(sink, (uint32_t)layer->activation);
+        prn_put_u64(sink, prn_shape_count(&layer->output));
+    }
+}
+
+static void put_weights(prn_sink *sink, const void *what)
+{
+    prn_walk w = { .model = what };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        for (size_t i = 0; i < param->count; i++)
+            prn_put_float(sink, param->value[i]);
+}
+
+static void put_param_mask(prn_sink *sink, const prn_param *param)
+{
+    for (size_t i = 0; i < param->count; i += 8) {
+        const uint32_t bits = param->mask[i / 32] >> i % 32 & 0xff;
+        const size_t left = param->count - i;
+        prn_put_byte(sink, left < 8 ? bits & (((uint32_t)1 << left) - 1) : bits);
+    }
+}
+
+static void put_masks(prn_sink *sink, const void *what)
+{
+    prn_walk w = { .model = what };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        put_param_mask(sink, param);
+}
+
+static int32_t has_removed(const prune_model *model)
+{
+    prn_walk w = { .model = model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        if (param->removed != 0)
+            return 1;
+    return 0;
+}
+
+size_t prn_sections_put(prn_payload payloads[PRN_SECTIONS], const prune_model *model)
+{
+    size_t count = 0;
+    payloads[count++] = (prn_payload){ prn_sections_known[PRN_ARCH], put_arch, model };
+    payloads[count++] = (prn_payload){ prn_sections_known[PRN_WGHT], put_weights, model };
+    if (has_removed(model))
+        payloads[count++] = (prn_payload){ prn_sections_known[PRN_MASK], put_masks, model };
+    return count;
+}
+
+/* ---- reading ---- */
+
+/* What the architecture has not claimed yet of the other sections. */
+typedef struct budget {
+    uint64_t floats, mask_bytes;
+    int32_t has_masks;
+} budget;
+
+static int32_t claim(uint64_t *left, uint64_t wanted)
+{
+    const int32_t fits = wanted <= *left;
+    *left -= fits ? wanted : 0;
+    return fits;
+}
+
+/* Widths are below 2^31, so nothing here leaves 64 bits. */
+static int32_t claim_dense(budget *b, uint64_t inputs, uint64_t outputs)
+{
+    const uint64_t weights = inputs * outputs, bytes = ((weights + 7) >> 3) + ((outputs + 7) >> 3);
+    return claim(&b->floats, weights + outputs) && (!b->has_masks || claim(&b->mask_bytes, bytes));
+}
+
+static int32_t is_width(uint64_t width)
+{
+    return width != 0 && width <= INT32_MAX;
+}
+
+/* One layer, checked; appended to the model unless that is NULL. */
+static prune_status read_layer(prn_source *source, budget *b, uint64_t *width, prune_model *model,
+                               prune_error *error)
+{
+    const uint32_t kind = prn_get_u32(source), activation = prn_get_u32(source);
+    const uint64_t outputs = prn_get_u64(source);
+    if (source->status != PRUNE_OK)
+        return prn_source_close(source, error);
+    if (kind != PRUNE_LAYER_DENSE || activation > INT32_MAX || !prn_activation_known((int32_t)activation))
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "unknown kind of layer or activation");
+    if (!is_width(outputs))
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "a layer's width is not 1 .. 2^31 - 1");
+    if (!claim_dense(b, *width, outputs))
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
+                                  "the layers need more weights or mask bits than there are");
+    *width = outputs;
+    if (model == NULL)
+        return PRUNE_OK;
+    const prune_status status = prune_model_add_dense(model, (size_t)outputs, (int32_t)activation);
+    return status == PRUNE_OK ? PRUNE_OK
+                              : prn_sections_error(error, status, PRN_ARCH, prune_status_string(status));
+}
+
+static prune_status read_arch_start(prn_source *source, uint64_t *inputs, uint32_t *layers,
+                                    prune_error *error)
+{
+    *inputs = prn_get_u64(source);
+    *layers = prn_get_u32(source);
+    if (source->status != PRUNE_OK)
+        return prn_source_close(source, error);
+    if (!is_width(*inputs) || *layers == 0)
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "no layers, or inputs not 1 .. 2^31 - 1");
+    if (source->section.length != ARCH_START_BYTES + (uint64_t)*layers * ARCH_LAYER_BYTES)
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
+                                  "its length does not fit its number of layers");
+    return PRUNE_OK;
+}
+
+static prune_status read_layers(prn_source *source, const prn_file_sections *f,
+                                const uint64_t inputs_layers[2], prune_model *model, prune_error *error)
+{
+    budget b = { f->sections[PRN_WGHT].length >> 2, f->sections[PRN_MASK].length,
+                 f->sections[PRN_MASK].offset != 0 };
+    uint64_t width = inputs_layers[0];
+    for (uint64_t l = 0; l < inputs_layers[1]; l++) {
+        const prune_status status = read_layer(source, &b, &width, model, error);
+        if (status != PRUNE_OK)
+            return status;
+    }
+    if (b.floats != 0 || (f->sections[PRN_WGHT].length & 3) != 0 || b.mask_bytes != 0)
+        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
+                                  "there are more weights or mask bits than the layers need");
+    return prn_source_close(source, error);
+}
+
+/* Checks the architecture; with `out`, makes a model of it too. On failure *out is what there is so far. */
+static prune_status read_arch(prune_model **out, const prune_allocator *mem, const prn_file_sections *f,
+                              prune_error *error)
+{
+    prn_source source;
+    uint64_t inputs;
+    uint32_t layers;
+    prn_source_open(&source, f->reader, &f->sections[PRN_ARCH]);
+    prune_status status = read_arch_start(&source, &inputs, &layers, error);
+    if (status != PRUNE_OK)
+        return status;
+    if (out != NULL)
+        status = prune_model_create(out, mem, (size_t)inputs);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "model", prune_status_string(status));
+    return read_layers(&source, f, (const uint64_t[2]){ inputs, layers }, out == NULL ? NULL : *out, error);
+}
+
+static prune_status read_weights(prune_model *model, const prn_file_sections *f, prune_error *error)
+{
+    prn_source source;
+    prn_walk w = { .model = model };
+    prn_source_open(&source, f->reader, &f->sections[PRN_WGHT]);
+    for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        for (size_t i = 0; i < param->count; i++)
+            param->value[i] = prn_get_float(&source);
+    return prn_source_close(&source, error);
+}
+
+/* Returns 0 if a padding bit is set. */
+static int32_t read_param_mask(prn_source *source, prn_param *param)
+{
+    for (size_t i = 0; i < param->count; i += 8) {
+        const uint32_t bits = prn_get_byte(source);
+        const size_t left = param->count - i;
+        const uint32_t padding = left < 8 ? 0xffu << left & 0xff : 0;
+        if (bits & padding)
+            return 0;
+        param->mask[i / 32] &= ~((~(bits | padding) & 0xff) << i % 32);
+    }
+    param->removed = prn_param_count_removed(param);
+    return 1;
+}
+
+static prune_status read_masks(prune_model *model, const prn_file_sections *f, prune_error *error)
+{
+    prn_source source;
+    prn_walk w = { .model = model };
+    if (f->sections[PRN_MASK].offset == 0)
+        return PRUNE_OK;
+    prn_source_open(&source, f->reader, &f->sections[PRN_MASK]);
+    for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        if (!read_param_mask(&source, param))
+            return prn_sections_error(error, PRUNE_E_FORMAT, PRN_MASK, "a padding bit is set");
+    return prn_source_close(&source, error);
+}
+
+prune_status prn_sections_check(prn_file_sections *f, const prune_reader *reader, prune_error *error)
+{
+    if (reader == NULL || reader->read_at == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "reader", "a pointer is NULL");
+    f->reader = reader;
+    memcpy(f->sections, prn_sections_known, sizeof prn_sections_known);
+    const prune_status status = prn_container_check(reader, f->sections, PRN_SECTIONS, error);
+    if (status != PRUNE_OK)
+        return status;
+    for (int32_t s = PRN_ARCH; s <= PRN_WGHT; s++)
+        if (f->sections[s].offset == 0)
+            return prn_sections_error(error, PRUNE_E_FORMAT, s, "is missing");
+    return read_arch(NULL, NULL, f, error);
+}
+
+prune_status prn_sections_read(prune_model **out, const prune_allocator *mem, const prn_file_sections *f,
+                               prune_error *error)
+{
+    prune_model *model = NULL;
+    prune_status status = read_arch(&model, mem, f, error);
+    if (status == PRUNE_OK)
+        status = read_weights(model, f, error);
+    if (status == PRUNE_OK)
+        status = read_masks(model, f, error);
+    if (status == PRUNE_OK)
+        status = prune_model_verify(model, error);
+    if (status == PRUNE_OK)
+        *out = model;
+    else
+        prune_model_free(model);
+    return status;
+}
