@@ -255,10 +255,13 @@ static prune_status train_epoch(session *s)
     if (s->options.shuffle)
         prune_rng_shuffle(&s->trainer->rng, s->order, s->train);
     for (size_t first = 0; first < s->train && !s->result.stopped; first += s->batch_size) {
-        const prune_status status = train_batch(s, first);
+        prune_status status = train_batch(s, first);
+        if (status == PRUNE_OK && report_is_due(s)) {
+            s->result.stopped = report(s, 0);
+            status = prn_trainer_check(s->trainer); /* the user has had the model in his hands */
+        }
         if (status != PRUNE_OK)
             return status;
-        s->result.stopped = report_is_due(s) && report(s, 0);
     }
     if (s->progress.batch != s->progress.batches)
         return PRUNE_OK;
