@@ -7,6 +7,7 @@
 #include "text.h"
 #include "trainer.h"
 
+#include <float.h>
 #include <string.h>
 
 static float magnitude(float x)
@@ -44,7 +45,7 @@ static const struct criterion_ops {
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, cuts; /* offsets */
+    size_t gradient, score, cuts, neuron, neuron_mask; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, int32_t criterion)
@@ -59,6 +60,14 @@ static prune_status lay_out(parts *out, const prune_model *model, int32_t criter
     prn_layout_add(&layout, 1, sizeof(prune_importance));
     out->score = prn_layout_add(&layout, floats, sizeof(float));
     out->cuts = prn_layout_add(&layout, model->layer_count, sizeof(prn_cut));
+    size_t neurons = 0, words = 0;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const size_t units = model->layers[l]->ops->units(model->layers[l]);
+        neurons += units;
+        words += prn_mask_words(units);
+    }
+    out->neuron = prn_layout_add(&layout, neurons, sizeof(float));
+    out->neuron_mask = prn_layout_add(&layout, words, sizeof(uint32_t));
     out->gradient = table[criterion].needs_data ? prn_layout_add(&layout, floats, sizeof(prn_sum)) : 0;
     out->bytes = layout.bytes;
     return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
@@ -82,11 +91,16 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
     if (block == NULL)
         return NULL;
     prune_importance *importance = (prune_importance *)(void *)block;
-    *importance = (prune_importance){ .mem = *mem, .bytes = plan->bytes, .model = model,
-                                      .signature = prn_model_signature(model), .criterion = criterion,
+    *importance = (prune_importance){ .mem = *mem,
+                                      .bytes = plan->bytes,
+                                      .model = model,
+                                      .signature = prn_model_signature(model),
+                                      .criterion = criterion,
                                       .floats = prn_model_floats(model) };
     importance->score = (float *)(void *)(block + plan->score);
     importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
+    importance->neuron = (float *)(void *)(block + plan->neuron);
+    importance->neuron_mask = (uint32_t *)(void *)(block + plan->neuron_mask);
     if (plan->gradient != 0)
         importance->gradient = (prn_sum *)(void *)(block + plan->gradient);
     return importance;
@@ -208,24 +222,30 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
         status = add_batch(importance, trainer, &mine, part);
     }
     trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply, and the data may go now */
-    if (status == PRUNE_OK)
-        status = prune_importance_refresh(importance);
+    if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
+        status = PRUNE_E_DIVERGED;
     if (status == PRUNE_OK)
         return PRUNE_OK;
     (void)prune_importance_reset(importance);
-    return prn_error_set(error, status, "importance", "a loss or a gradient is not finite");
+    return prn_error_set(error, status, "importance", "a loss, a gradient or a score is not finite");
 }
 
 prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,
                                               int32_t include)
 {
-    const prune_status status = check_pair(importance, trainer);
+    prune_status status = check_pair(importance, trainer);
     if (status != PRUNE_OK)
         return status;
-    importance->penalty_l1 = include ? trainer->regularizer.l1 : 0.0f;
-    importance->penalty_l2 = include ? trainer->regularizer.l2 : 0.0f;
-    importance->penalty_bias = trainer->regularizer.include_bias;
-    return prune_importance_refresh(importance);
+    const prn_regularizer before = importance->penalty;
+    importance->penalty = include ? trainer->regularizer : (prn_regularizer){ 0 };
+    if (importance->samples == 0)
+        return PRUNE_OK;
+    status = prune_importance_refresh(importance);
+    if (status != PRUNE_OK) {
+        importance->penalty = before;
+        (void)prune_importance_refresh(importance);
+    }
+    return status;
 }
 
 prune_status prune_importance_reset(prune_importance *importance)
@@ -245,12 +265,10 @@ prune_status prune_importance_reset(prune_importance *importance)
 /* Puts the mean gradients where the scores will be. */
 static void mean_gradients(prune_importance *importance)
 {
-    const prn_regularizer penalty = { importance->penalty_l1, importance->penalty_l2,
-                                      importance->penalty_bias };
     const float samples = (float)importance->samples;
     for (size_t i = 0; i < importance->floats; i++)
         importance->score[i] = (importance->gradient[i].sum + importance->gradient[i].carry) / samples;
-    prn_regularizer_add(&penalty, importance->model, importance->score);
+    prn_regularizer_add(&importance->penalty, importance->model, importance->score);
 }
 
 static void score_param(int32_t criterion, float *score, const prn_param *param)
@@ -296,25 +314,58 @@ const float *prune_importance_scores(const prune_importance *importance, size_t 
     return score;
 }
 
-float prn_importance_neuron(const prn_layer *layer, const float *layer_score, size_t u, int32_t aggregate)
+/* What is gathered over the scores of a row. */
+typedef struct row_fold {
+    float most, scale;
+    int32_t squares;
+    prn_sum sum;
+} row_fold;
+
+static void take_largest(row_fold *fold, float score)
+{
+    fold->most = score > fold->most ? score : fold->most;
+}
+
+static void take_sum(row_fold *fold, float score)
+{
+    const float scaled = fold->scale * score;
+    prn_sum_add(&fold->sum, fold->squares ? scaled * scaled : scaled);
+}
+
+static void fold_row(row_fold *fold, void (*take)(row_fold *fold, float score), const prn_layer *layer,
+                     const float *layer_score, size_t u)
 {
     prn_slice slices[PRN_UNIT_SLICES];
     const size_t count = layer->ops->unit_slices(layer, u, slices);
-    float most = 0.0f;
-    prn_sum sum = { 0 };
     for (size_t s = 0; s < count; s++) {
-        const prn_param *param = &layer->params[slices[s].param];
-        for (size_t i = 0, e = slices[s].start; param->prunable && i < slices[s].count; i++, e += slices[s].stride) {
-            const float score = prn_mask_test(param->mask, e) ? layer_score[e] : 0.0f;
-            most = score > most ? score : most;
-            prn_sum_add(&sum, aggregate == PRUNE_ROW_L2 ? score * score : score);
-        }
-        layer_score += param->count;
+        const prn_slice *slice = &slices[s];
+        const prn_param *param = &layer->params[slice->param];
+        const float *score = layer_score;
+        for (size_t p = 0; p < slice->param; p++)
+            score += layer->params[p].count;
+        for (size_t i = 0, e = slice->start; param->prunable && i < slice->count; i++, e += slice->stride)
+            if (prn_mask_test(param->mask, e))
+                take(fold, score[e]);
     }
+}
+
+/* A power of two that keeps the sum of up to 2^31 squares within float, neither 0 nor infinite. */
+static float scale_for(float most)
+{
+    return most > 0x1p40f ? 0x1p-90f : most < 0x1p-50f ? 0x1p95f : 1.0f;
+}
+
+float prn_importance_neuron(const prn_layer *layer, const float *layer_score, size_t u, int32_t aggregate)
+{
+    row_fold fold = { .squares = aggregate == PRUNE_ROW_L2 };
+    fold_row(&fold, take_largest, layer, layer_score, u);
     if (aggregate == PRUNE_ROW_MAX)
-        return most;
-    const float total = sum.sum + sum.carry;
-    return aggregate == PRUNE_ROW_L1 ? total : prune_sqrtf(total);
+        return fold.most;
+    fold.scale = scale_for(fold.most);
+    fold_row(&fold, take_sum, layer, layer_score, u);
+    const float total = fold.sum.sum + fold.sum.carry;
+    const float score = (fold.squares ? prune_sqrtf(total) : total) / fold.scale;
+    return score < FLT_MAX ? score : FLT_MAX;
 }
 
 prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,

@@ -4,6 +4,7 @@
 
 #include "libprune/importance.h"
 #include "model.h"
+#include "regularizer.h"
 #include "scan.h"
 
 /* The lowest units of a sequence: those with score bits below `bits`, and the first `ties` that have
@@ -22,12 +23,14 @@ struct prune_importance {
     int32_t ready; /* scores exist */
     size_t samples;
     size_t floats;
-    float penalty_l1, penalty_l2; /* what include_penalty adds; 0 is nothing */
-    int32_t penalty_bias;
+    prn_regularizer penalty; /* what include_penalty adds; all 0 is nothing */
     /* Laid out like all parameters of the model in order. */
     prn_sum *gradient; /* sums over samples; NULL for magnitudes */
     float *score;
-    prn_cut *cuts; /* one per layer: room to choose in without allocating, see rank.h */
+    /* Room to choose in without allocating, see rank.h and unit.h. */
+    prn_cut *cuts;         /* one per layer */
+    float *neuron;         /* of all neurons, layer by layer: scores under the selection at work, */
+    uint32_t *neuron_mask; /* and a bit for each that is kept, every layer in words of its own */
 };
 
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE: no scores, or not of this model's architecture any more. */

@@ -40,7 +40,7 @@ void prune_importance_free(prune_importance *importance);
 /* Adds all samples of `data` and computes the scores anew. The trainer lends loss, batch size and
  * buffers; its optimizer state and the model stay as they are, its gradients are overwritten.
  * PRUNE_E_STATE: the trainer belongs to another model, or the criterion needs no data;
- * PRUNE_E_DIVERGED: a loss or gradient is not finite; errors as prune_data_check(). On failure the
+ * PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as prune_data_check(). On failure the
  * sums are those from before the call, except PRUNE_E_DIVERGED, which empties them. */
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error);
@@ -51,7 +51,8 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
                                   size_t samples);
 
 /* Adds the gradient of the trainer's l1 and l2 penalty, at the model's weights as they are, to the
- * mean gradient (0 or 1 switches it), and computes the scores anew. */
+ * mean gradient (0 or 1 switches it), and computes the scores anew if there are samples.
+ * PRUNE_E_STATE: as above; PRUNE_E_NONFINITE: a score would be NaN or Inf. */
 prune_status prune_importance_include_penalty(prune_importance *importance,
                                               const prune_trainer *trainer, int32_t include);
 
@@ -71,7 +72,7 @@ const float *prune_importance_scores(const prune_importance *importance, size_t 
 
 /* One number per neuron of a layer into scores[capacity]:
  * the largest, the sum (L1), or the root of the sum of squares (L2) of the scores of its row's kept
- * weights; without its bias. PRUNE_E_RANGE: no such layer;
+ * weights, at most FLT_MAX; without its bias. PRUNE_E_RANGE: no such layer;
  * PRUNE_E_ARGUMENT: unknown aggregate; PRUNE_E_SHAPE: capacity is too small; PRUNE_E_STATE. */
 prune_status prune_importance_neurons(float *scores, size_t capacity,
                                       const prune_importance *importance, size_t layer,
