@@ -29,6 +29,7 @@
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"
 #include "libprune/trainer.h"
+#include "libprune/unit.h"
 #include "libprune/validate.h"
 
 #endif

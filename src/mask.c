@@ -45,26 +45,18 @@ static prune_status open_choice(choice *c, const prune_removal *removal, const p
     c->model = model;
     c->importance = importance;
     c->cuts = importance->cuts;
-    c->removal = (prune_removal){ .size = sizeof c->removal, .by_layer = c->removal.by_layer,
+    c->removal = (prune_removal){ .size = sizeof c->removal,
+                                  .by_layer = c->removal.by_layer,
                                   .by_layer_capacity = c->removal.by_layer_capacity };
-    const int32_t fits = c->removal.by_layer == NULL || c->removal.by_layer_capacity >= model->layer_count;
-    return fits ? PRUNE_OK : PRUNE_E_SHAPE;
+    if (c->removal.by_layer != NULL && c->removal.by_layer_capacity < model->layer_count)
+        return PRUNE_E_SHAPE;
+    prn_unit_prepare(importance, &c->selection);
+    return PRUNE_OK;
 }
 
 static prn_ranking rank_layers(const choice *c, size_t first, size_t last, const prn_cut *cuts)
 {
-    return (prn_ranking){ c->model, c->importance, &c->selection, cuts, { first, last } };
-}
-
-static size_t count_units(const choice *c, size_t layer)
-{
-    prn_cursor cursor;
-    prn_unit unit;
-    size_t units = 0;
-    const size_t first_last[2] = { layer, layer + 1 };
-    for (prn_cursor_start(&cursor, c->model, NULL, &c->selection, first_last); prn_cursor_next(&unit, &cursor);)
-        units++;
-    return units;
+    return (prn_ranking){ c->importance, &c->selection, cuts, { first, last } };
 }
 
 /* How many of a layer's kept units may go. */
@@ -82,11 +74,12 @@ static size_t cut_at_floors(choice *c, uint64_t *units, uint64_t *kept)
     *units = *kept = 0;
     for (size_t l = 0; l < c->model->layer_count; l++) {
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        const size_t here = prn_rank_count(&layer), may_go = removable(c, here);
+        const prn_unit_count count = prn_unit_count_layer(&c->selection, c->model, l);
+        const size_t may_go = removable(c, count.kept);
         c->cuts[l] = prn_rank_lowest(&layer, may_go);
         most += may_go;
-        *kept += here;
-        *units += count_units(c, l);
+        *kept += count.kept;
+        *units += count.units;
     }
     return most;
 }
@@ -99,14 +92,10 @@ static void narrow_to_lowest(choice *c, size_t count)
     size_t ties = cut.ties;
     for (size_t l = 0; l < c->model->layer_count; l++) {
         prn_cut *mine = &c->cuts[l];
-        prn_ranking layer = rank_layers(c, l, l + 1, c->cuts);
-        prn_rank_cursor cursor;
-        prn_unit unit;
-        size_t equal = 0;
-        for (prn_rank_start(&cursor, &layer); prn_rank_next(&unit, &cursor);)
-            equal += prn_rank_bits(unit.score) == cut.bits;
         if (mine->bits < cut.bits)
             continue;
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        const size_t equal = mine->bits == cut.bits ? mine->ties : prn_rank_count_equal(&layer, cut.bits);
         const size_t take = equal < ties ? equal : ties;
         *mine = (prn_cut){ cut.bits, take };
         ties -= take;
@@ -130,13 +119,13 @@ static prune_status choose_by_layer(choice *c, prn_mask_count *count, void *user
 {
     for (size_t l = 0; l < c->model->layer_count; l++) {
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        const size_t kept = prn_rank_count(&layer);
+        const prn_unit_count all = prn_unit_count_layer(&c->selection, c->model, l);
         uint64_t wanted = 0;
         const int32_t covered = prn_unit_covers(&c->selection, c->model, l);
-        const prune_status status = covered ? count(user, &wanted, count_units(c, l), kept) : PRUNE_OK;
+        const prune_status status = covered ? count(user, &wanted, all.units, all.kept) : PRUNE_OK;
         if (status != PRUNE_OK)
             return status;
-        if (wanted > removable(c, kept))
+        if (wanted > removable(c, all.kept))
             return PRUNE_E_COLLAPSE;
         c->cuts[l] = prn_rank_lowest(&layer, (size_t)wanted);
     }
@@ -148,7 +137,7 @@ static void choose_below(choice *c, float threshold)
     for (size_t l = 0; l < c->model->layer_count; l++) {
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
         const size_t below = prn_rank_count_below(&layer, threshold);
-        const size_t may_go = removable(c, prn_rank_count(&layer));
+        const size_t may_go = removable(c, prn_unit_count_layer(&c->selection, c->model, l).kept);
         const size_t take = below < may_go ? below : may_go;
         c->removal.spared += below - take;
         c->cuts[l] = prn_rank_lowest(&layer, take);
@@ -163,22 +152,22 @@ static void carry_out(choice *c, prune_model *model)
     prune_removal *r = &c->removal;
     const prn_ranking chosen = rank_layers(c, 0, c->model->layer_count, c->cuts);
     prn_rank_cursor cursor;
-    prn_unit unit;
+    float score;
     for (size_t l = 0; l < c->model->layer_count; l++) {
-        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        r->units += count_units(c, l);
-        r->kept += prn_rank_count(&layer);
+        const prn_unit_count count = prn_unit_count_layer(&c->selection, c->model, l);
+        r->units += count.units;
+        r->kept += count.kept;
         if (r->by_layer != NULL)
             r->by_layer[l] = 0;
     }
-    for (prn_rank_start(&cursor, &chosen); prn_rank_next(&unit, &cursor);) {
+    for (prn_rank_start(&cursor, &chosen); prn_rank_next(&score, &cursor);) {
         r->removed++;
         r->kept--;
-        r->threshold = unit.score > r->threshold ? unit.score : r->threshold;
+        r->threshold = score > r->threshold ? score : r->threshold;
         if (r->by_layer != NULL)
-            r->by_layer[unit.layer]++;
+            r->by_layer[cursor.run.layer]++;
         if (model != NULL)
-            prn_unit_remove(model, &c->selection, &unit);
+            prn_unit_remove(model, &c->selection, &cursor.run, cursor.at);
     }
 }
 
@@ -218,7 +207,8 @@ static prune_status below(prune_removal *removal, prune_model *model, const prun
 {
     choice c;
     const prune_model *scored = importance == NULL ? NULL : importance->model;
-    const prune_status status = open_choice(&c, removal, model != NULL ? model : scored, importance, selection);
+    const prune_status status =
+        open_choice(&c, removal, model != NULL ? model : scored, importance, selection);
     if (status != PRUNE_OK)
         return status;
     if (!(threshold >= 0.0f && threshold <= FLT_MAX))
@@ -251,13 +241,11 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
     const prune_status status = prn_unit_selection(&mine, selection, model);
     if (status != PRUNE_OK)
         return status;
-    prn_cursor cursor;
-    prn_unit unit;
-    const size_t all[2] = { 0, model->layer_count };
     *units = *kept = 0;
-    for (prn_cursor_start(&cursor, model, NULL, &mine, all); prn_cursor_next(&unit, &cursor);) {
-        *units += 1;
-        *kept += unit.kept != 0;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_unit_count count = prn_unit_count_layer(&mine, model, l);
+        *units += count.units;
+        *kept += count.kept;
     }
     return PRUNE_OK;
 }
@@ -304,15 +292,11 @@ prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron)
         return PRUNE_E_ARGUMENT;
     if (layer >= model->layer_count || neuron >= model->layers[layer]->ops->units(model->layers[layer]))
         return PRUNE_E_RANGE;
-    prn_cursor cursor;
-    prn_unit unit;
-    size_t others = 0;
-    const size_t one[2] = { layer, layer + 1 };
-    for (prn_cursor_start(&cursor, model, NULL, &neurons, one); prn_cursor_next(&unit, &cursor);)
-        others += unit.kept && unit.index != neuron;
-    if (others == 0)
+    const prn_run run = { .layer = layer };
+    const size_t kept = prn_unit_count_layer(&neurons, model, layer).kept;
+    if (kept == (prn_unit_neuron_kept(model->layers[layer], neuron) ? 1 : 0))
         return PRUNE_E_COLLAPSE;
-    prn_unit_remove(model, &neurons, &(prn_unit){ .layer = layer, .index = neuron });
+    prn_unit_remove(model, &neurons, &run, neuron);
     return PRUNE_OK;
 }
 

@@ -10,96 +10,129 @@
 
 enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS };
 
-uint32_t prn_rank_bits(float score)
+/* The sign is that of a zero. */
+static inline uint32_t bits_of(float score)
 {
     uint32_t bits;
     memcpy(&bits, &score, sizeof bits);
     return bits & 0x7fffffffu;
 }
 
-int32_t prn_cut_takes(const prn_cut *cut, uint32_t bits, size_t *ties_seen)
-{
-    if (bits != cut->bits)
-        return bits < cut->bits;
-    *ties_seen += 1;
-    return *ties_seen <= cut->ties;
-}
+/* ---- walking ---- */
 
 void prn_rank_start(prn_rank_cursor *cursor, const prn_ranking *ranking)
 {
-    prn_cursor_start(&cursor->units, ranking->model, ranking->importance, ranking->selection,
-                     ranking->first_last);
-    cursor->cuts = ranking->cuts;
-    cursor->layer = ranking->first_last[0];
-    cursor->ties_seen = 0;
+    *cursor = (prn_rank_cursor){ .cuts = ranking->cuts };
+    prn_run_start(&cursor->runs, ranking->importance, ranking->selection, ranking->first_last);
 }
 
-static int32_t within_cut(const prn_unit *unit, prn_rank_cursor *cursor)
+/* Asked of all kept units in order, so that ties are counted. */
+static int32_t within_cut(prn_rank_cursor *c, float score)
 {
-    if (cursor->cuts == NULL)
+    if (c->cuts == NULL)
         return 1;
-    if (unit->layer != cursor->layer) {
-        cursor->layer = unit->layer;
-        cursor->ties_seen = 0;
+    const prn_cut *cut = &c->cuts[c->run.layer];
+    const uint32_t bits = bits_of(score);
+    if (bits != cut->bits)
+        return bits < cut->bits;
+    if (c->tied_layer != c->run.layer)
+        c->ties_seen = 0;
+    c->tied_layer = c->run.layer;
+    c->ties_seen++;
+    return c->ties_seen <= cut->ties;
+}
+
+int32_t prn_rank_next(float *score, prn_rank_cursor *c)
+{
+    for (;;) {
+        while (c->next < c->run.count) {
+            c->at = c->next++;
+            *score = c->run.score[c->at];
+            if (prn_mask_test(c->run.mask, c->at) && within_cut(c, *score))
+                return 1;
+        }
+        c->next = 0;
+        if (!prn_run_next(&c->run, &c->runs))
+            return 0;
     }
-    return prn_cut_takes(&cursor->cuts[unit->layer], prn_rank_bits(unit->score), &cursor->ties_seen);
 }
 
-int32_t prn_rank_next(prn_unit *unit, prn_rank_cursor *cursor)
-{
-    while (prn_cursor_next(unit, &cursor->units))
-        if (unit->kept && within_cut(unit, cursor))
-            return 1;
-    return 0;
-}
-
-size_t prn_rank_count(const prn_ranking *ranking)
-{
-    prn_rank_cursor cursor;
-    prn_unit unit;
-    size_t count = 0;
-    for (prn_rank_start(&cursor, ranking); prn_rank_next(&unit, &cursor);)
-        count++;
-    return count;
-}
+/* ---- counting ---- */
 
 size_t prn_rank_count_below(const prn_ranking *ranking, float threshold)
 {
-    prn_rank_cursor cursor;
-    prn_unit unit;
+    prn_run_cursor runs;
+    prn_run run;
     size_t count = 0;
-    for (prn_rank_start(&cursor, ranking); prn_rank_next(&unit, &cursor);)
-        count += unit.score < threshold;
+    prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
+    while (prn_run_next(&run, &runs))
+        for (size_t i = 0; i < run.count; i++)
+            count += run.score[i] < threshold && prn_mask_test(run.mask, i);
     return count;
 }
 
-/* Counts the digit at `shift` of those scores that have `prefix` above it. */
-static void count_digits(size_t counts[DIGITS], const prn_ranking *ranking, uint32_t prefix, uint32_t shift)
+size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits)
 {
-    prn_rank_cursor cursor;
-    prn_unit unit;
-    memset(counts, 0, DIGITS * sizeof counts[0]);
-    for (prn_rank_start(&cursor, ranking); prn_rank_next(&unit, &cursor);) {
-        const uint32_t bits = prn_rank_bits(unit.score);
-        const int32_t agrees = shift + DIGIT_BITS == 32 || bits >> (shift + DIGIT_BITS) == prefix;
-        if (agrees)
-            counts[bits >> shift & (DIGITS - 1)]++;
+    prn_run_cursor runs;
+    prn_run run;
+    size_t count = 0;
+    prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
+    while (prn_run_next(&run, &runs))
+        for (size_t i = 0; i < run.count; i++)
+            count += bits_of(run.score[i]) == bits && prn_mask_test(run.mask, i);
+    return count;
+}
+
+/* ---- choosing ---- */
+
+/* The digit that is looked at: at `shift`, of numbers that have `prefix` above it. */
+typedef struct digit {
+    uint32_t prefix, shift;
+} digit;
+
+static inline int32_t has_prefix(const digit *d, uint32_t bits)
+{
+    return d->shift + DIGIT_BITS == 32 || bits >> (d->shift + DIGIT_BITS) == d->prefix;
+}
+
+/* Kept units with bits below the limit. */
+static void count_run(size_t counts[DIGITS], const prn_run *run, uint32_t limit, const digit *d)
+{
+    const digit mine = *d;
+    for (size_t i = 0; i < run->count; i++) {
+        const uint32_t bits = bits_of(run->score[i]);
+        if (has_prefix(&mine, bits) && bits < limit && prn_mask_test(run->mask, i))
+            counts[bits >> mine.shift & (DIGITS - 1)]++;
     }
+}
+
+static void count_digits(size_t counts[DIGITS], const prn_ranking *ranking, const digit *d)
+{
+    prn_run_cursor runs;
+    prn_run run;
+    const prn_cut *cuts = ranking->cuts;
+    memset(counts, 0, DIGITS * sizeof counts[0]);
+    prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
+    while (prn_run_next(&run, &runs))
+        count_run(counts, &run, cuts == NULL ? UINT32_MAX : cuts[run.layer].bits, d);
+    for (size_t l = ranking->first_last[0]; cuts != NULL && l < ranking->first_last[1]; l++)
+        if (has_prefix(d, cuts[l].bits))
+            counts[cuts[l].bits >> d->shift & (DIGITS - 1)] += cuts[l].ties;
 }
 
 prn_cut prn_rank_lowest(const prn_ranking *ranking, size_t k)
 {
     size_t counts[DIGITS];
-    uint32_t prefix = 0;
+    digit d = { 0, 32 };
     if (k == 0)
         return (prn_cut){ 0, 0 };
-    for (uint32_t shift = 32; shift != 0;) {
-        shift -= DIGIT_BITS;
-        count_digits(counts, ranking, prefix, shift);
-        uint32_t digit = 0;
-        while (counts[digit] < k)
-            k -= counts[digit++];
-        prefix = prefix << DIGIT_BITS | digit;
+    while (d.shift != 0) {
+        d.shift -= DIGIT_BITS;
+        count_digits(counts, ranking, &d);
+        uint32_t value = 0;
+        while (counts[value] < k)
+            k -= counts[value++];
+        d.prefix = d.prefix << DIGIT_BITS | value;
     }
-    return (prn_cut){ prefix, k };
+    return (prn_cut){ d.prefix, k };
 }

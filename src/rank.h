@@ -7,36 +7,31 @@
 #include "unit.h"
 
 /* The kept units of layers first .. last - 1; with `cuts` only those that are within the cut of
- * their layer (cuts[layer]). */
+ * their layer (cuts[layer]). Neurons are to be prepared, see unit.h. */
 typedef struct prn_ranking {
-    const prune_model *model;
     const prune_importance *importance;
     const prune_selection *selection;
     const prn_cut *cuts;
     size_t first_last[2];
 } prn_ranking;
 
-uint32_t prn_rank_bits(float score);
-
-/* Whether a unit is within the cut; called for the units of the sequence in order, with the number of
- * ties seen so far. */
-int32_t prn_cut_takes(const prn_cut *cut, uint32_t bits, size_t *ties_seen);
-
-/* Walks the ranked units. Start the cursor with prn_rank_start(). */
+/* Walks the ranked units: unit `at` of `run`. Units behind the cursor may be removed. */
 typedef struct prn_rank_cursor {
-    prn_cursor units;
+    prn_run_cursor runs;
+    prn_run run;
+    size_t at, next;
     const prn_cut *cuts;
-    size_t layer, ties_seen;
+    size_t tied_layer, ties_seen;
 } prn_rank_cursor;
 
 void prn_rank_start(prn_rank_cursor *cursor, const prn_ranking *ranking);
-int32_t prn_rank_next(prn_unit *unit, prn_rank_cursor *cursor);
+int32_t prn_rank_next(float *score, prn_rank_cursor *cursor);
 
-/* How many units there are, and how many with a score below `threshold`. */
-size_t prn_rank_count(const prn_ranking *ranking);
+/* How many units have a score below `threshold`, or exactly the score. Without cuts. */
 size_t prn_rank_count_below(const prn_ranking *ranking, float threshold);
+size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits);
 
-/* The cut of the lowest k units; k is at most prn_rank_count(). */
+/* The cut of the lowest k units; there are at least k. */
 prn_cut prn_rank_lowest(const prn_ranking *ranking, size_t k);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+static const uint32_t FLT_MAX_BITS = 0x7f7fffffu;
+
 static float from_bits(uint32_t bits)
 {
     float x;
@@ -16,17 +18,22 @@ static float from_bits(uint32_t bits)
     return x;
 }
 
-/* All kept units that the selection names, whatever its scope. */
-static prune_status open_ranking(prn_ranking *all, prune_selection *mine, const prune_importance *importance,
-                                 const prune_selection *selection)
+/* All kept units that the selection names, whatever its scope, and how many they are. */
+static prune_status open_ranking(prn_ranking *all, size_t *kept, prune_selection *mine,
+                                 const prune_importance *importance, const prune_selection *selection)
 {
     prune_status status = prn_importance_check(importance);
     if (status == PRUNE_OK)
         status = prn_unit_selection(mine, selection, importance->model);
     if (status != PRUNE_OK)
         return status;
-    *all = (prn_ranking){ importance->model, importance, mine, NULL, { 0, importance->model->layer_count } };
-    return prn_rank_count(all) == 0 ? PRUNE_E_EMPTY : PRUNE_OK;
+    const size_t layers = importance->model->layer_count;
+    *all = (prn_ranking){ importance, mine, NULL, { 0, layers } };
+    *kept = 0;
+    for (size_t l = 0; l < layers; l++)
+        *kept += prn_unit_count_layer(mine, importance->model, l).kept;
+    prn_unit_prepare(importance, mine);
+    return *kept == 0 ? PRUNE_E_EMPTY : PRUNE_OK;
 }
 
 /* ---- histogram ---- */
@@ -40,18 +47,18 @@ void prune_histogram_init(prune_histogram *histogram)
 static void find_range(prune_histogram *h, const prn_ranking *all)
 {
     prn_rank_cursor cursor;
-    prn_unit unit;
+    float score;
     h->total = h->zeros = 0;
     h->low = h->high = 0.0f;
     int32_t first = 1;
-    for (prn_rank_start(&cursor, all); prn_rank_next(&unit, &cursor);) {
-        const int32_t zero = !(unit.score > 0.0f);
+    for (prn_rank_start(&cursor, all); prn_rank_next(&score, &cursor);) {
+        const int32_t zero = !(score > 0.0f);
         h->total++;
         h->zeros += zero != 0;
-        h->high = unit.score > h->high ? unit.score : h->high;
+        h->high = score > h->high ? score : h->high;
         if (h->log_scale && zero)
             continue;
-        h->low = first || unit.score < h->low ? unit.score : h->low;
+        h->low = first || score < h->low ? score : h->low;
         first = 0;
     }
 }
@@ -64,12 +71,19 @@ static double place(const prune_histogram *h, float score)
     return (double)score - (double)h->low;
 }
 
+/* The bin by its place, set right by the edges as a user reads them: what lies below edge i is what
+ * prune_mask_below() takes there. */
 static size_t bin_of(const prune_histogram *h, float score)
 {
     if (!(score > h->low))
         return 0;
-    const size_t bin = (size_t)(place(h, score) / place(h, h->high) * (double)h->bins);
-    return bin < h->bins ? bin : h->bins - 1;
+    if (!(score < h->high))
+        return h->bins - 1;
+    const size_t guess = (size_t)(place(h, score) / place(h, h->high) * (double)h->bins);
+    const size_t bin = guess < h->bins ? guess : h->bins - 1;
+    if (score < prune_histogram_edge(h, bin))
+        return bin - 1;
+    return bin + 1 < h->bins && score >= prune_histogram_edge(h, bin + 1) ? bin + 1 : bin;
 }
 
 prune_status prune_histogram_fill(prune_histogram *histogram, const prune_importance *importance,
@@ -78,6 +92,7 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
     prn_ranking all;
     prune_selection mine;
     prune_histogram h = { 0 };
+    size_t kept;
     if (histogram == NULL)
         return PRUNE_E_ARGUMENT;
     prune_status status = prn_options_read(&h, sizeof h, histogram);
@@ -86,15 +101,15 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
     if (status == PRUNE_OK && h.counts == NULL)
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK)
-        status = open_ranking(&all, &mine, importance, selection);
+        status = open_ranking(&all, &kept, &mine, importance, selection);
     if (status != PRUNE_OK)
         return status;
     find_range(&h, &all);
     memset(h.counts, 0, h.bins * sizeof *h.counts);
     prn_rank_cursor cursor;
-    prn_unit unit;
-    for (prn_rank_start(&cursor, &all); prn_rank_next(&unit, &cursor);)
-        h.counts[bin_of(&h, unit.score)]++;
+    float score;
+    for (prn_rank_start(&cursor, &all); prn_rank_next(&score, &cursor);)
+        h.counts[bin_of(&h, score)]++;
     prn_result_write(histogram, &h);
     return PRUNE_OK;
 }
@@ -103,13 +118,16 @@ float prune_histogram_edge(const prune_histogram *h, size_t i)
 {
     if (h == NULL || h->bins == 0 || i > h->bins)
         return from_bits(0x7fc00000u);
-    if (i == 0)
-        return h->low;
     if (i == h->bins)
         return h->high;
+    if (i == 0 || !(h->low < h->high))
+        return h->low;
     const double part = (double)i / (double)h->bins;
-    if (h->log_scale)
-        return h->low * prune_expf((float)(part * place(h, h->high)));
+    if (h->log_scale) {
+        /* By a quarter of the exponent: the ratio of two floats may be too large for a float. */
+        const double root = (double)prune_expf((float)(0.25 * part * place(h, h->high)));
+        return (float)((double)h->low * (root * root) * (root * root));
+    }
     return (float)((double)h->low + part * place(h, h->high));
 }
 
@@ -121,17 +139,16 @@ prune_status prune_threshold_quantile(float *threshold, const prune_importance *
     prn_ranking all;
     prune_selection mine;
     uint64_t below;
+    size_t kept;
     if (threshold == NULL)
         return PRUNE_E_ARGUMENT;
-    prune_status status = open_ranking(&all, &mine, importance, selection);
+    prune_status status = open_ranking(&all, &kept, &mine, importance, selection);
+    if (status == PRUNE_OK)
+        status = prune_fraction_count(&below, fraction, kept);
     if (status != PRUNE_OK)
         return status;
-    const size_t units = prn_rank_count(&all);
-    status = prune_fraction_count(&below, fraction, units);
-    if (status != PRUNE_OK)
-        return status;
-    const int32_t everything = below == units;
-    const prn_cut cut = prn_rank_lowest(&all, everything ? units : (size_t)below + 1);
-    *threshold = from_bits(everything ? cut.bits + 1 : cut.bits);
+    const int32_t everything = below == kept;
+    const uint32_t bits = prn_rank_lowest(&all, everything ? kept : (size_t)below + 1).bits;
+    *threshold = from_bits(everything && bits < FLT_MAX_BITS ? bits + 1 : bits);
     return PRUNE_OK;
 }

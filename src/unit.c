@@ -4,11 +4,16 @@
 #include "unit.h"
 #include "options.h"
 
+#include <string.h>
+
 void prune_selection_init(prune_selection *selection)
 {
     if (selection != NULL)
-        *selection = (prune_selection){ .size = sizeof *selection, .granularity = PRUNE_WEIGHTS,
-                                        .scope = PRUNE_GLOBAL, .aggregate = PRUNE_ROW_L2, .layer = -1,
+        *selection = (prune_selection){ .size = sizeof *selection,
+                                        .granularity = PRUNE_WEIGHTS,
+                                        .scope = PRUNE_GLOBAL,
+                                        .aggregate = PRUNE_ROW_L2,
+                                        .layer = -1,
                                         .min_kept = 1 };
 }
 
@@ -40,7 +45,7 @@ int32_t prn_unit_covers(const prune_selection *selection, const prune_model *mod
 
 /* ---- neurons ---- */
 
-static int32_t neuron_is_kept(const prn_layer *layer, size_t u)
+int32_t prn_unit_neuron_kept(const prn_layer *layer, size_t u)
 {
     prn_slice slices[PRN_UNIT_SLICES];
     const size_t count = layer->ops->unit_slices(layer, u, slices);
@@ -60,85 +65,137 @@ static void remove_neuron(prn_layer *layer, size_t u)
             prn_param_remove(&layer->params[slices[s].param], slices[s].start + i * slices[s].stride);
 }
 
+static void prepare_layer(const prn_run_cursor *c, const prn_layer *layer, float *neuron, uint32_t *mask)
+{
+    const size_t units = layer->ops->units(layer);
+    memset(mask, 0, prn_mask_words(units) * sizeof *mask);
+    for (size_t u = 0; u < units; u++) {
+        const int32_t kept = prn_unit_neuron_kept(layer, u);
+        mask[u / 32] |= (uint32_t)kept << (u % 32);
+        neuron[u] = kept ? prn_importance_neuron(layer, c->layer_score, u, c->selection->aggregate) : 0.0f;
+    }
+}
+
+/* ---- counting ---- */
+
+static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
+{
+    return param->prunable || selection->include_bias;
+}
+
+static prn_unit_count count_weights(const prune_selection *selection, const prn_layer *layer)
+{
+    prn_unit_count count = { 0 };
+    for (size_t p = 0; p < layer->param_count; p++)
+        if (is_chosen_from(selection, &layer->params[p])) {
+            count.units += layer->params[p].count;
+            count.kept += layer->params[p].count - layer->params[p].removed;
+        }
+    return count;
+}
+
+static prn_unit_count count_neurons(const prn_layer *layer)
+{
+    prn_unit_count count = { .units = layer->ops->units(layer) };
+    for (size_t u = 0; u < count.units; u++)
+        count.kept += prn_unit_neuron_kept(layer, u) != 0;
+    return count;
+}
+
+prn_unit_count prn_unit_count_layer(const prune_selection *selection, const prune_model *model, size_t layer)
+{
+    if (!prn_unit_covers(selection, model, layer))
+        return (prn_unit_count){ 0 };
+    return selection->granularity == PRUNE_WEIGHTS ? count_weights(selection, model->layers[layer])
+                                                   : count_neurons(model->layers[layer]);
+}
+
 /* ---- the walk ---- */
 
-static const prn_layer *layer_of(const prn_cursor *c)
+static const prn_layer *layer_of(const prn_run_cursor *c)
 {
-    return c->model->layers[c->layer];
+    return c->importance->model->layers[c->layer];
 }
 
-static void to_next_layer(prn_cursor *c)
+static void to_next_layer(prn_run_cursor *c)
 {
-    if (c->score != NULL)
-        c->score += prn_layer_floats(layer_of(c));
+    const prn_layer *layer = layer_of(c);
+    const size_t units = layer->ops->units(layer);
+    c->layer_score += prn_layer_floats(layer);
+    c->neuron += units;
+    c->neuron_mask += prn_mask_words(units);
+    c->score = c->layer_score;
     c->layer++;
-    c->param = c->element = c->offset = c->index = 0;
+    c->param = 0;
 }
 
-void prn_cursor_start(prn_cursor *c, const prune_model *model, const prune_importance *importance,
-                      const prune_selection *selection, const size_t first_last[2])
+void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const prune_selection *selection,
+                   const size_t first_last[2])
 {
-    *c = (prn_cursor){ .model = model, .selection = selection, .last = first_last[1],
-                       .score = importance == NULL ? NULL : importance->score };
+    *c = (prn_run_cursor){ .importance = importance,
+                           .selection = selection,
+                           .last = first_last[1],
+                           .layer_score = importance->score,
+                           .score = importance->score,
+                           .neuron = importance->neuron,
+                           .neuron_mask = importance->neuron_mask };
     while (c->layer < first_last[0])
         to_next_layer(c);
 }
 
-static int32_t next_neuron(prn_unit *unit, prn_cursor *c)
+void prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
 {
-    const prn_layer *layer = layer_of(c);
-    if (c->index == layer->ops->units(layer))
+    prn_run_cursor c;
+    const size_t all[2] = { 0, importance->model->layer_count };
+    if (selection->granularity == PRUNE_WEIGHTS)
+        return;
+    for (prn_run_start(&c, importance, selection, all); c.layer < c.last; to_next_layer(&c)) {
+        float *neuron = importance->neuron + (c.neuron - importance->neuron);
+        uint32_t *mask = importance->neuron_mask + (c.neuron_mask - importance->neuron_mask);
+        if (prn_unit_covers(selection, importance->model, c.layer))
+            prepare_layer(&c, layer_of(&c), neuron, mask);
+    }
+}
+
+static int32_t next_neurons(prn_run *run, prn_run_cursor *c)
+{
+    if (c->param != 0)
         return 0;
-    const size_t u = c->index++;
-    *unit = (prn_unit){ .layer = c->layer, .index = u, .kept = neuron_is_kept(layer, u) };
-    if (unit->kept && c->score != NULL)
-        unit->score = prn_importance_neuron(layer, c->score, u, c->selection->aggregate);
+    const prn_layer *layer = layer_of(c);
+    *run = (prn_run){ c->layer, 0, layer->ops->units(layer), c->neuron, c->neuron_mask };
+    c->param = layer->param_count;
     return 1;
 }
 
-/* To the next parameter that has an element left to give; c->offset follows. */
-static int32_t find_weight(prn_cursor *c)
+static int32_t next_weights(prn_run *run, prn_run_cursor *c)
 {
     const prn_layer *layer = layer_of(c);
     while (c->param < layer->param_count) {
         const prn_param *param = &layer->params[c->param];
-        if (c->element < param->count && (param->prunable || c->selection->include_bias))
-            return 1;
-        c->offset += param->count;
+        *run = (prn_run){ c->layer, c->param, param->count, c->score, param->mask };
+        c->score += param->count;
         c->param++;
-        c->element = 0;
+        if (is_chosen_from(c->selection, param))
+            return 1;
     }
     return 0;
 }
 
-static int32_t next_weight(prn_unit *unit, prn_cursor *c)
-{
-    if (!find_weight(c))
-        return 0;
-    const prn_param *param = &layer_of(c)->params[c->param];
-    *unit = (prn_unit){ .layer = c->layer, .index = c->index++, .param = c->param, .element = c->element,
-                        .kept = prn_mask_test(param->mask, c->element) };
-    if (c->score != NULL)
-        unit->score = c->score[c->offset + c->element];
-    c->element++;
-    return 1;
-}
-
-int32_t prn_cursor_next(prn_unit *unit, prn_cursor *c)
+int32_t prn_run_next(prn_run *run, prn_run_cursor *c)
 {
     const int32_t weights = c->selection->granularity == PRUNE_WEIGHTS;
     for (; c->layer < c->last; to_next_layer(c))
-        if (prn_unit_covers(c->selection, c->model, c->layer) &&
-            (weights ? next_weight(unit, c) : next_neuron(unit, c)))
+        if (prn_unit_covers(c->selection, c->importance->model, c->layer) &&
+            (weights ? next_weights(run, c) : next_neurons(run, c)))
             return 1;
     return 0;
 }
 
-void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_unit *unit)
+void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i)
 {
-    prn_layer *layer = model->layers[unit->layer];
+    prn_layer *layer = model->layers[run->layer];
     if (selection->granularity == PRUNE_NEURONS)
-        remove_neuron(layer, unit->index);
+        remove_neuron(layer, i);
     else
-        prn_param_remove(&layer->params[unit->param], unit->element);
+        prn_param_remove(&layer->params[run->param], i);
 }

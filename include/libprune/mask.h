@@ -2,11 +2,12 @@
  *
  * A mask is one bit per parameter element, owned by the model; 1 is kept. Removing a weight makes it
  * exactly 0 for good: training honours masks without knowing who set them. Removing a neuron removes
- * its row of the weight matrix and its bias, and nothing in the layer after it.
+ * its row of the weight matrix and its bias, and nothing in the layer after it. A trainer forgets the
+ * optimizer state of removed weights with its next step; a roll-back before it goes on as before.
  *
- * What is chosen from is a selection. Units (weights or neurons) are ordered by (score, layer, index),
- * so ties never make a result depend on anything else, and as many go as were asked for. Removed units
- * are not chosen again. In every layer the best min_kept units stay.
+ * What is chosen from is a selection, see unit.h. Units (weights or neurons) are ordered by (score,
+ * layer, index), so ties never make a result depend on anything else, and as many go as were asked for.
+ * Removed units are not chosen again. In every layer the best min_kept units stay.
  *
  * Threads: changing a mask is changing the model.
  *
@@ -15,36 +16,19 @@
 #define LIBPRUNE_MASK_H
 
 #include "libprune/importance.h"
+#include "libprune/unit.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum { PRUNE_WEIGHTS = 1, PRUNE_NEURONS = 2 };
-enum { PRUNE_GLOBAL = 1, PRUNE_PER_LAYER = 2 };
-
-typedef struct prune_selection {
-    size_t size;
-    int32_t granularity;    /* PRUNE_WEIGHTS (default) or PRUNE_NEURONS */
-    int32_t scope;          /* PRUNE_GLOBAL (default): one ranking over the chosen layers;
-                               PRUNE_PER_LAYER: count or fraction hold for each layer by itself */
-    int32_t aggregate;      /* neurons: PRUNE_ROW_MAX, _L1, _L2 (default) */
-    int32_t layer;          /* only this layer; default -1: all */
-    int32_t include_output; /* neurons: may the last layer lose any; default 0 */
-    int32_t include_bias;   /* weights: are biases chosen from too; default 0 */
-    uint64_t min_kept;      /* units that stay in each layer; default 1 */
-} prune_selection;
-
-/* The defaults above. NULL is fine. Where a call takes a selection, NULL means the defaults. */
-void prune_selection_init(prune_selection *selection);
-
 /* What a call removed, or would. */
 typedef struct prune_removal {
-    size_t size;          /* sizeof(prune_removal), by prune_removal_init() */
-    uint64_t units;       /* weights or neurons in the selected layers, removed ones too */
-    uint64_t removed;     /* units removed by this call */
-    uint64_t spared;      /* below the threshold, but kept for min_kept */
-    uint64_t kept;        /* units left after it */
-    float threshold;      /* the largest score removed by count, or the threshold given */
-    uint64_t *by_layer;   /* the caller's array or NULL: removed units of each layer of the model */
+    size_t size;        /* sizeof(prune_removal), by prune_removal_init() */
+    uint64_t units;     /* weights or neurons in the selected layers, removed ones too */
+    uint64_t removed;   /* units removed by this call */
+    uint64_t spared;    /* below the threshold, but kept for min_kept */
+    uint64_t kept;      /* units left after it */
+    float threshold;    /* the largest score removed by count, or the threshold given */
+    uint64_t *by_layer; /* the caller's array or NULL: removed units of each layer of the model */
     size_t by_layer_capacity;
 } prune_removal;
 
@@ -54,16 +38,15 @@ void prune_removal_init(prune_removal *removal);
 /* Removes the `count` lowest units (of each layer with PRUNE_PER_LAYER).
  * removal may be NULL; so may the selection. `importance` must be of this model, with scores.
  * PRUNE_E_COLLAPSE: more than the floors allow; PRUNE_E_STATE: no scores, or another model's;
- * PRUNE_E_ARGUMENT, PRUNE_E_RANGE: selection. On failure nothing is removed. Allocates nothing. */
-prune_status prune_mask_lowest(prune_removal *removal, prune_model *model,
-                               const prune_importance *importance, const prune_selection *selection,
-                               uint64_t count);
+ * PRUNE_E_ARGUMENT, PRUNE_E_RANGE: selection; PRUNE_E_SHAPE: by_layer_capacity is too small. On failure
+ * nothing is removed. Allocates nothing. */
+prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                               const prune_selection *selection, uint64_t count);
 
 /* Removes every unit whose score is below `threshold` (strictly), except the best min_kept of a layer.
  * PRUNE_E_RANGE: threshold is NaN, infinite or negative; else as above. */
-prune_status prune_mask_below(prune_removal *removal, prune_model *model,
-                              const prune_importance *importance, const prune_selection *selection,
-                              float threshold);
+prune_status prune_mask_below(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                              const prune_selection *selection, float threshold);
 
 /* What prune_mask_below() would do; changes nothing. */
 prune_status prune_mask_preview(prune_removal *removal, const prune_importance *importance,
@@ -79,7 +62,8 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
 prune_status prune_mask_get(uint8_t *bytes, size_t count, const prune_model *model, size_t param);
 prune_status prune_mask_set(prune_model *model, size_t param, const uint8_t *bytes, size_t count);
 
-/* Removes one neuron, by a rule of the caller's own. PRUNE_E_RANGE: no such layer or neuron; PRUNE_E_COLLAPSE: the last one. */
+/* Removes one neuron, by a rule of the caller's own. PRUNE_E_RANGE: no such layer or neuron;
+ * PRUNE_E_COLLAPSE: no other would be left in its layer. */
 prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron);
 
 /* All weights may live again (removed ones start at 0). */

@@ -26,7 +26,9 @@ typedef struct prune_histogram {
 /* Sets size, the rest 0 and NULL. NULL is fine. */
 void prune_histogram_init(prune_histogram *histogram);
 
-/* Fills the histogram. PRUNE_E_SIZE: no bins; PRUNE_E_EMPTY: no unit is left to count;
+/* Fills the histogram. Bin i holds the scores from edge i up to, and without, edge i + 1, so below edge i
+ * lie as many as the bins before it hold (unless bins are narrower than floats lie apart); if all are
+ * equal they are in bin 0. PRUNE_E_SIZE: no bins; PRUNE_E_EMPTY: no unit is left to count;
  * PRUNE_E_STATE: no scores. */
 prune_status prune_histogram_fill(prune_histogram *histogram, const prune_importance *importance,
                                   const prune_selection *selection);
@@ -35,8 +37,8 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
 float prune_histogram_edge(const prune_histogram *histogram, size_t i);
 
 /* The threshold under which round_half_even(fraction * kept units) units lie: with m of them, the
- * (m+1)-th smallest score; with all, the next float above the largest. Equal scores may make fewer lie
- * below; prune_mask_fraction() is exact there.
+ * (m+1)-th smallest score; with all, the next float above the largest (if there is one). Equal scores
+ * may make fewer lie below; prune_mask_fraction() is exact there.
  * PRUNE_E_RANGE: fraction is NaN or outside 0 .. 1; PRUNE_E_EMPTY; PRUNE_E_STATE. */
 prune_status prune_threshold_quantile(float *threshold, const prune_importance *importance,
                                       const prune_selection *selection, double fraction);
