@@ -18,7 +18,7 @@
 RANKS    = base / status arena text options crc fmath scan gemm platform / mem rng gemm_ref gemm_blas gemm_none file \
            / host bare / tensor container / activation initializer rows layer / dense loss / model \
            / data optimizer regularizer sections / predict trainer / evaluate importance / unit / rank / mask snapshot \
-           / fraction threshold / fit validate checkpoint / summary save
+           / fraction / threshold / fit validate checkpoint / summary save
 HOSTED   = file gemm_blas host save
 FIRMWARE = status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            initializer rows layer dense loss model data optimizer regularizer sections predict trainer importance unit \
