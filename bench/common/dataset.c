@@ -173,10 +173,10 @@ static void read_fashion(dataset *out, const char *folder, size_t fold, int part
     (void)fold;
     const int test = part == TEST_PART;
     size_t samples = 0;
-    unsigned char *pixels = read_idx(folder, test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte",
-                                     IDX_IMAGES, &samples);
-    unsigned char *labels = read_idx(folder, test ? "t10k-labels-idx1-ubyte" : "train-labels-idx1-ubyte",
-                                     IDX_LABELS, &samples);
+    unsigned char *pixels =
+        read_idx(folder, test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte", IDX_IMAGES, &samples);
+    unsigned char *labels =
+        read_idx(folder, test ? "t10k-labels-idx1-ubyte" : "train-labels-idx1-ubyte", IDX_LABELS, &samples);
     start(out, samples, 784);
     for (size_t i = 0; i < samples * 784; i++)
         out->x[i] = (float)pixels[i] / 255.0f;
@@ -194,7 +194,8 @@ typedef struct source {
 } source;
 
 static const source sources[] = {
-    { { "digits", 64, 10, 5, "each sample once, by the model of the fold that it was held out of" }, read_digits },
+    { { "digits", 64, 10, 5, "each sample once, by the model of the fold that it was held out of" },
+      read_digits },
     { { "fashion-mnist", 784, 10, 1, "the 10 000 test images" }, read_fashion },
 };
 
@@ -212,7 +213,8 @@ const dataset_info *dataset_find(const char *name)
     return found == NULL ? NULL : &found->info;
 }
 
-void dataset_open(dataset *train, dataset *validation, const dataset_info *info, const char *folder, size_t fold)
+void dataset_open(dataset *train, dataset *validation, const dataset_info *info, const char *folder,
+                  size_t fold)
 {
     dataset both;
     find(info->name)->read(&both, folder, fold, TRAIN_PART);

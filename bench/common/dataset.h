@@ -32,7 +32,8 @@ const dataset_info *dataset_find(const char *name);
 
 /* Reads what is not the test part of fold `fold`, shuffled by that number, and cuts it in two. Inputs lie in
  * 0 .. 1. Ends the program with a message when a file is missing or not what it should be. */
-void dataset_open(dataset *train, dataset *validation, const dataset_info *info, const char *folder, size_t fold);
+void dataset_open(dataset *train, dataset *validation, const dataset_info *info, const char *folder,
+                  size_t fold);
 
 /* Reads the test part of the fold: the only way to it. */
 void dataset_open_test(dataset *test, const dataset_info *info, const char *folder, size_t fold);

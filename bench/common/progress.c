@@ -31,8 +31,8 @@ void progress_stage(progress *p, const char *stage)
 static void draw_bar(const progress *p, double left)
 {
     const int full = (int)(p->done * BAR / p->epochs);
-    fprintf(stderr, "\r[%.*s%.*s] %3d %%  %.0f s left  %-36.36s", full, "##############################", BAR - full,
-            "..............................", (int)(p->done * 100 / p->epochs), left, p->stage);
+    fprintf(stderr, "\r[%.*s%.*s] %3d %%  %.0f s left  %-36.36s", full, "##############################",
+            BAR - full, "..............................", (int)(p->done * 100 / p->epochs), left, p->stage);
 }
 
 /* Every tenth of the way. */
@@ -41,7 +41,8 @@ static void write_line(progress *p, double left)
     if (p->done * PLAIN_LINES / p->epochs <= (uint64_t)p->lines)
         return;
     p->lines = (int)(p->done * PLAIN_LINES / p->epochs);
-    fprintf(stderr, "%3d %% of the epochs, %.0f s left: %s\n", (int)(p->done * 100 / p->epochs), left, p->stage);
+    fprintf(stderr, "%3d %% of the epochs, %.0f s left: %s\n", (int)(p->done * 100 / p->epochs), left,
+            p->stage);
 }
 
 int32_t progress_epoch(void *user, const prune_progress *epoch)

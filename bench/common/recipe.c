@@ -19,7 +19,9 @@ typedef struct run {
 
 recipe recipe_default(uint64_t epochs, uint64_t seed)
 {
-    return (recipe){ .epochs = epochs, .criterion = PRUNE_MAGNITUDE, .learning_rate = 0.001f, .batch = 32, .seed = seed };
+    return (recipe){
+        .epochs = epochs, .criterion = PRUNE_MAGNITUDE, .learning_rate = 0.001f, .batch = 32, .seed = seed
+    };
 }
 
 static double removed_fraction(const prune_model *model)
@@ -44,8 +46,8 @@ static void remove_more(run *r, uint64_t step)
         must(prune_importance_reset(r->scores), "scores", NULL);
         must(prune_importance_accumulate(r->scores, r->trainer, r->train, &error), "scores", &error);
     }
-    must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL, planned_fraction(r, step),
-                             PRUNE_OF_ALL),
+    must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL,
+                             planned_fraction(r, step), PRUNE_OF_ALL),
          "mask", NULL);
 }
 
@@ -79,7 +81,8 @@ static double fit(run *r, uint64_t epochs, const prune_data *validation)
     return result.validation_metric;
 }
 
-double recipe_train(prune_model *model, const prune_data *train, const prune_data *validation, const recipe *how)
+double recipe_train(prune_model *model, const prune_data *train, const prune_data *validation,
+                    const recipe *how)
 {
     run r = { .how = how, .train = train, .removed_before = removed_fraction(model) };
     const uint64_t batches = (prune_tensor_dim(train->inputs, 0) + how->batch - 1) / how->batch;

@@ -1,0 +1,258 @@
+/* study.c -- one comparison on one data set
+ *
+ * In each fold everything is trained, chosen and cut first; then the test part is opened, once, and all
+ * models are measured on it.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "study.h"
+#include "recipe.h"
+
+#include <string.h>
+
+static const int32_t criteria[STUDY_CRITERIA] = { PRUNE_MAGNITUDE, PRUNE_GRADIENT, PRUNE_TAYLOR };
+
+int32_t study_criterion(size_t row)
+{
+    return row == STUDY_GRADUAL ? PRUNE_MAGNITUDE : criteria[(row - STUDY_ONE_SHOT) / STUDY_SHARES];
+}
+
+double study_share(const study_plan *plan, size_t row)
+{
+    return plan->shares[row == STUDY_GRADUAL ? STUDY_SHARES - 2 : (row - STUDY_ONE_SHOT) % STUDY_SHARES];
+}
+
+const char *study_name(size_t row)
+{
+    static const char *const plain[] = { "dense", "L1 penalty", "L2 penalty" };
+    static const char *const pruned[] = {
+        [PRUNE_MAGNITUDE] = "|w|", [PRUNE_GRADIENT] = "|dL/dw|", [PRUNE_TAYLOR] = "|w dL/dw|"
+    };
+    if (row < STUDY_ONE_SHOT)
+        return plain[row];
+    return row == STUDY_GRADUAL ? "|w|, gradually" : pruned[study_criterion(row)];
+}
+
+uint64_t study_epochs(const study_plan *plan)
+{
+    const uint64_t fold = 5 * plan->epochs + (STUDY_GRADUAL - STUDY_ONE_SHOT) * plan->tuning + plan->gradual;
+    return plan->info->folds * fold;
+}
+
+/* ---- one fold ---- */
+
+typedef struct fold {
+    const study_plan *plan;
+    progress *bar;
+    const dataset *train, *validation;
+    prune_model *before[STUDY_ROWS], *after[STUDY_ROWS]; /* `before` only of rows that are tuned */
+    float threshold[STUDY_ROWS];
+} fold;
+
+static prune_model *new_model(const study_plan *plan)
+{
+    prune_model *model;
+    must(prune_model_create(&model, NULL, plan->info->inputs), "model", NULL);
+    for (size_t l = 0; l + 1 < STUDY_LAYERS; l++)
+        must(prune_model_add_dense(model, plan->hidden[l], PRUNE_RELU), "model", NULL);
+    must(prune_model_add_dense(model, plan->info->classes, PRUNE_LINEAR), "model", NULL);
+    must(prune_model_initialize(model, PRUNE_INIT_AUTO, 1), "model", NULL);
+    return model;
+}
+
+static prune_model *copy_of(const prune_model *model)
+{
+    prune_model *copy;
+    must(prune_model_clone(&copy, NULL, model), "model", NULL);
+    return copy;
+}
+
+static recipe recipe_of(const fold *f, uint64_t epochs)
+{
+    recipe how = recipe_default(epochs, 1);
+    how.batch = f->plan->batch;
+    how.learning_rate = f->plan->learning_rate;
+    how.progress = progress_epoch;
+    how.user = f->bar;
+    return how;
+}
+
+static double train(const fold *f, prune_model *model, const recipe *how)
+{
+    return recipe_train(model, &f->train->data, &f->validation->data, how);
+}
+
+static void make_dense(fold *f)
+{
+    const recipe how = recipe_of(f, f->plan->epochs);
+    progress_stage(f->bar, study_name(STUDY_DENSE));
+    f->after[STUDY_DENSE] = new_model(f->plan);
+    train(f, f->after[STUDY_DENSE], &how);
+}
+
+/* Trains with both strengths of a penalty and keeps the better by validation. */
+static void make_penalized(fold *f, size_t row)
+{
+    double accuracy[2];
+    prune_model *tried[2];
+    progress_stage(f->bar, study_name(row));
+    for (size_t i = 0; i < 2; i++) {
+        recipe how = recipe_of(f, f->plan->epochs);
+        how.l1 = row == STUDY_L1 ? f->plan->l1[i] : 0.0f;
+        how.l2 = row == STUDY_L2 ? f->plan->l2[i] : 0.0f;
+        tried[i] = new_model(f->plan);
+        accuracy[i] = train(f, tried[i], &how);
+    }
+    const size_t better = accuracy[1] > accuracy[0];
+    f->after[row] = tried[better];
+    prune_model_free(tried[1 - better]);
+}
+
+static prune_importance *score(const fold *f, prune_model *model, int32_t criterion)
+{
+    prune_importance *scores;
+    prune_trainer *trainer;
+    prune_trainer_options options;
+    prune_trainer_options_init(&options);
+    options.max_batch = 256;
+    must(prune_importance_create(&scores, NULL, model, criterion), "scores", NULL);
+    if (criterion == PRUNE_MAGNITUDE)
+        return scores;
+    must(prune_trainer_create(&trainer, NULL, model, &options), "trainer", NULL);
+    must(prune_importance_accumulate(scores, trainer, &f->train->data, NULL), "scores", NULL);
+    prune_trainer_free(trainer);
+    return scores;
+}
+
+/* The dense model, cut at a threshold of the distribution of its scores, and tuned under the mask. */
+static void make_pruned(fold *f, size_t row)
+{
+    const recipe how = recipe_of(f, f->plan->tuning);
+    prune_model *model = copy_of(f->after[STUDY_DENSE]);
+    prune_importance *scores = score(f, model, study_criterion(row));
+    const double share = study_share(f->plan, row);
+    progress_stage(f->bar, study_name(row));
+    must(prune_threshold_quantile(&f->threshold[row], scores, NULL, share), "threshold", NULL);
+    must(prune_mask_below(NULL, model, scores, NULL, f->threshold[row]), "mask", NULL);
+    prune_importance_free(scores);
+    f->before[row] = copy_of(model);
+    f->after[row] = model;
+    train(f, model, &how);
+}
+
+static void make_gradual(fold *f)
+{
+    recipe how = recipe_of(f, f->plan->gradual);
+    how.pruning_epochs = how.epochs * 2 / 3;
+    how.removed = study_share(f->plan, STUDY_GRADUAL);
+    progress_stage(f->bar, study_name(STUDY_GRADUAL));
+    f->after[STUDY_GRADUAL] = copy_of(f->after[STUDY_DENSE]);
+    train(f, f->after[STUDY_GRADUAL], &how);
+}
+
+/* ---- measuring ---- */
+
+static double accuracy(const prune_model *model, const dataset *set)
+{
+    prune_metrics metrics;
+    prune_metrics_init(&metrics);
+    must(prune_evaluate(&metrics, model, &set->data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL), "evaluation", NULL);
+    return 100.0 * metrics.accuracy;
+}
+
+static void add_figures(study_figures *sum, const prune_model *model, const dataset *trained,
+                        const dataset *test)
+{
+    const dataset *sets[] = { trained, test };
+    double *sums[] = { &sum->train, &sum->held_out };
+    for (size_t i = 0; i < 2 && model != NULL; i++)
+        *sums[i] += accuracy(model, sets[i]);
+}
+
+static void add_size(study_row *row, const prune_model *model)
+{
+    for (size_t l = 0; l < prune_model_layer_count(model); l++) {
+        prune_layer_info info = { .size = sizeof info };
+        must(prune_model_layer_info(&info, model, l), "model", NULL);
+        row->weights += (double)info.weights_kept;
+        row->macs += (double)info.macs_kept;
+        row->nonzero_bytes += (double)info.nonzeros * sizeof(float);
+    }
+}
+
+static void measure(study *s, const fold *f, const dataset *test)
+{
+    for (size_t r = 0; r < STUDY_ROWS; r++) {
+        must(prune_model_verify(f->after[r], NULL), "masks", NULL);
+        add_figures(&s->rows[r].before, f->before[r], f->train, test);
+        add_figures(&s->rows[r].after, f->after[r], f->train, test);
+        add_size(&s->rows[r], f->after[r]);
+        s->rows[r].threshold = (double)f->threshold[r];
+    }
+}
+
+/* ---- the whole ---- */
+
+static void open_data(study *s, size_t number)
+{
+    dataset all;
+    dataset_open(&all, &s->validation, s->plan.info, s->plan.folder, number);
+    dataset_head(&s->train, &all, s->plan.samples == 0 ? all.samples : s->plan.samples);
+    dataset_end(&all);
+}
+
+/* What is kept beyond the fold goes into the study, the rest ends. */
+static void end_fold(study *s, fold *f)
+{
+    s->dense = f->after[STUDY_DENSE];
+    s->gradual = f->after[STUDY_GRADUAL];
+    for (size_t r = 0; r < STUDY_ROWS; r++) {
+        prune_model_free(f->before[r]);
+        if (r != STUDY_DENSE && r != STUDY_GRADUAL)
+            prune_model_free(f->after[r]);
+    }
+}
+
+static void run_fold(study *s, size_t number, progress *bar)
+{
+    dataset test;
+    open_data(s, number);
+    fold f = { .plan = &s->plan, .bar = bar, .train = &s->train, .validation = &s->validation };
+    make_dense(&f);
+    make_penalized(&f, STUDY_L1);
+    make_penalized(&f, STUDY_L2);
+    for (size_t r = STUDY_ONE_SHOT; r < STUDY_GRADUAL; r++)
+        make_pruned(&f, r);
+    make_gradual(&f);
+    dataset_open_test(&test, s->plan.info, s->plan.folder, number);
+    measure(s, &f, &test);
+    dataset_end(&test);
+    end_fold(s, &f);
+}
+
+static void to_means(study_row *row, double folds)
+{
+    double *sums[] = { &row->before.train, &row->before.held_out, &row->after.train, &row->after.held_out,
+                       &row->weights,      &row->nonzero_bytes,   &row->macs };
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        *sums[i] /= folds;
+}
+
+void study_run(study *s, const study_plan *plan, progress *bar)
+{
+    *s = (study){ .plan = *plan };
+    for (size_t number = 0; number < plan->info->folds; number++) {
+        if (number != 0)
+            study_end(s);
+        run_fold(s, number, bar);
+    }
+    for (size_t r = 0; r < STUDY_ROWS; r++)
+        to_means(&s->rows[r], (double)plan->info->folds);
+}
+
+void study_end(study *s)
+{
+    prune_model_free(s->dense);
+    prune_model_free(s->gradual);
+    dataset_end(&s->train);
+    dataset_end(&s->validation);
+}

@@ -1,0 +1,216 @@
+/* demo.c -- the main job on real data: train, score, look at the scores, choose a threshold, prune,
+ * fine-tune, and see that the model is still good. usage: demo digits|fashion-mnist FOLDER
+ *
+ * SPDX-License-Identifier: MIT */
+#include "common/dataset.h"
+#include "common/progress.h"
+#include "common/study.h"
+
+#include <libprune.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BINS = 24, WIDE = 48 };
+
+static const study_plan digits = {
+    .hidden = { 128, 64 },
+    .batch = 32,
+    .epochs = 30,
+    .tuning = 10,
+    .gradual = 40,
+    .learning_rate = 0.003f,
+    .l1 = { 0.0001f, 0.001f },
+    .l2 = { 0.0003f, 0.003f },
+    .shares = { 0.5, 0.8, 0.9, 0.95 },
+};
+static const study_plan fashion = {
+    .hidden = { 300, 100 },
+    .batch = 128,
+    .epochs = 10,
+    .tuning = 3,
+    .gradual = 12,
+    .learning_rate = 0.001f,
+    .l1 = { 0.00001f, 0.0001f },
+    .l2 = { 0.0001f, 0.001f },
+    .shares = { 0.5, 0.8, 0.9, 0.95 },
+};
+
+/* ---- the table ---- */
+
+static void print_figures(const study_figures *f)
+{
+    if (f->train > 0.0)
+        printf("  %6.2f %6.2f %6.2f", f->train, f->held_out, f->train - f->held_out);
+    else
+        printf("  %6s %6s %6s", "", "", "");
+}
+
+static void print_row(const study *s, size_t r)
+{
+    const study_row *row = &s->rows[r];
+    char cut[32] = "";
+    if (r >= STUDY_ONE_SHOT && r < STUDY_GRADUAL)
+        snprintf(cut, sizeof cut, "%3.0f %% < %.2g", 100.0 * study_share(&s->plan, r), row->threshold);
+    if (r == STUDY_GRADUAL)
+        snprintf(cut, sizeof cut, "%3.0f %%", 100.0 * study_share(&s->plan, r));
+    printf("%-14s %-14s %8.0f", study_name(r), cut, row->weights);
+    print_figures(&row->before);
+    print_figures(&row->after);
+    printf(" %9.0f %8.0f\n", row->nonzero_bytes, row->macs);
+}
+
+static void print_table(const study *s)
+{
+    printf("%-14s %-14s %8s  %20s  %20s %9s %8s\n", "", "", "", "-- before tuning --", "---- trained ----",
+           "non-zero", "");
+    printf("%-14s %-14s %8s", "net or score", "removed", "weights");
+    for (int i = 0; i < 2; i++)
+        printf("  %6s %6s %6s", "train", "held", "gap");
+    printf(" %9s %8s\n", "bytes", "MACs");
+    for (size_t r = 0; r < STUDY_ROWS; r++)
+        print_row(s, r);
+}
+
+/* ---- the distribution of the scores ---- */
+
+static prune_importance *taylor_scores(study *s)
+{
+    prune_importance *scores;
+    prune_trainer *trainer;
+    must(prune_importance_create(&scores, NULL, s->dense, PRUNE_TAYLOR), "scores", NULL);
+    must(prune_trainer_create(&trainer, NULL, s->dense, NULL), "trainer", NULL);
+    must(prune_importance_accumulate(scores, trainer, &s->train.data, NULL), "scores", NULL);
+    prune_trainer_free(trainer);
+    return scores;
+}
+
+/* Marks the bins in which the thresholds of the shares lie. */
+static void print_marks(const study_plan *plan, const prune_importance *scores, const prune_histogram *h,
+                        size_t bin)
+{
+    for (size_t i = 0; i < STUDY_SHARES; i++) {
+        float threshold;
+        must(prune_threshold_quantile(&threshold, scores, NULL, plan->shares[i]), "threshold", NULL);
+        const int in_bin =
+            threshold >= prune_histogram_edge(h, bin) && threshold < prune_histogram_edge(h, bin + 1);
+        if (in_bin)
+            printf("  <- %.0f %%", 100.0 * plan->shares[i]);
+    }
+}
+
+static void print_histogram(const study_plan *plan, const prune_importance *scores)
+{
+    uint64_t counts[BINS], most = 1;
+    prune_histogram h;
+    prune_histogram_init(&h);
+    h.bins = BINS;
+    h.counts = counts;
+    h.log_scale = 1;
+    must(prune_histogram_fill(&h, scores, NULL), "histogram", NULL);
+    for (size_t i = 0; i < BINS; i++)
+        most = counts[i] > most ? counts[i] : most;
+    printf("\nHow the scores |w dL/dw| of the dense net are distributed (%d of %d are 0, in the first line), "
+           "and where\n"
+           "the thresholds lie:\n",
+           (int)h.zeros, (int)h.total);
+    for (size_t i = 0; i < BINS; i++) {
+        const int length = (int)(counts[i] * WIDE / most);
+        printf("  %8.1e %7d %.*s", (double)prune_histogram_edge(&h, i), (int)counts[i], length,
+               "################################################");
+        print_marks(plan, scores, &h, i);
+        printf("\n");
+    }
+}
+
+static void print_preview(const study_plan *plan, const prune_importance *scores)
+{
+    printf("\nWhat each threshold takes from each layer:\n");
+    for (size_t i = 0; i < STUDY_SHARES; i++) {
+        uint64_t by_layer[STUDY_LAYERS];
+        float threshold;
+        prune_removal removal;
+        prune_removal_init(&removal);
+        removal.by_layer = by_layer;
+        removal.by_layer_capacity = STUDY_LAYERS;
+        must(prune_threshold_quantile(&threshold, scores, NULL, plan->shares[i]), "threshold", NULL);
+        must(prune_mask_preview(&removal, scores, NULL, threshold), "preview", NULL);
+        printf("  below %.2e: %7d of %7d;", (double)threshold, (int)removal.removed, (int)removal.units);
+        for (size_t l = 0; l < STUDY_LAYERS; l++)
+            printf("%8d", (int)by_layer[l]);
+        printf("\n");
+    }
+}
+
+/* ---- did it hold? ---- */
+
+/* The last step of the method: the pruned model stays if its validation accuracy is within a point of the dense
+ * net's; else the snapshot of the dense net comes back. */
+static void print_verdict(study *s)
+{
+    prune_metrics dense;
+    prune_snapshot *snapshot;
+    prune_validation v;
+    prune_metrics_init(&dense);
+    prune_validation_init(&v);
+    must(prune_evaluate(&dense, s->dense, &s->validation.data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL),
+         "evaluation", NULL);
+    must(prune_snapshot_create(&snapshot, NULL, s->dense), "snapshot", NULL);
+    v.reference = dense.accuracy;
+    v.tolerance = 0.01;
+    must(prune_validate(&v, s->gradual, snapshot, &s->validation.data, NULL), "validation", NULL);
+    printf("\nValidation: dense %.2f %%, %.0f %% of the weights removed %.2f %%: %s.\n", 100.0 * v.reference,
+           100.0 * study_share(&s->plan, STUDY_GRADUAL), 100.0 * v.value,
+           v.accepted ? "accepted" : "refused, the dense weights are back");
+    prune_snapshot_free(snapshot);
+}
+
+static prune_status write_out(void *user, const void *bytes, size_t count)
+{
+    return fwrite(bytes, 1, count, user) == count ? PRUNE_OK : PRUNE_E_IO;
+}
+
+static void print_first(study *s)
+{
+    const prune_writer out = { write_out, stdout };
+    prune_importance *scores = taylor_scores(s);
+    print_table(s);
+    print_histogram(&s->plan, scores);
+    print_preview(&s->plan, scores);
+    print_verdict(s);
+    printf("\nThe net that was pruned gradually:\n");
+    must(prune_model_summary(s->gradual, &out), "summary", NULL);
+    prune_importance_free(scores);
+}
+
+int main(int argc, char **argv)
+{
+    const dataset_info *info = argc == 3 ? dataset_find(argv[1]) : NULL;
+    if (info == NULL) {
+        fprintf(stderr, "usage: demo digits|fashion-mnist FOLDER\n");
+        return 2;
+    }
+    study_plan all = strcmp(info->name, "digits") == 0 ? digits : fashion, few;
+    study first, second;
+    progress bar;
+    (void)prune_blas_set_threads(1);
+    all.info = info;
+    all.folder = argv[2];
+    few = all;
+    few.samples = 200;
+    few.batch = 32;
+    progress_start(&bar, study_epochs(&all) + study_epochs(&few));
+    study_run(&first, &all, &bar);
+    study_run(&second, &few, &bar);
+    progress_end(&bar);
+    printf("%s, %d-%d-%d-%d. Accuracy in per cent on the training part and on held-out data: %s.\n"
+           "Non-zero bytes: parameters that are not 0, as floats. MACs: multiply-accumulates whose weight is "
+           "kept.\n\n",
+           info->name, (int)info->inputs, (int)all.hidden[0], (int)all.hidden[1], (int)info->classes,
+           info->test_means);
+    print_first(&first);
+    printf("\nThe same with %d training samples only, where overfitting shows:\n\n", (int)few.samples);
+    print_table(&second);
+    study_end(&first);
+    study_end(&second);
+    return 0;
+}
