@@ -10,6 +10,11 @@ prune_status prune_fraction_count(uint64_t *count, double fraction, uint64_t uni
         return PRUNE_E_ARGUMENT;
     if (!(fraction >= 0.0 && fraction <= 1.0))
         return PRUNE_E_RANGE;
+    if (!(fraction < 1.0)) {
+        *count = units;
+        return PRUNE_OK;
+    }
+    /* Below 2^64 even for the most units. */
     const double exact = fraction * (double)units;
     const uint64_t whole = (uint64_t)exact;
     const double rest = exact - (double)whole;
@@ -36,8 +41,9 @@ static prune_status count_share(void *user, uint64_t *count, uint64_t units, uin
     return status;
 }
 
-prune_status prune_mask_fraction(prune_removal *removal, prune_model *model, const prune_importance *importance,
-                                 const prune_selection *selection, double fraction, int32_t of)
+prune_status prune_mask_fraction(prune_removal *removal, prune_model *model,
+                                 const prune_importance *importance, const prune_selection *selection,
+                                 double fraction, int32_t of)
 {
     share wanted = { fraction, of };
     if (of != PRUNE_OF_ALL && of != PRUNE_OF_REMAINING)

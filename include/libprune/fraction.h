@@ -1,7 +1,8 @@
 /* fraction.h -- pruning to a sparsity: fractions turned into exact counts
  *
- * The count is the integer nearest to fraction * units, ties to even (what torch.nn.utils.prune does),
- * and exactly that many units go.
+ * The count is the integer nearest to fraction * units, ties to even, and exactly that many units go. The
+ * product is rounded to double first, as Python and torch.nn.utils.prune do: 0.15 of 10 is 1.5 and gives
+ * 2, though the double 0.15 is a little less. All of any number is all of it.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FRACTION_H
