@@ -1,0 +1,259 @@
+/* fraction_test.c -- what is asked for is what goes: fractions become exact counts
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/oracle.h"
+#include "support/runner.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- counts, against arithmetic on integers ---- */
+
+__extension__ typedef unsigned __int128 wide;
+
+/* v / 2^shift to the nearest integer, ties to even. */
+static wide shift_even(wide v, unsigned shift)
+{
+    if (shift == 0 || shift > 127)
+        return shift == 0 ? v : 0;
+    const wide half = (wide)1 << (shift - 1), whole = v >> shift, rest = v & ((half << 1) - 1);
+    return whole + (rest > half || (rest == half && whole % 2 == 1));
+}
+
+/* To the 53 bits of a double. */
+static wide to_double(wide v)
+{
+    unsigned extra = 0;
+    while (v >> extra >> 53 != 0)
+        extra++;
+    return shift_even(v, extra) << extra;
+}
+
+/* fraction is m / 2^shift. */
+static uint64_t read_fraction(unsigned *shift, double fraction)
+{
+    int exponent;
+    const uint64_t m = (uint64_t)ldexp(frexp(fraction, &exponent), 53);
+    *shift = (unsigned)(53 - exponent);
+    return m;
+}
+
+static void check_count(double fraction, uint64_t units)
+{
+    uint64_t count = 77;
+    unsigned shift;
+    const uint64_t m = read_fraction(&shift, fraction);
+    ck_assert_ok(prune_fraction_count(&count, fraction, units));
+    wide expected = shift_even(to_double(m * to_double(units)), shift);
+    expected = expected > units || fraction >= 1.0 ? units : expected;
+    ck_assert_msg(count == (uint64_t)expected, "%.17g of %llu is %llu", fraction, (unsigned long long)units,
+                  (unsigned long long)count);
+}
+
+static const double fractions[] = { 0.0,  1e-300, 0.1,     0.15, 0.25,
+                                    0.29, 0.3,    0.45,    0.5,  0.55,
+                                    0.7,  0.75,   0.8,     0.9,  0.95,
+                                    0.99, 0.999,  1.0 / 3, 1.0,  0x1.fffffffffffffp-1 };
+static const uint64_t many[] = { 0,
+                                 1,
+                                 2,
+                                 3,
+                                 5,
+                                 10,
+                                 266200,
+                                 UINT64_C(1) << 53,
+                                 (UINT64_C(1) << 53) + 1,
+                                 (UINT64_C(1) << 53) + 3,
+                                 (UINT64_C(1) << 63) - 1,
+                                 UINT64_C(1) << 63,
+                                 UINT64_MAX - 1024,
+                                 UINT64_MAX };
+
+START_TEST(counts_are_the_nearest_integer_ties_to_even)
+{
+    for (size_t f = 0; f < sizeof fractions / sizeof fractions[0]; f++) {
+        for (size_t u = 0; u < sizeof many / sizeof many[0]; u++)
+            check_count(fractions[f], many[u]);
+        for (uint64_t units = 0; units < 500; units++)
+            check_count(fractions[f], units);
+    }
+    prune_rng rng;
+    prune_rng_seed(&rng, 1);
+    for (int32_t i = 0; i < 100000; i++) {
+        const uint64_t numerator = prune_rng_below(&rng, 1025);
+        check_count((double)numerator / 1024.0,
+                    prune_rng_below(&rng, UINT64_MAX) >> prune_rng_below(&rng, 64));
+        check_count((double)prune_rng_uniform(&rng), prune_rng_below(&rng, 1000000));
+    }
+}
+END_TEST
+
+/* Where int(n * (1 - r)) is off by one for a seventh of them. */
+START_TEST(percentages_are_what_people_mean)
+{
+    for (uint64_t units = 100; units <= 100000; units *= 10)
+        for (uint64_t percent = 0; percent <= 100; percent++) {
+            uint64_t count;
+            ck_assert_ok(prune_fraction_count(&count, (double)percent / 100.0, units));
+            ck_assert_uint_eq(count, units / 100 * percent);
+        }
+}
+END_TEST
+
+START_TEST(halves_go_to_the_even_side)
+{
+    static const struct {
+        uint64_t units, count;
+    } halves[] = { { 1, 0 }, { 3, 2 }, { 5, 2 }, { 7, 4 }, { 9, 4 } };
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
+        uint64_t count;
+        ck_assert_ok(prune_fraction_count(&count, 0.5, halves[i].units));
+        ck_assert_uint_eq(count, halves[i].count);
+    }
+}
+END_TEST
+
+static const double wrong[] = { NAN, INFINITY, -INFINITY, -1e-300, -1.0, 1.0 + 0x1p-52, 2.0 };
+
+START_TEST(what_is_no_fraction_is_refused)
+{
+    const size_t widths[] = { 4, 3, 2 };
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
+    prune_importance *scores;
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    const uint64_t hash = world_hash(model);
+    uint64_t count = 77;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ck_assert_status(prune_fraction_count(&count, wrong[i], 10), PRUNE_E_RANGE);
+        ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, wrong[i], PRUNE_OF_ALL),
+                         PRUNE_E_RANGE);
+        ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, wrong[i], PRUNE_OF_REMAINING),
+                         PRUNE_E_RANGE);
+    }
+    ck_assert_uint_eq(count, 77);
+    ck_assert_status(prune_fraction_count(NULL, 0.5, 10), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, 0.5, 0), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, 0.5, 3), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_mask_fraction(NULL, NULL, scores, NULL, 0.5, PRUNE_OF_ALL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_mask_fraction(NULL, model, NULL, NULL, 0.5, PRUNE_OF_ALL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, 1.0, PRUNE_OF_ALL), PRUNE_E_COLLAPSE);
+    ck_assert_uint_eq(world_hash(model), hash);
+    prune_importance_free(scores);
+    prune_model_free(model);
+}
+END_TEST
+
+/* ---- removing ---- */
+
+static uint64_t units_of(const oracle *o, int32_t layer)
+{
+    uint64_t units = 0;
+    for (size_t i = 0; i < o->count; i++)
+        units += layer < 0 || o->unit[i].layer == (size_t)layer;
+    return units;
+}
+
+/* What a layer, or all (-1), should lose. */
+static uint64_t share(const oracle *o, int32_t layer, double fraction, int32_t of)
+{
+    const uint64_t units = units_of(o, layer), kept = oracle_kept(o, layer), gone = units - kept;
+    const uint64_t wanted = (uint64_t)nearbyint(fraction * (double)(of == PRUNE_OF_ALL ? units : kept));
+    return of == PRUNE_OF_REMAINING ? wanted : wanted > gone ? wanted - gone : 0;
+}
+
+static int32_t oracle_fraction(oracle *o, double fraction, int32_t of)
+{
+    if (o->selection.scope == PRUNE_GLOBAL) {
+        const uint64_t count = share(o, -1, fraction, of);
+        return oracle_choose(o, -1, count, INFINITY) == count;
+    }
+    for (size_t l = 0; l < o->layers; l++) {
+        const uint64_t count = share(o, (int32_t)l, fraction, of);
+        if (oracle_choose(o, (int32_t)l, count, INFINITY) != count)
+            return 0;
+    }
+    return 1;
+}
+
+static void one_world(uint64_t seed)
+{
+    static oracle o;
+    prune_rng rng;
+    prune_rng_seed(&rng, seed);
+    prune_model *model = oracle_model(&rng, seed % 4), *expected;
+    prune_importance *scores;
+    prune_removal removal;
+    ck_assert_ok(prune_model_clone(&expected, NULL, model));
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    const prune_selection selection = oracle_selection(&rng, model);
+    for (int32_t round = 0; round < 3; round++) {
+        const double fraction = fractions[prune_rng_below(&rng, 18)];
+        const int32_t of = prune_rng_below(&rng, 2) ? PRUNE_OF_ALL : PRUNE_OF_REMAINING;
+        oracle_list(&o, model, scores, &selection);
+        const int32_t possible = oracle_fraction(&o, fraction, of);
+        prune_removal_init(&removal);
+        ck_assert_status(prune_mask_fraction(&removal, model, scores, &selection, fraction, of),
+                         possible ? PRUNE_OK : PRUNE_E_COLLAPSE);
+        if (possible)
+            oracle_apply(expected, &o);
+        ck_assert_uint_eq(removal.removed, possible ? oracle_chosen(&o, -1) : 0);
+        ck_assert(world_same_models(model, expected));
+    }
+    prune_importance_free(scores);
+    prune_model_free(model);
+    prune_model_free(expected);
+}
+
+START_TEST(requested_is_achieved)
+{
+    for (uint64_t seed = 0; seed < 600; seed++)
+        one_world(seed);
+}
+END_TEST
+
+typedef struct call {
+    double fraction;
+    int32_t of;
+    uint64_t kept; /* after it, of 100 weights */
+} call;
+
+START_TEST(calls_may_follow_each_other)
+{
+    static const call calls[] = {
+        { 0.2, PRUNE_OF_REMAINING, 80 }, { 0.2, PRUNE_OF_REMAINING, 64 },  { 0.2, PRUNE_OF_REMAINING, 51 },
+        { 0.49, PRUNE_OF_ALL, 51 },      { 0.3, PRUNE_OF_ALL, 51 },        { 0.5, PRUNE_OF_ALL, 50 },
+        { 0.9, PRUNE_OF_ALL, 10 },       { 0.05, PRUNE_OF_REMAINING, 10 }, { 0.06, PRUNE_OF_REMAINING, 9 },
+        { 0.99, PRUNE_OF_ALL, 1 },       { 0.0, PRUNE_OF_REMAINING, 1 },
+    };
+    const size_t widths[] = { 10, 10 };
+    prune_model *model = world_model(NULL, widths, 1, PRUNE_LINEAR, 1);
+    prune_importance *scores;
+    prune_removal removal;
+    uint64_t kept = 100;
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    prune_removal_init(&removal);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        ck_assert_ok(prune_mask_fraction(&removal, model, scores, NULL, calls[i].fraction, calls[i].of));
+        ck_assert_uint_eq(removal.units, 100);
+        ck_assert_uint_eq(removal.kept, calls[i].kept);
+        ck_assert_uint_eq(removal.removed, kept - calls[i].kept);
+        kept = calls[i].kept;
+        ck_assert_ok(prune_model_verify(model, NULL));
+    }
+    prune_importance_free(scores);
+    prune_model_free(model);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        counts_are_the_nearest_integer_ties_to_even,
+        percentages_are_what_people_mean,
+        halves_go_to_the_even_side,
+        what_is_no_fraction_is_refused,
+        requested_is_achieved,
+        calls_may_follow_each_other,
+    };
+    return run_tests("fraction", tests, sizeof tests / sizeof tests[0]);
+}
