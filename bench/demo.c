@@ -73,7 +73,7 @@ static void print_table(const study *s)
 
 /* ---- the distribution of the scores ---- */
 
-static prune_importance *taylor_scores(study *s)
+static prune_importance *taylor_scores(const study *s)
 {
     prune_importance *scores;
     prune_trainer *trainer;
@@ -143,25 +143,31 @@ static void print_preview(const study_plan *plan, const prune_importance *scores
 
 /* ---- did it hold? ---- */
 
-/* The last step of the method: the pruned model stays if its validation accuracy is within a point of the dense
- * net's; else the snapshot of the dense net comes back. */
-static void print_verdict(study *s)
+/* The last step of the method: what is pruned stays if its validation accuracy is within a point of the dense net's;
+ * else the dense net comes back from its snapshot, and less is taken. Returns the model that is left. */
+static prune_model *prune_within_a_point(const study *s)
 {
-    prune_metrics dense;
+    prune_model *model;
     prune_snapshot *snapshot;
+    prune_metrics dense;
     prune_validation v;
     prune_metrics_init(&dense);
     prune_validation_init(&v);
-    must(prune_evaluate(&dense, s->dense, &s->validation.data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL),
-         "evaluation", NULL);
+    must(prune_evaluate(&dense, s->dense, &s->validation.data, v.loss, NULL), "evaluation", NULL);
     must(prune_snapshot_create(&snapshot, NULL, s->dense), "snapshot", NULL);
+    must(prune_model_clone(&model, NULL, s->dense), "model", NULL);
     v.reference = dense.accuracy;
     v.tolerance = 0.01;
-    must(prune_validate(&v, s->gradual, snapshot, &s->validation.data, NULL), "validation", NULL);
-    printf("\nValidation: dense %.2f %%, %.0f %% of the weights removed %.2f %%: %s.\n", 100.0 * v.reference,
-           100.0 * study_share(&s->plan, STUDY_GRADUAL), 100.0 * v.value,
-           v.accepted ? "accepted" : "refused, the dense weights are back");
+    printf("\nHow much may go, within one point of the dense net's %.2f %% on validation data?\n",
+           100.0 * v.reference);
+    for (size_t i = STUDY_SHARES; i-- > 0 && !v.accepted;) {
+        study_prune(s, model, s->plan.shares[i]);
+        must(prune_validate(&v, model, snapshot, &s->validation.data, NULL), "validation", NULL);
+        printf("  %2.0f %% removed: %.2f %%, %s\n", 100.0 * s->plan.shares[i], 100.0 * v.value,
+               v.accepted ? "accepted" : "refused: the dense weights are back");
+    }
     prune_snapshot_free(snapshot);
+    return model;
 }
 
 static prune_status write_out(void *user, const void *bytes, size_t count)
@@ -169,17 +175,18 @@ static prune_status write_out(void *user, const void *bytes, size_t count)
     return fwrite(bytes, 1, count, user) == count ? PRUNE_OK : PRUNE_E_IO;
 }
 
-static void print_first(study *s)
+static void print_first(const study *s)
 {
     const prune_writer out = { write_out, stdout };
     prune_importance *scores = taylor_scores(s);
     print_table(s);
     print_histogram(&s->plan, scores);
     print_preview(&s->plan, scores);
-    print_verdict(s);
-    printf("\nThe net that was pruned gradually:\n");
-    must(prune_model_summary(s->gradual, &out), "summary", NULL);
     prune_importance_free(scores);
+    prune_model *pruned = prune_within_a_point(s);
+    printf("\n");
+    must(prune_model_summary(pruned, &out), "summary", NULL);
+    prune_model_free(pruned);
 }
 
 int main(int argc, char **argv)
@@ -198,6 +205,9 @@ int main(int argc, char **argv)
     few = all;
     few.samples = 200;
     few.batch = 32;
+    few.epochs *= 3; /* fewer steps an epoch */
+    few.tuning *= 5;
+    few.gradual *= 3;
     progress_start(&bar, study_epochs(&all) + study_epochs(&few));
     study_run(&first, &all, &bar);
     study_run(&second, &few, &bar);

@@ -71,7 +71,7 @@ static recipe recipe_of(const fold *f, uint64_t epochs)
     recipe how = recipe_default(epochs, 1);
     how.batch = f->plan->batch;
     how.learning_rate = f->plan->learning_rate;
-    how.progress = progress_epoch;
+    how.progress = f->bar == NULL ? NULL : progress_epoch;
     how.user = f->bar;
     return how;
 }
@@ -139,14 +139,20 @@ static void make_pruned(fold *f, size_t row)
     train(f, model, &how);
 }
 
-static void make_gradual(fold *f)
+/* Pruned on the way, in a training of its own after the dense one. */
+static void prune_gradually(const fold *f, prune_model *model, double share)
 {
     recipe how = recipe_of(f, f->plan->gradual);
     how.pruning_epochs = how.epochs * 2 / 3;
-    how.removed = study_share(f->plan, STUDY_GRADUAL);
+    how.removed = share;
+    train(f, model, &how);
+}
+
+static void make_gradual(fold *f)
+{
     progress_stage(f->bar, study_name(STUDY_GRADUAL));
     f->after[STUDY_GRADUAL] = copy_of(f->after[STUDY_DENSE]);
-    train(f, f->after[STUDY_GRADUAL], &how);
+    prune_gradually(f, f->after[STUDY_GRADUAL], study_share(f->plan, STUDY_GRADUAL));
 }
 
 /* ---- measuring ---- */
@@ -200,14 +206,13 @@ static void open_data(study *s, size_t number)
     dataset_end(&all);
 }
 
-/* What is kept beyond the fold goes into the study, the rest ends. */
+/* The dense model lives on, the rest ends. */
 static void end_fold(study *s, fold *f)
 {
     s->dense = f->after[STUDY_DENSE];
-    s->gradual = f->after[STUDY_GRADUAL];
     for (size_t r = 0; r < STUDY_ROWS; r++) {
         prune_model_free(f->before[r]);
-        if (r != STUDY_DENSE && r != STUDY_GRADUAL)
+        if (r != STUDY_DENSE)
             prune_model_free(f->after[r]);
     }
 }
@@ -252,7 +257,12 @@ void study_run(study *s, const study_plan *plan, progress *bar)
 void study_end(study *s)
 {
     prune_model_free(s->dense);
-    prune_model_free(s->gradual);
     dataset_end(&s->train);
     dataset_end(&s->validation);
+}
+
+void study_prune(const study *s, prune_model *model, double share)
+{
+    const fold last = { .plan = &s->plan, .train = &s->train, .validation = &s->validation };
+    prune_gradually(&last, model, share);
 }

@@ -46,8 +46,7 @@ typedef struct study_row {
 typedef struct study {
     study_plan plan;
     study_row rows[STUDY_ROWS];
-    prune_model *dense; /* of the last fold, and what it was trained and validated on: the caller ends them */
-    prune_model *gradual;
+    prune_model *dense; /* of the last fold, and what it was trained and validated on */
     dataset train, validation;
 } study;
 
@@ -57,6 +56,9 @@ uint64_t study_epochs(const study_plan *plan);
 /* Does it, over all folds of the data set. */
 void study_run(study *s, const study_plan *plan, progress *p);
 void study_end(study *s);
+
+/* Prunes a model of the last fold gradually, by |w|, to a share of its weights. */
+void study_prune(const study *s, prune_model *model, double share);
 
 /* The criterion, the share and the name of a pruned row. */
 int32_t study_criterion(size_t row);
