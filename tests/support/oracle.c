@@ -119,7 +119,7 @@ uint64_t oracle_choose(oracle *o, int32_t layer, uint64_t count, float threshold
         oracle_unit *unit = &o->unit[o->rank[r]];
         const int32_t here = (int32_t)unit->layer;
         const uint64_t left = oracle_kept(o, here) - oracle_chosen(o, here);
-        if (!unit->kept || !(unit->score < threshold) || (layer >= 0 && layer != here))
+        if (!unit->kept || unit->chosen || !(unit->score < threshold) || (layer >= 0 && layer != here))
             continue;
         if (left <= o->selection.min_kept)
             continue;
