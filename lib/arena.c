@@ -1,6 +1,6 @@
 /* arena.c -- an allocator over one block of the caller's memory
  *
- * Invariant: newest <= used <= size, all multiples of STEP (size rounded down).
+ * Invariant: used <= peak <= size, all multiples of STEP (size rounded down).
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/arena.h"
@@ -37,17 +37,25 @@ static void *take(prune_arena *arena, size_t bytes)
 {
     if (bytes > arena->size - arena->used)
         return NULL;
-    arena->newest = arena->used;
+    void *block = arena->memory + arena->used;
     set_used(arena, arena->used + round_up(bytes));
-    return arena->memory + arena->newest;
+    return block;
 }
 
-static void *grow_newest(prune_arena *arena, void *block, size_t new_size)
+/* Only the caller knows how long blocks are, so nothing is kept of them: the newest is the one that ends
+ * where the free memory begins. */
+static int32_t is_newest(const prune_arena *arena, const void *block, size_t size)
 {
-    if (new_size > arena->size - arena->newest)
+    return (const unsigned char *)block + round_up(size) == arena->memory + arena->used;
+}
+
+static void *resize_newest(prune_arena *arena, void *block, size_t new_size)
+{
+    const size_t offset = (size_t)((unsigned char *)block - arena->memory);
+    if (new_size > arena->size - offset)
         return NULL;
-    set_used(arena, arena->newest + round_up(new_size));
-    return block;
+    set_used(arena, offset + round_up(new_size));
+    return new_size == 0 ? NULL : block;
 }
 
 static void *arena_resize(void *user, void *block, size_t old_size, size_t new_size)
@@ -55,16 +63,10 @@ static void *arena_resize(void *user, void *block, size_t old_size, size_t new_s
     prune_arena *arena = user;
     if (block == NULL)
         return take(arena, new_size);
-    const int32_t is_newest = block == arena->memory + arena->newest && arena->used > arena->newest;
-    if (new_size == 0) {
-        if (is_newest)
-            arena->used = arena->newest;
-        return NULL;
-    }
-    if (is_newest)
-        return grow_newest(arena, block, new_size);
+    if (is_newest(arena, block, old_size))
+        return resize_newest(arena, block, new_size);
     if (new_size <= old_size)
-        return block;
+        return new_size == 0 ? NULL : block;
     void *moved = take(arena, new_size);
     if (moved != NULL)
         memcpy(moved, block, old_size);
@@ -82,5 +84,5 @@ prune_status prune_arena_allocator(prune_allocator *out, prune_arena *arena)
 void prune_arena_reset(prune_arena *arena)
 {
     if (arena != NULL)
-        arena->used = arena->newest = 0;
+        arena->used = 0;
 }

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 16 };
+/* Arrays of pointers grow by so many, so that few layers in an arena never move their array. */
+enum { ALIGNMENT = 16, GROWTH = 8 };
 
 prune_status prn_mem_choose(prune_allocator *out, const prune_allocator *given)
 {
@@ -39,12 +40,17 @@ void prn_mem_free(const prune_allocator *mem, void *block, size_t count, size_t 
         mem->resize(mem->user, block, count * item, 0);
 }
 
+size_t prn_mem_pushed_bytes(size_t count)
+{
+    return (count + GROWTH - 1) / GROWTH * GROWTH * sizeof(void *);
+}
+
 prune_status prn_mem_push(const prune_allocator *mem, void ***array, size_t *count, void *item)
 {
-    if (prn_mem_overflows(*count + 1, sizeof(void *)))
+    if (*count > SIZE_MAX / sizeof(void *) - 2 * GROWTH)
         return PRUNE_E_OVERFLOW;
-    const size_t old_size = *count * sizeof(void *);
-    void **grown = mem->resize(mem->user, *array, old_size, old_size + sizeof(void *));
+    const size_t old_size = prn_mem_pushed_bytes(*count), new_size = prn_mem_pushed_bytes(*count + 1);
+    void **grown = old_size == new_size ? *array : mem->resize(mem->user, *array, old_size, new_size);
     if (grown == NULL)
         return PRUNE_E_MEMORY;
     grown[*count] = item;

@@ -16,7 +16,9 @@ void *prn_mem_alloc(const prune_allocator *mem, size_t count, size_t item);
 /* Gives back what prn_mem_alloc() returned for the same sizes. NULL is fine. */
 void prn_mem_free(const prune_allocator *mem, void *block, size_t count, size_t item);
 
-/* An array of pointers that grows by one. On failure *array and *count are as before. */
+/* An array of pointers that grows by one. On failure *array and *count are as before. It is given back
+ * with prn_mem_free(), as one item of so many bytes. */
+size_t prn_mem_pushed_bytes(size_t count);
 prune_status prn_mem_push(const prune_allocator *mem, void ***array, size_t *count, void *item);
 
 /* A plan lays its parts out first and takes one block for all of them: the same code tells how many

@@ -152,9 +152,13 @@ void prune_model_free(prune_model *model)
     if (model == NULL)
         return;
     const prune_allocator mem = model->mem;
-    for (size_t l = 0; l < model->layer_count; l++)
+    prn_layer *first = model->layer_count == 0 ? NULL : model->layers[0];
+    /* Newest first, so that an arena has all of it back: the array came after the first layer. */
+    for (size_t l = model->layer_count; l-- > 1;)
         prn_mem_free(&mem, model->layers[l], 1, model->layers[l]->bytes);
-    prn_mem_free(&mem, model->layers, model->layer_count, sizeof *model->layers);
+    prn_mem_free(&mem, model->layers, 1, prn_mem_pushed_bytes(model->layer_count));
+    if (first != NULL)
+        prn_mem_free(&mem, first, 1, first->bytes);
     prn_mem_free(&mem, model, 1, sizeof *model);
 }
 
@@ -255,7 +259,7 @@ size_t prune_model_bytes(const prune_model *model)
 {
     if (model == NULL)
         return 0;
-    size_t bytes = sizeof *model + model->layer_count * sizeof *model->layers;
+    size_t bytes = sizeof *model + prn_mem_pushed_bytes(model->layer_count);
     for (size_t l = 0; l < model->layer_count; l++)
         bytes += model->layers[l]->bytes;
     return bytes;

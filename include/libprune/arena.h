@@ -1,7 +1,8 @@
 /* arena.h -- an allocator over one block of the caller's memory, for machines without a heap
  *
  * Memory is handed out from the bottom upwards in steps of 16 bytes. Giving back or resizing the
- * newest block is exact; an older block that is given back is lost until prune_arena_reset().
+ * newest block is exact, so blocks that are given back in reverse order are all had again; another
+ * block that is given back is lost until prune_arena_reset().
  * Threads: one at a time.
  *
  * SPDX-License-Identifier: MIT */
@@ -17,7 +18,6 @@ typedef struct prune_arena {
     size_t size;           /* usable bytes */
     size_t used;           /* bytes handed out now, rounded up */
     size_t peak;           /* the most that was ever handed out */
-    size_t newest;         /* offset of the newest block */
 } prune_arena;
 
 /* Makes an arena of memory[bytes]; what lies before the first 16-byte boundary is not used. The

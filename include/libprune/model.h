@@ -48,7 +48,8 @@ size_t prune_model_outputs(const prune_model *model);
 size_t prune_model_layer_count(const prune_model *model);
 size_t prune_model_param_count(const prune_model *model);
 
-/* Bytes that the model holds from its allocator, for sizing an arena. */
+/* Bytes that the model holds from its allocator, for sizing an arena: up to 8 layers need exactly so
+ * many there, each block rounded up to 16. */
 size_t prune_model_bytes(const prune_model *model);
 
 enum { PRUNE_LAYER_DENSE = 1 };
