@@ -247,8 +247,10 @@ static int32_t get_moments(float *moment, prn_source *source, const prune_model 
     prn_walk w = { .model = model };
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
         for (size_t i = 0; i < param->count; i++) {
-            moment[i] = prn_get_float(source);
-            good &= prn_mask_test(param->mask, i) || (moment[i] >= 0.0f && moment[i] <= 0.0f);
+            const float m = prn_get_float(source);
+            const int32_t kept = prn_mask_test(param->mask, i);
+            moment[i] = kept ? m : 0.0f;
+            good &= kept || (m >= 0.0f && m <= 0.0f);
         }
         moment += param->count;
     }

@@ -246,6 +246,14 @@ prune_status prn_sections_check(prn_file_sections *f, const prune_reader *reader
     return read_arch(NULL, NULL, f, error);
 }
 
+/* They are 0 already, but -0 is not what the library writes. */
+static void clear_removed(prune_model *model)
+{
+    prn_walk w = { .model = model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        prn_param_mask_values(param, param->value);
+}
+
 prune_status prn_sections_read(prune_model **out, const prune_allocator *mem, const prn_file_sections *f,
                                prune_error *error)
 {
@@ -257,6 +265,8 @@ prune_status prn_sections_read(prune_model **out, const prune_allocator *mem, co
         status = read_masks(model, f, error);
     if (status == PRUNE_OK)
         status = prune_model_verify(model, error);
+    if (status == PRUNE_OK)
+        clear_removed(model);
     if (status == PRUNE_OK)
         *out = model;
     else
