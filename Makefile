@@ -32,7 +32,7 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 INSTALL    ?= install
-CFLAGS     ?= -O2 -g
+CFLAGS     ?= -O3 -g
 B          ?= build
 BLAS       ?= openblas
 DATA       ?= digits
@@ -84,11 +84,11 @@ SONAME       = libprune.so.$(MAJOR)$(if $(filter 0,$(MAJOR)),.$(MINOR))
 
 WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wvla -Wcast-qual -Wwrite-strings \
            -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2
-EXACT    = -ffp-contract=off -fno-math-errno
+EXACT    = -ffp-contract=off -fno-math-errno -fno-trapping-math
 INTERNAL = -Iinclude -Ilib -Isrc
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-C11      = -std=c11 -Iinclude $(WARN) $(if $(WERROR),-Werror) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
-OWN      = $(INTERNAL) $(EXACT) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
+C11      = -std=c11 -Iinclude $(EXACT) $(WARN) $(if $(WERROR),-Werror) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
