@@ -31,6 +31,7 @@ end
 
 declare("libprune.h", {})
 local lib = ffi.load(assert(os.getenv("LIBPRUNE"), "LIBPRUNE is not set"))
+package.loaded.libprune = lib -- so that it outlives the objects whose finalizers it has, also after an error
 
 local function ok(status, err)
     if status ~= lib.PRUNE_OK then
