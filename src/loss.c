@@ -31,25 +31,35 @@ static float largest(const float *h, size_t outputs)
     return most;
 }
 
-/* log sum exp(h) - h_y = log(sum exp(h - max)) + (max - h_y): no term can overflow. */
+/* log(1 + x) for finite x >= 0, to full precision near 0 too: what 1 + x rounds away counts to first order. */
+static float log_one_plus(float x)
+{
+    const float sum = 1.0f + x;
+    return prune_logf(sum) + (x - (sum - 1.0f)) / sum;
+}
+
+/* log sum exp(h) - h_y = log(sum exp(h - max)) + (max - h_y): no term can overflow. The label's term stays
+ * out of the sum: where the model is sure and right, the others are all that loss and gradient consist of.
+ * `strange` is 0, or NaN if an output is not finite: -Inf would go unnoticed. */
 static float softmax_cross_entropy(const float *h, const void *target, size_t outputs, float *g, float scale)
 {
     const size_t label = (size_t) * (const int32_t *)target;
-    const float most = largest(h, outputs);
-    float sum = 0.0f;
+    const float most = largest(h, outputs), own = prune_expf(h[label] - most);
+    float others = 0.0f, strange = 0.0f;
     for (size_t o = 0; o < outputs; o++) {
         const float e = prune_expf(h[o] - most);
-        sum += e;
+        strange += h[o] - h[o];
+        others += o == label ? 0.0f : e;
         if (g != NULL)
             g[o] = e;
     }
-    const float loss = prune_logf(sum) + (most - h[label]);
     if (g != NULL) {
+        const float factor = scale / (others + own);
         for (size_t o = 0; o < outputs; o++)
-            g[o] *= scale / sum;
-        g[label] -= scale;
+            g[o] *= factor;
+        g[label] = -factor * others;
     }
-    return loss;
+    return log_one_plus(others - (1.0f - own)) + (most - h[label]) + strange;
 }
 
 static row_loss *const losses[] = {
