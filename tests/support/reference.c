@@ -214,7 +214,7 @@ void ref_differences(double *g, const ref_net *net, const ref_task *task, double
 double ref_kink_distance(const ref_net *net, const ref_task *task)
 {
     trace t;
-    double nearest = INFINITY;
+    double nearest = (double)INFINITY;
     for (size_t s = 0; s < task->n; s++) {
         run(&t, net, task->x + s * net->width[0]);
         for (size_t l = 0; l < net->layers; l++)
