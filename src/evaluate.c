@@ -27,12 +27,13 @@ double prn_tally_none(void)
     return nan;
 }
 
-static size_t first_largest(const float *h, size_t outputs)
+/* Whether the label's output is the first of the largest; not where an output is NaN. */
+static int32_t is_right(const float *h, size_t outputs, size_t label)
 {
-    size_t best = 0;
-    for (size_t o = 1; o < outputs; o++)
-        best = h[o] > h[best] ? o : best;
-    return best;
+    for (size_t o = 0; o < outputs; o++)
+        if (!(o < label ? h[label] > h[o] : h[label] >= h[o]))
+            return 0;
+    return 1;
 }
 
 static void add_errors(prn_tally *tally, const float *h, const float *y, size_t outputs)
@@ -53,7 +54,8 @@ void prn_tally_add(prn_tally *tally, int32_t loss, const prune_tensor *h, const 
     for (size_t r = 0; r < rows; r++) {
         const float *row = (const float *)h->data + r * h->ld;
         if (loss == PRUNE_SOFTMAX_CROSS_ENTROPY)
-            tally->correct += first_largest(row, outputs) == (size_t)((const int32_t *)targets->data)[r * targets->ld];
+            tally->correct +=
+                is_right(row, outputs, (size_t)((const int32_t *)targets->data)[r * targets->ld]) != 0;
         else
             add_errors(tally, row, (const float *)targets->data + r * targets->ld, outputs);
     }
