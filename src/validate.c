@@ -10,7 +10,8 @@
 void prune_validation_init(prune_validation *validation)
 {
     if (validation != NULL)
-        *validation = (prune_validation){ .size = sizeof *validation, .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
+        *validation = (prune_validation){ .size = sizeof *validation,
+                                          .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
                                           .metric = PRUNE_METRIC_ACCURACY };
 }
 
@@ -40,11 +41,13 @@ static int32_t has_metric(const prune_validation *v)
 static prune_status read_validation(prune_validation *mine, const prune_validation *given, prune_error *error)
 {
     prune_validation_init(mine);
-    const prune_status status = given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(mine, sizeof *mine, given);
+    const prune_status status =
+        given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "validation", "call prune_validation_init() first");
     if (!has_metric(mine))
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric", "the loss does not have this metric");
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric",
+                             "the loss does not have this metric");
     if (!(mine->tolerance >= 0.0))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance", "negative or NaN");
     if (!(mine->reference >= 0.0))
@@ -52,12 +55,15 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
     return PRUNE_OK;
 }
 
-/* False for a NaN on either side. */
+/* In double 0.8 - 0.1 is not 0.7; who gives both in decimals means it. */
+static const double rounding = 1e-12;
+
+/* False for a NaN. */
 static int32_t holds(const prune_validation *v)
 {
-    if (v->metric == PRUNE_METRIC_ACCURACY)
-        return v->value >= v->reference - v->tolerance;
-    return v->value <= v->reference + v->tolerance;
+    const int32_t higher = v->metric == PRUNE_METRIC_ACCURACY;
+    const double worse = higher ? v->reference - v->value : v->value - v->reference;
+    return worse <= v->tolerance + rounding * v->reference;
 }
 
 prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,

@@ -24,9 +24,10 @@ typedef struct prune_validation {
 /* Sets size and defaults, the rest 0. NULL is fine. */
 void prune_validation_init(prune_validation *validation);
 
-/* Measures the model on `data`. If the metric is worse than reference by more than tolerance, or not
- * a number, the model goes back to the snapshot. Smaller is better for all metrics but accuracy.
- * PRUNE_E_RANGE: tolerance negative or NaN, reference NaN; PRUNE_E_ARGUMENT: a metric that the loss
+/* Measures the model on `data`. If the metric is worse than reference by more than tolerance (and 1e-12 of
+ * the reference, for rounding), or not a number, the model goes back to the snapshot. Smaller is better
+ * for all metrics but accuracy.
+ * PRUNE_E_RANGE: tolerance or reference negative or NaN; PRUNE_E_ARGUMENT: a metric that the loss
  * does not have; PRUNE_E_SHAPE: the snapshot is of another architecture; errors as prune_evaluate().
  * On failure the model is untouched. */
 prune_status prune_validate(prune_validation *validation, prune_model *model,
