@@ -17,6 +17,7 @@
 #include "libprune/gemm.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"
+#include "libprune/layer.h"
 #include "libprune/loss.h"
 #include "libprune/mask.h"
 #include "libprune/model.h"

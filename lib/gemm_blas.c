@@ -15,7 +15,7 @@ extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 enum {
     WORK_BYTES = 256 * 1024 * 1024, /* OpenBLAS 0.3.21 needs about 130 MiB of address space; measured */
-    WARM = 64                      /* large enough that OpenBLAS takes its general path, which needs the buffer */
+    WARM = 64                      /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
 static void run(const prune_gemm *g)

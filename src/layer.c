@@ -5,6 +5,18 @@
 
 #include <string.h>
 
+void prune_layer_info_init(prune_layer_info *info)
+{
+    if (info != NULL)
+        *info = (prune_layer_info){ .size = sizeof *info };
+}
+
+void prune_param_info_init(prune_param_info *info)
+{
+    if (info != NULL)
+        *info = (prune_param_info){ .size = sizeof *info };
+}
+
 size_t prn_shape_count(const prune_shape *shape)
 {
     size_t count = 1;

@@ -6,7 +6,7 @@
 #define PRN_LAYER_H
 
 #include "libprune/gemm.h"
-#include "libprune/model.h"
+#include "libprune/layer.h"
 #include "libprune/rng.h"
 #include "mem.h"
 

@@ -177,7 +177,8 @@ static void add_figures(study_figures *sum, const prune_model *model, const data
 static void add_size(study_row *row, const prune_model *model)
 {
     for (size_t l = 0; l < prune_model_layer_count(model); l++) {
-        prune_layer_info info = { .size = sizeof info };
+        prune_layer_info info;
+        prune_layer_info_init(&info);
         must(prune_model_layer_info(&info, model, l), "model", NULL);
         row->weights += (double)info.weights_kept;
         row->macs += (double)info.macs_kept;

@@ -67,7 +67,7 @@ enum {
     PRUNE_E_NONFINITE = -12,  /* NaN or Inf in data, labels or weights */
     PRUNE_E_LABEL = -13,      /* a class label is outside 0 .. classes - 1 */
     PRUNE_E_STATE = -14,      /* called in the wrong order, or the model changed under a plan */
-    PRUNE_E_DIVERGED = -15,   /* loss or gradient left the finite numbers; the weights are the last finite ones */
+    PRUNE_E_DIVERGED = -15,   /* a loss or gradient is not finite; the weights are the last finite ones */
     PRUNE_E_COLLAPSE = -16,   /* more would be removed than the layers' floors allow */
     PRUNE_E_MASK = -17,       /* a removed weight is not zero: the mask invariant is broken */
     PRUNE_E_UNSUPPORTED = -18, /* not part of this build, or not offered for this kind of layer */

@@ -2,8 +2,8 @@
  *
  * A back end is a const table, chosen per object when a plan is made (trainer, workspace); NULL
  * there means prune_backend_default(). The reference sums each element in an order that K and the
- * transpositions alone decide, so that its bits do not change with batch size or machine. BLAS gives the same bits for
- * the same call, one build of the BLAS, and one thread.
+ * transpositions alone decide, so that its bits do not change with batch size or machine. BLAS gives
+ * the same bits for the same call, one build of the BLAS, and one thread.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_GEMM_H

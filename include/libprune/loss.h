@@ -4,7 +4,8 @@
  *   PRUNE_MSE                    targets y[n][O] float:  L = 1/(2n) sum_i ||y_i - h_i||^2
  *                                                        dL/dh = (h - y) / n
  *   PRUNE_SOFTMAX_CROSS_ENTROPY  labels y[n] or [n][1], PRUNE_I32, 0 .. O-1, h are logits:
- *                                L = 1/n sum_i (log sum_j exp h_ij - h_iy),  dL/dh = (softmax(h) - onehot(y)) / n
+ *                                L = 1/n sum_i (log sum_j exp h_ij - h_iy)
+ *                                dL/dh = (softmax(h) - onehot(y)) / n
  *                                The log-sum-exp is shifted by the largest logit, so it cannot overflow.
  *
  * SPDX-License-Identifier: MIT */

@@ -16,6 +16,7 @@
 
 #include "libprune/activation.h"
 #include "libprune/initializer.h"
+#include "libprune/layer.h"
 #include "libprune/tensor.h"
 
 PRUNE_API_BEGIN
@@ -51,33 +52,6 @@ size_t prune_model_param_count(const prune_model *model);
 /* Bytes that the model holds from its allocator, for sizing an arena: up to 8 layers need exactly so
  * many there, each block rounded up to 16. */
 size_t prune_model_bytes(const prune_model *model);
-
-enum { PRUNE_LAYER_DENSE = 1 };
-
-typedef struct prune_layer_info {
-    size_t size;           /* sizeof(prune_layer_info), set by the caller */
-    int32_t kind;          /* PRUNE_LAYER_* */
-    int32_t activation;    /* PRUNE_LINEAR, ... */
-    prune_shape input;     /* of one sample */
-    prune_shape output;
-    uint64_t parameters;   /* weights and biases */
-    uint64_t nonzeros;     /* parameters that are not exactly 0 */
-    uint64_t weights;      /* prunable parameters (without biases) */
-    uint64_t weights_kept; /* those whose mask is 1 */
-    uint64_t macs;         /* multiply-accumulates for one sample, dense */
-    uint64_t macs_kept;    /* multiply-accumulates whose weight is kept */
-    uint64_t bytes;        /* parameters, stored dense as float */
-} prune_layer_info;
-
-typedef struct prune_param_info {
-    size_t size;       /* sizeof(prune_param_info), set by the caller */
-    size_t layer;      /* the layer that owns it */
-    char name[16];     /* "weight", "bias" */
-    int32_t prunable;  /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
-    prune_shape shape;
-    uint64_t count;    /* elements */
-    uint64_t kept;     /* elements whose mask is 1 */
-} prune_param_info;
 
 /* Describe one layer or one parameter. PRUNE_E_RANGE: no such index; PRUNE_E_VERSION: size. */
 prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *model, size_t layer);

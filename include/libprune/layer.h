@@ -1,0 +1,44 @@
+/* layer.h -- what a model says of its layers and parameters, see prune_model_layer_info()
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_LAYER_H
+#define LIBPRUNE_LAYER_H
+
+#include "libprune/tensor.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+enum { PRUNE_LAYER_DENSE = 1 }; /* kinds of layers */
+
+typedef struct prune_layer_info {
+    size_t size;           /* sizeof(prune_layer_info), by prune_layer_info_init() */
+    int32_t kind;          /* PRUNE_LAYER_* */
+    int32_t activation;    /* PRUNE_LINEAR, ... */
+    prune_shape input;     /* of one sample */
+    prune_shape output;
+    uint64_t parameters;   /* weights and biases */
+    uint64_t nonzeros;     /* parameters that are not exactly 0 */
+    uint64_t weights;      /* prunable parameters (without biases) */
+    uint64_t weights_kept; /* those whose mask is 1 */
+    uint64_t macs;         /* multiply-accumulates for one sample, dense */
+    uint64_t macs_kept;    /* multiply-accumulates whose weight is kept */
+    uint64_t bytes;        /* parameters, stored dense as float */
+} prune_layer_info;
+
+typedef struct prune_param_info {
+    size_t size;       /* sizeof(prune_param_info), by prune_param_info_init() */
+    size_t layer;      /* the layer that owns it */
+    char name[16];     /* "weight", "bias" */
+    int32_t prunable;  /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
+    prune_shape shape;
+    uint64_t count;    /* elements */
+    uint64_t kept;     /* elements whose mask is 1 */
+} prune_param_info;
+
+/* Set size, the rest 0. NULL is fine. */
+void prune_layer_info_init(prune_layer_info *info);
+void prune_param_info_init(prune_param_info *info);
+/* FFI-END */
+PRUNE_API_END
+
+#endif
