@@ -120,24 +120,50 @@ static void bare_products(const bare *b)
     const net *n = b->net;
     for (size_t l = 0; l < n->layers; l++) {
         const size_t in = n->widths[l], out = n->widths[l + 1];
-        const prune_gemm forward = { .m = n->batch, .n = out, .k = in, .a = b->y[l], .lda = in, .b = b->w[l],
-                                     .ldb = in, .transpose_b = 1, .c = b->y[l + 1], .ldc = out, .alpha = 1.0f };
+        const prune_gemm forward = { .m = n->batch,
+                                     .n = out,
+                                     .k = in,
+                                     .a = b->y[l],
+                                     .lda = in,
+                                     .b = b->w[l],
+                                     .ldb = in,
+                                     .transpose_b = 1,
+                                     .c = b->y[l + 1],
+                                     .ldc = out,
+                                     .alpha = 1.0f };
         b->backend->run(&forward);
     }
     for (size_t l = n->layers; l-- > 0;) {
         const size_t in = n->widths[l], out = n->widths[l + 1];
-        const prune_gemm gradient = { .m = out, .n = in, .k = n->batch, .a = b->d[l + 1], .lda = out,
-                                      .transpose_a = 1, .b = b->y[l], .ldb = in, .c = b->g[l], .ldc = in,
+        const prune_gemm gradient = { .m = out,
+                                      .n = in,
+                                      .k = n->batch,
+                                      .a = b->d[l + 1],
+                                      .lda = out,
+                                      .transpose_a = 1,
+                                      .b = b->y[l],
+                                      .ldb = in,
+                                      .c = b->g[l],
+                                      .ldc = in,
                                       .alpha = 1e-3f };
         b->backend->run(&gradient);
-        const prune_gemm back = { .m = n->batch, .n = in, .k = out, .a = b->d[l + 1], .lda = out, .b = b->w[l],
-                                  .ldb = in, .c = b->d[l], .ldc = in, .alpha = 1.0f };
+        const prune_gemm back = { .m = n->batch,
+                                  .n = in,
+                                  .k = out,
+                                  .a = b->d[l + 1],
+                                  .lda = out,
+                                  .b = b->w[l],
+                                  .ldb = in,
+                                  .c = b->d[l],
+                                  .ldc = in,
+                                  .alpha = 1.0f };
         if (l != 0)
             b->backend->run(&back);
     }
 }
 
-static void bare_adam(size_t count, float *restrict w, const float *restrict g, float *restrict m, float *restrict v)
+static void bare_adam(size_t count, float *restrict w, const float *restrict g, float *restrict m,
+                      float *restrict v)
 {
     for (size_t i = 0; i < count; i++) {
         m[i] = 0.9f * m[i] + 0.1f * g[i];
@@ -169,7 +195,8 @@ static real make_real(const net *n, prune_rng *rng)
     const size_t outputs = n->widths[n->layers];
     must(prune_model_create(&r.model, NULL, n->widths[0]), "model");
     for (size_t l = 1; l <= n->layers; l++)
-        must(prune_model_add_dense(r.model, n->widths[l], l < n->layers ? PRUNE_RELU : PRUNE_LINEAR), "layer");
+        must(prune_model_add_dense(r.model, n->widths[l], l < n->layers ? PRUNE_RELU : PRUNE_LINEAR),
+             "layer");
     prune_trainer_options options;
     prune_trainer_options_init(&options);
     options.max_batch = n->batch;
@@ -238,7 +265,8 @@ static void measure(const net *n, FILE *csv, int *missed)
     }
     const double value = median(real_us, ROUNDS), reference = median(bare_us, ROUNDS);
     const double middle = median(ratio, ROUNDS);
-    fprintf(csv, "%s,%.3f,us,bare %s sgemm + Adam,%.3f,%.4f\n", n->name, value, b.backend->name, reference, middle);
+    fprintf(csv, "%s,%.3f,us,bare %s sgemm + Adam,%.3f,%.4f\n", n->name, value, b.backend->name, reference,
+            middle);
     printf("%-28s %10.1f us %10.1f us   %.3f  (quartiles %.3f .. %.3f)\n", n->name, value, reference, middle,
            ratio[ROUNDS / 4], ratio[ROUNDS - 1 - ROUNDS / 4]);
     *missed += n->batch == 128 && middle >= 1.25;
