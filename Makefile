@@ -3,6 +3,7 @@
 #   make             the static and the shared library, in build/
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
+#   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
 #   make check       the tests; RUN="valgrind -q" puts each under something; check-long: those that take minutes
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
@@ -24,7 +25,7 @@ FIRMWARE = status arena text options crc fmath scan mem rng gemm_ref gemm_none b
            initializer rows layer dense loss model data optimizer regularizer sections predict trainer importance unit \
            rank mask snapshot checkpoint
 
-DEPS     = gcc libc6-dev libopenblas-dev check pkg-config
+DEPS     = gcc libc6-dev libopenblas-dev check pkg-config $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-14-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
 
@@ -105,7 +106,7 @@ DEMOS    = $(call programs,bench/demo.c bench/accuracy.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo bench lint format ffi firmware install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy bench lint format ffi firmware install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -149,9 +150,9 @@ $(TESTS:=.log): %.log: % FORCE
 check: $(TESTS:=.log)
 	awk -f tests/summary.awk $^
 	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' sh tests/readme.sh
-check-long: check $(filter %/accuracy,$(DEMOS)) $B/fashion-mnist
-	$(filter %/accuracy,$^) fashion-mnist $B/fashion-mnist
-demo: $B/bench/demo $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
+check-long: check
+	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
+demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench)
 bench: $(BENCHES)
 	echo 'name,value,unit,reference,reference_value,ratio' >$B/bench.csv

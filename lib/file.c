@@ -451,11 +451,8 @@ static prune_status replace(job *j, prn_file_fill *fill, const void *what, prune
 
 prune_status prn_file_replace(const char *path, prn_file_fill *fill, const void *what, prune_error *error)
 {
-    job j;
-    j.path = path;
-    j.replaces = 0;
-    j.write_error = 0;
-    j.used = 0;
+    job j = { .path = path };
+    j.name = j.target;
     prune_status status = find_target(&j, error);
     if (status == PRUNE_OK)
         status = open_folder(&j, error);

@@ -279,7 +279,7 @@ static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *s
 static prune_status read_trainer(prune_trainer **out, prune_model *model, const prune_allocator *mem,
                                  const prn_file_sections *f, const prune_backend *backend, prune_error *error)
 {
-    start s;
+    start s = { 0 };
     prn_source source;
     prune_trainer *trainer = NULL;
     prune_status status = read_start(&s, &source, f, error);
@@ -303,7 +303,7 @@ static prune_status read_trainer(prune_trainer **out, prune_model *model, const 
 
 static prune_status check_trainer_file(prn_file_sections *f, const prune_reader *reader, prune_error *error)
 {
-    start s;
+    start s = { 0 };
     prn_source source;
     const prune_status status = prn_sections_check(f, reader, error);
     return status != PRUNE_OK ? status : read_start(&s, &source, f, error);

@@ -265,11 +265,11 @@ prune_status prn_sections_read(prune_model **out, const prune_allocator *mem, co
         status = read_masks(model, f, error);
     if (status == PRUNE_OK)
         status = prune_model_verify(model, error);
-    if (status == PRUNE_OK)
-        clear_removed(model);
-    if (status == PRUNE_OK)
-        *out = model;
-    else
+    if (status != PRUNE_OK) {
         prune_model_free(model);
-    return status;
+        return status;
+    }
+    clear_removed(model);
+    *out = model;
+    return PRUNE_OK;
 }

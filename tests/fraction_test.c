@@ -113,7 +113,9 @@ START_TEST(halves_go_to_the_even_side)
 }
 END_TEST
 
-static const double wrong[] = { NAN, INFINITY, -INFINITY, -1e-300, -1.0, 1.0 + 0x1p-52, 2.0 };
+static const double wrong[] = {
+    (double)NAN, (double)INFINITY, -(double)INFINITY, -1e-300, -1.0, 1.0 + 0x1p-52, 2.0
+};
 
 START_TEST(what_is_no_fraction_is_refused)
 {

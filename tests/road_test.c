@@ -17,6 +17,7 @@ typedef enum way { BY_THRESHOLD, BY_COUNT, BY_FRACTION, WAYS } way;
 typedef struct road {
     int32_t loss, optimizer, criterion, granularity, scope;
     way way;
+    const prune_backend *backend;
 } road;
 
 typedef struct masks {
@@ -46,6 +47,7 @@ static const prune_data *data_of(const world_data *world, int32_t loss)
     return loss == PRUNE_MSE ? &world->valued : &world->labelled;
 }
 
+/* The BLAS is tried out once, not with each of hundreds of trainers: under sanitizers that takes long. */
 static prune_trainer *trainer_of(prune_model *model, const road *r)
 {
     prune_trainer_options options;
@@ -59,6 +61,7 @@ static prune_trainer *trainer_of(prune_model *model, const road *r)
     options.l2 = 1e-4f;
     options.regularize_bias = 1;
     options.max_batch = 16;
+    options.backend = r->backend;
     ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
     return trainer;
 }
@@ -202,6 +205,7 @@ static void validate(prune_model *model, const prune_snapshot *snapshot, const p
     v.reference = reference;
     ck_assert_ok(prune_validate(&v, model, snapshot, data, NULL));
     ck_assert_int_eq(v.accepted, accepted);
+    return v.value;
 }
 
 static void walk(const world_data *world, const road *r)
@@ -217,13 +221,10 @@ static void walk(const world_data *world, const road *r)
     prune_once(model, trainer, data, r);
     const double before = loss_of(model, data, r->loss);
     train(trainer, data); /* with the momentum of the dense net */
-    const double after = loss_of(model, data, r->loss);
-    ck_assert_double_lt(after, before);
-    check_clone(model, data, r);
-
     const uint64_t tuned = world_hash(model);
-    validate(model, snapshot, data, r, after, 1);
+    const double after = validate(model, snapshot, data, r, before, 1); /* training went on under the mask */
     ck_assert_uint_eq(world_hash(model), tuned);
+    check_clone(model, data, r);
     validate(model, snapshot, data, r, 0.5 * after, 0);
     ck_assert_uint_eq(world_hash(model), trained);
     train(trainer, data); /* and on, dense again */
@@ -236,12 +237,14 @@ static void walk_all(int32_t loss)
 {
     world_data world;
     world_data_make(&world, SAMPLES, widths[0], widths[LAYERS], 31);
-    for (int32_t optimizer = PRUNE_SGD; optimizer <= PRUNE_ADAM; optimizer++)
-        for (int32_t criterion = PRUNE_MAGNITUDE; criterion <= PRUNE_TAYLOR; criterion++)
-            for (int32_t granularity = PRUNE_WEIGHTS; granularity <= PRUNE_NEURONS; granularity++)
-                for (int32_t scope = PRUNE_GLOBAL; scope <= PRUNE_PER_LAYER; scope++)
-                    for (way w = BY_THRESHOLD; w < WAYS; w++)
-                        walk(&world, &(road){ loss, optimizer, criterion, granularity, scope, w });
+    int32_t turn = 0;
+    const prune_backend *backend = prune_backend_default();
+    for (int32_t criterion = PRUNE_MAGNITUDE; criterion <= PRUNE_TAYLOR; criterion++)
+        for (int32_t granularity = PRUNE_WEIGHTS; granularity <= PRUNE_NEURONS; granularity++)
+            for (int32_t scope = PRUNE_GLOBAL; scope <= PRUNE_PER_LAYER; scope++)
+                for (way w = BY_THRESHOLD; w < WAYS; w++, turn++)
+                    walk(&world, &(road){ loss, turn % 2 ? PRUNE_SGD : PRUNE_ADAM, criterion, granularity,
+                                          scope, w, backend });
     world_data_end(&world);
 }
 

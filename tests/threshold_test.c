@@ -322,7 +322,7 @@ END_TEST
 START_TEST(arguments_are_checked)
 {
     const float size[2] = { 1.0f, 2.0f }, gone[1] = { NAN };
-    const double wrong[] = { NAN, INFINITY, -1e-9, 1.0000001 };
+    const double wrong[] = { (double)NAN, (double)INFINITY, -1e-9, 1.0000001 };
     float threshold = 7.0f;
     uint64_t counts[BINS];
     prune_model *model, *empty;

@@ -80,10 +80,11 @@ static const struct pair {
     { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_ACCURACY, 1 },
 };
 
-static void judge(scene *s, const struct pair *p, double reference, double tolerance, int32_t accepted)
+/* What the metric is now, against a reference better by worse_by. */
+static void judge(scene *s, const struct pair *p, double worse_by, double tolerance, int32_t accepted)
 {
-    const double value = measured(s, p->loss, p->metric);
-    prune_validation v = question(p->loss, p->metric, reference, tolerance);
+    const double value = measured(s, p->loss, p->metric), sign = p->higher_is_better ? -1.0 : 1.0;
+    prune_validation v = question(p->loss, p->metric, value - sign * worse_by, tolerance);
     ck_assert_ok(prune_validate(&v, s->model, s->snapshot, data_of(s, p->loss), NULL));
     ck_assert_double_eq(v.value, value);
     ck_assert_int_eq(v.accepted, accepted);
@@ -93,19 +94,23 @@ static void judge(scene *s, const struct pair *p, double reference, double toler
 
 static void judge_pair(const struct pair *p)
 {
-    const double sign = p->higher_is_better ? -1.0 : 1.0;
     static const struct {
         double worse_by, tolerance;
         int32_t accepted;
     } cases[] = {
-        { 0.0, 0.0, 1 },        { 0.125, 0.125, 1 }, { 0.125, 0.124, 0 }, { 0.125, 0.0, 0 },
-        { 0.125, INFINITY, 1 }, { -0.125, 0.0, 1 },  { 0.01, 0.01, 1 },   { 0.01, 0.0099999, 0 },
+        { 0.0, 0.0, 1 },
+        { 0.125, 0.125, 1 },
+        { 0.125, 0.124, 0 },
+        { 0.125, 0.0, 0 },
+        { 0.125, (double)INFINITY, 1 },
+        { -0.125, 0.0, 1 },
+        { 0.01, 0.01, 1 },
+        { 0.01, 0.0099999, 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         scene s;
         make_scene(&s, NULL);
-        const double value = measured(&s, p->loss, p->metric);
-        judge(&s, p, value - sign * cases[i].worse_by, cases[i].tolerance, cases[i].accepted);
+        judge(&s, p, cases[i].worse_by, cases[i].tolerance, cases[i].accepted);
         end_scene(&s);
     }
 }
@@ -146,15 +151,19 @@ static int32_t accepts_tenths(size_t right, double reference, double tolerance)
     return v.accepted;
 }
 
-/* Neither 0.8 - 0.1 is 0.7 in double, nor 0.8 - 0.7 is 0.1. */
+/* Neither 0.8 - 0.1 is 0.7 in double, nor 0.8 - 0.7 is 0.1; and so on. */
 START_TEST(the_boundary_is_meant_in_decimals)
 {
-    for (int32_t right = 0; right <= 9; right++)
-        for (int32_t loss = 1; loss <= 10 - right; loss++) {
-            const double reference = (right + loss) / 10.0, tolerance = loss / 10.0;
-            ck_assert_int_eq(accepts_tenths((size_t)right, reference, tolerance), 1);
-            ck_assert_int_eq(accepts_tenths((size_t)right, reference, tolerance - 1e-9), 0);
-        }
+    static const struct {
+        size_t right;
+        double reference, tolerance;
+    } cases[] = { { 7, 0.8, 0.1 }, { 2, 0.3, 0.1 }, { 6, 0.7, 0.1 },
+                  { 8, 0.9, 0.1 }, { 7, 1.0, 0.3 }, { 0, 0.1, 0.1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const double reference = cases[i].reference, tolerance = cases[i].tolerance;
+        ck_assert_int_eq(accepts_tenths(cases[i].right, reference, tolerance), 1);
+        ck_assert_int_eq(accepts_tenths(cases[i].right, reference, tolerance - 1e-9), 0);
+    }
 }
 END_TEST
 
@@ -207,9 +216,9 @@ static const struct refusal {
     { PRUNE_SOFTMAX_CROSS_ENTROPY, 5, 1, 0, PRUNE_E_ARGUMENT },
     { 0, PRUNE_METRIC_LOSS, 1, 0, PRUNE_E_ARGUMENT },
     { 3, PRUNE_METRIC_LOSS, 1, 0, PRUNE_E_ARGUMENT },
-    { PRUNE_MSE, PRUNE_METRIC_LOSS, NAN, 0, PRUNE_E_RANGE },
+    { PRUNE_MSE, PRUNE_METRIC_LOSS, (double)NAN, 0, PRUNE_E_RANGE },
     { PRUNE_MSE, PRUNE_METRIC_LOSS, -1, 0, PRUNE_E_RANGE },
-    { PRUNE_MSE, PRUNE_METRIC_LOSS, 1, NAN, PRUNE_E_RANGE },
+    { PRUNE_MSE, PRUNE_METRIC_LOSS, 1, (double)NAN, PRUNE_E_RANGE },
     { PRUNE_MSE, PRUNE_METRIC_LOSS, 1, -1e-9, PRUNE_E_RANGE },
 };
 
