@@ -384,7 +384,7 @@ END_TEST
 
 START_TEST(options_that_make_no_sense_are_refused)
 {
-    const double fractions[] = { -0.01, 1.0, 1.5, NAN, INFINITY, -INFINITY };
+    const double fractions[] = { -0.01, 1.0, 1.5, (double)NAN, (double)INFINITY, -(double)INFINITY };
     fixture f;
     const prune_trainer_options options = usual_options();
     open_fixture(&f, &options);
