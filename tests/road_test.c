@@ -195,8 +195,9 @@ static void check_clone(const prune_model *model, const prune_data *data, const 
 
 /* ---- the road ---- */
 
-static void validate(prune_model *model, const prune_snapshot *snapshot, const prune_data *data,
-                     const road *r, double reference, int32_t accepted)
+/* Asks whether the loss is at most `reference`; returns what it is. */
+static double validate(prune_model *model, const prune_snapshot *snapshot, const prune_data *data,
+                       const road *r, double reference, int32_t accepted)
 {
     prune_validation v;
     prune_validation_init(&v);
@@ -263,9 +264,9 @@ END_TEST
 /* Little by little: each round takes a fifth of what is left, down to a tenth. */
 START_TEST(rounds_of_pruning_and_training)
 {
-    const road r = {
-        PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_TAYLOR, PRUNE_WEIGHTS, PRUNE_GLOBAL, WAYS
-    };
+    const road r = { .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
+                     .optimizer = PRUNE_ADAM,
+                     .criterion = PRUNE_TAYLOR };
     world_data world;
     uint64_t units, kept = 292, left;
     world_data_make(&world, SAMPLES, widths[0], widths[LAYERS], 31);
