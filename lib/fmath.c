@@ -12,14 +12,14 @@
 
 /* ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15 (LN2_HIGH = 355/512). */
 #define LN2_HIGH 0.693359375f
-#define LN2_LOW -2.12194442e-4f
+#define LN2_LOW (-2.12194442e-4f)
 #define LOG2_E 1.44269502f
 
 /* Added to a float below 2^22 this leaves its nearest integer in the low bits. */
 #define ROUNDER 12582912.0f /* 1.5 * 2^23 */
 
 /* The least and the greatest float whose exponential is a finite normal number. */
-#define EXP_LOWEST -87.3365402f
+#define EXP_LOWEST (-87.3365402f)
 #define EXP_HIGHEST 88.7228317f
 
 #define SQRT_HALF_BITS 0x3F3504F3u

@@ -69,17 +69,14 @@ void prn_text_right(prn_text *text, const char *string, size_t width)
     prn_text_add(text, string);
 }
 
-prune_status prn_error_set(prune_error *error, prune_status status, const char *place, const char *reason)
+void prn_error_fill(prune_error *error, prune_status status, const char *place, const char *reason)
 {
-    if (error == NULL)
-        return status;
     prn_text text;
     error->status = status;
     prn_text_start(&text, error->place, sizeof error->place);
     prn_text_add(&text, place);
     prn_text_start(&text, error->reason, sizeof error->reason);
     prn_text_add(&text, reason);
-    return status;
 }
 
 static void add_index(prn_text *text, size_t index)

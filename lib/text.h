@@ -24,9 +24,17 @@ void prn_text_number_right(prn_text *text, size_t value, size_t width);
 void prn_text_left(prn_text *text, const char *string, size_t width);
 void prn_text_right(prn_text *text, const char *string, size_t width);
 
+void prn_error_fill(prune_error *error, prune_status status, const char *place, const char *reason);
+
 /* Fills *error, if there is one, and returns `status`, so that a caller can fail in one line:
  *     return prn_error_set(error, PRUNE_E_SHAPE, "inputs", "wrong number of columns"); */
-prune_status prn_error_set(prune_error *error, prune_status status, const char *place, const char *reason);
+static inline prune_status prn_error_set(prune_error *error, prune_status status, const char *place,
+                                         const char *reason)
+{
+    if (error != NULL)
+        prn_error_fill(error, status, place, reason);
+    return status;
+}
 
 /* The same with a place like "inputs[row][column]", or "labels[row]". */
 prune_status prn_error_at(prune_error *error, prune_status status, const char *array, size_t index,

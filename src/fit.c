@@ -95,14 +95,12 @@ static prune_status open_session(session *s, const prune_data *data, const prune
 static prune_status take_memory(session *s, prune_error *error)
 {
     const prune_allocator *mem = &s->trainer->mem;
-    const prune_tensor *targets = s->data.targets;
     const size_t samples = s->train + s->held;
     prn_layout layout = { 0 };
     const size_t base = prn_layout_add(&layout, samples, sizeof(size_t));
     const size_t order = prn_layout_add(&layout, s->train, sizeof(size_t));
-    const size_t x = prn_layout_add(&layout, s->batch_size * prn_tensor_row(s->data.inputs), sizeof(float));
-    const size_t y = prn_layout_add(&layout, s->batch_size * prn_tensor_row(targets),
-                                    prune_dtype_size(targets->dtype));
+    const size_t x = prn_layout_add(&layout, s->batch_size, prn_tensor_row_bytes(s->data.inputs));
+    const size_t y = prn_layout_add(&layout, s->batch_size, prn_tensor_row_bytes(s->data.targets));
     s->block = layout.overflow ? NULL : prn_mem_alloc(mem, 1, layout.bytes);
     if (s->block == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the order of the samples");

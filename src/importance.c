@@ -304,14 +304,20 @@ uint64_t prune_importance_samples(const prune_importance *importance)
     return importance == NULL ? 0 : importance->samples;
 }
 
-const float *prune_importance_scores(const prune_importance *importance, size_t index)
+/* The scores of a parameter that exists. */
+static const float *scores_of(const prune_importance *importance, size_t index)
 {
-    if (prn_importance_check(importance) != PRUNE_OK || prn_model_param(importance->model, index) == NULL)
-        return NULL;
     const float *score = importance->score;
     for (size_t p = 0; p < index; p++)
         score += prn_model_param(importance->model, p)->count;
     return score;
+}
+
+const float *prune_importance_scores(const prune_importance *importance, size_t index)
+{
+    if (prn_importance_check(importance) != PRUNE_OK || prn_model_param(importance->model, index) == NULL)
+        return NULL;
+    return scores_of(importance, index);
 }
 
 /* What is gathered over the scores of a row. */
@@ -381,7 +387,7 @@ prune_status prune_importance_neurons(float *scores, size_t capacity, const prun
     const prn_layer *rows = importance->model->layers[layer];
     if (capacity < rows->ops->units(rows))
         return PRUNE_E_SHAPE;
-    const float *score = prune_importance_scores(importance, prn_model_first_param(importance->model, layer));
+    const float *score = scores_of(importance, prn_model_first_param(importance->model, layer));
     for (size_t u = 0; u < rows->ops->units(rows); u++)
         scores[u] = prn_importance_neuron(rows, score, u, aggregate);
     return PRUNE_OK;

@@ -136,10 +136,10 @@ static void choose_below(choice *c, float threshold)
 {
     for (size_t l = 0; l < c->model->layer_count; l++) {
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        const size_t below = prn_rank_count_below(&layer, threshold);
+        const size_t lower = prn_rank_count_below(&layer, threshold);
         const size_t may_go = removable(c, prn_unit_count_layer(&c->selection, c->model, l).kept);
-        const size_t take = below < may_go ? below : may_go;
-        c->removal.spared += below - take;
+        const size_t take = lower < may_go ? lower : may_go;
+        c->removal.spared += lower - take;
         c->cuts[l] = prn_rank_lowest(&layer, take);
     }
 }
@@ -206,9 +206,10 @@ static prune_status below(prune_removal *removal, prune_model *model, const prun
                           const prune_selection *selection, float threshold)
 {
     choice c;
-    const prune_model *scored = importance == NULL ? NULL : importance->model;
-    const prune_status status =
-        open_choice(&c, removal, model != NULL ? model : scored, importance, selection);
+    if (importance == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_model *chosen_from = model != NULL ? model : importance->model;
+    const prune_status status = open_choice(&c, removal, chosen_from, importance, selection);
     if (status != PRUNE_OK)
         return status;
     if (!(threshold >= 0.0f && threshold <= FLT_MAX))

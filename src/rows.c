@@ -24,12 +24,12 @@ void prn_rows_slice(prune_tensor *view, const prune_tensor *tensor, size_t first
 void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tensor, const size_t *order,
                       size_t count)
 {
-    const size_t row = prn_tensor_row(tensor), bytes = row * prune_dtype_size(tensor->dtype);
+    const size_t bytes = prn_tensor_row_bytes(tensor);
     for (size_t i = 0; i < count; i++)
         memcpy((char *)memory + i * bytes, row_at(tensor, order[i]), bytes);
     prn_rows_slice(view, tensor, 0, count);
     view->data = memory;
-    view->ld = row;
+    view->ld = prn_tensor_row(tensor);
 }
 
 prune_status prn_rows_check_finite(const prune_tensor *tensor, const char *name, prune_error *error)

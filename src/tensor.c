@@ -12,7 +12,7 @@ enum { DATA_OFFSET = (sizeof(struct prune_tensor) + 15) / 16 * 16 };
 size_t prune_dtype_size(int32_t dtype)
 {
     static const uint8_t sizes[] = { 0, 4, 4, 1, 1, 2, 2 };
-    return dtype > 0 && (size_t)dtype < sizeof sizes ? sizes[dtype] : 0;
+    return dtype < PRUNE_F32 || dtype > PRUNE_BF16 ? 0 : sizes[dtype];
 }
 
 size_t prn_tensor_rows(const prune_tensor *tensor)
@@ -26,6 +26,11 @@ size_t prn_tensor_row(const prune_tensor *tensor)
     for (size_t axis = 1; axis < tensor->shape.rank; axis++)
         row *= tensor->shape.dims[axis];
     return row;
+}
+
+size_t prn_tensor_row_bytes(const prune_tensor *tensor)
+{
+    return prn_tensor_row(tensor) * prune_dtype_size(tensor->dtype);
 }
 
 void prn_tensor_view(prune_tensor *view, float *data, size_t rows, size_t columns)
@@ -125,7 +130,8 @@ prune_status prune_tensor_wrap_const(prune_tensor **out, const prune_allocator *
     if (out == NULL)
         return PRUNE_E_ARGUMENT;
     *out = NULL;
-    prune_tensor plan = { .data = (void *)(uintptr_t)data, .read_only = 1 };
+    prune_tensor plan = { .read_only = 1 };
+    memcpy(&plan.data, &data, sizeof data); /* read_only keeps the const that this drops */
     size_t bytes;
     const prune_status status = describe(&plan, &bytes, dtype, shape, ld);
     if (status != PRUNE_OK)

@@ -22,6 +22,7 @@ struct prune_tensor {
 /* The tensor as a matrix: dims[0], and the product of the other dimensions. Not for NULL. */
 size_t prn_tensor_rows(const prune_tensor *tensor);
 size_t prn_tensor_row(const prune_tensor *tensor);
+size_t prn_tensor_row_bytes(const prune_tensor *tensor);
 
 /* Makes *view an F32 matrix [rows][columns] over data, without gaps. Nothing to free. */
 void prn_tensor_view(prune_tensor *view, float *data, size_t rows, size_t columns);
