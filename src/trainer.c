@@ -121,13 +121,13 @@ static void place(prune_trainer *t, const parts *plan)
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         t->state[s] = (float *)(void *)(block + plan->state[s]);
     t->outputs = (float **)(void *)(block + plan->outputs);
-    prn_layout layout = { plan->delta[0], 0 };
     for (size_t i = 0; i < 2; i++)
-        t->delta[i] = (float *)(void *)(block + prn_layout_add(&layout, t->max_batch * prn_model_width(t->model),
-                                                               sizeof(float)));
+        t->delta[i] = (float *)(void *)(block + plan->delta[i]);
+    prn_layout layout = { plan->delta[1], 0 };
+    (void)prn_layout_add(&layout, t->max_batch * prn_model_width(t->model), sizeof(float));
     for (size_t l = 0; l < t->model->layer_count; l++) {
-        const size_t outputs = prn_shape_count(&t->model->layers[l]->output);
-        t->outputs[l] = (float *)(void *)(block + prn_layout_add(&layout, t->max_batch * outputs, sizeof(float)));
+        const size_t floats = t->max_batch * prn_shape_count(&t->model->layers[l]->output);
+        t->outputs[l] = (float *)(void *)(block + prn_layout_add(&layout, floats, sizeof(float)));
     }
 }
 
