@@ -288,6 +288,20 @@ START_TEST(the_best_epoch_can_be_kept)
 }
 END_TEST
 
+START_TEST(of_equal_epochs_the_first_is_the_best)
+{
+    fixture f;
+    prune_trainer_options options = usual_options();
+    options.learning_rate = 0.0f;
+    open_fixture(&f, &options);
+    f.fit.validation = &f.other.valued;
+    run(&f);
+    ck_assert_uint_eq(f.result.epochs, 3);
+    ck_assert_uint_eq(f.result.best_epoch, 1);
+    close_fixture(&f);
+}
+END_TEST
+
 /* ---- stopping ---- */
 
 START_TEST(stopping_at_an_epoch_is_a_shorter_fit)
@@ -433,6 +447,7 @@ int main(void)
         validation_figures_are_those_of_evaluate,
         validating_changes_no_bit,
         the_best_epoch_can_be_kept,
+        of_equal_epochs_the_first_is_the_best,
         stopping_at_an_epoch_is_a_shorter_fit,
         stopping_within_an_epoch_is_clean,
         a_stopped_fit_keeps_its_best_epoch,
