@@ -172,6 +172,35 @@ START_TEST(the_penalty_counts_only_where_asked)
 }
 END_TEST
 
+/* l2 w is beyond float where |w| > 1.2: then all is as before. */
+START_TEST(a_penalty_beyond_float_is_not_added)
+{
+    static twin w;
+    double g[REF_PARAMS];
+    prune_trainer_options options;
+    prune_trainer *huge;
+    prune_trainer_options_init(&options);
+    options.loss = PRUNE_MSE;
+    options.l2 = 3e38f;
+    twin_make(&w, PRUNE_MSE);
+    w.net.w[0] = 2.0;
+    w.net.keep[0] = 1;
+    prune_model_free(w.model);
+    ck_assert_ok(ref_model(&w.model, &w.net));
+    ref_data_gradient(g, &w.net, &w.task);
+    ck_assert_ok(prune_trainer_create(&huge, NULL, w.model, &options));
+    prune_importance *scores = twin_importance(w.model, PRUNE_GRADIENT);
+    ck_assert_ok(prune_importance_accumulate(scores, huge, twin_data(&w), NULL));
+    ck_assert_status(prune_importance_include_penalty(scores, huge, 1), PRUNE_E_NONFINITE);
+    twin_check_scores(scores, &w, g, PRUNE_GRADIENT, tolerance);
+    ck_assert_ok(prune_importance_refresh(scores));
+    twin_check_scores(scores, &w, g, PRUNE_GRADIENT, tolerance);
+    prune_importance_free(scores);
+    prune_trainer_free(huge);
+    twin_end(&w);
+}
+END_TEST
+
 /* ---- what changes, and what does not ---- */
 
 START_TEST(scores_follow_the_weights_on_refresh_only)
@@ -258,8 +287,9 @@ int main(void)
     const TTest *const tests[] = {
         scores_are_of_the_mean_gradient_for_any_batch, magnitudes_need_no_data,
         parts_of_unequal_size_weigh_by_their_samples,  a_loop_of_the_users_own_gives_the_same,
-        the_penalty_counts_only_where_asked,           scores_follow_the_weights_on_refresh_only,
-        removed_weights_have_gradients_but_no_taylor,  scoring_leaves_model_and_optimizer_alone,
+        the_penalty_counts_only_where_asked,           a_penalty_beyond_float_is_not_added,
+        scores_follow_the_weights_on_refresh_only,     removed_weights_have_gradients_but_no_taylor,
+        scoring_leaves_model_and_optimizer_alone,
     };
     return run_tests("importance", tests, sizeof tests / sizeof tests[0]);
 }

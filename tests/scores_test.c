@@ -51,20 +51,20 @@ END_TEST
 /* Rows so small or so large that their squares leave float must still be told apart. */
 START_TEST(neurons_of_tiny_and_huge_weights_keep_their_order)
 {
-    const size_t widths[] = { 2, 6 };
-    const float weights[12] = { 3e-30f, 4e-30f, 6e-30f, 8e-30f, 3e30f,   4e30f,
-                                6e30f,  8e30f,  0,      0,      FLT_MAX, FLT_MAX };
-    const float expected[] = { 5e-30f, 1e-29f, 5e30f, 1e31f, 0, FLT_MAX };
+    const size_t widths[] = { 2, 8 };
+    const float weights[16] = { 3e-30f, 4e-30f, 6e-30f, 8e-30f, 3e-22f, 4e-22f, 3e20f,   4e20f,
+                                3e30f,  4e30f,  6e30f,  8e30f,  0,      0,      FLT_MAX, FLT_MAX };
+    const float expected[] = { 5e-30f, 1e-29f, 5e-22f, 5e20f, 5e30f, 1e31f, 0, FLT_MAX };
     prune_model *model = world_model(NULL, widths, 1, PRUNE_LINEAR, 0);
-    ck_assert_ok(prune_model_set_param(model, 0, weights, 12));
+    ck_assert_ok(prune_model_set_param(model, 0, weights, 16));
     prune_importance *scores = twin_importance(model, PRUNE_MAGNITUDE);
-    float neuron[6];
-    ck_assert_ok(prune_importance_neurons(neuron, 6, scores, 0, PRUNE_ROW_L2));
-    for (size_t u = 0; u < 6; u++)
+    float neuron[8];
+    ck_assert_ok(prune_importance_neurons(neuron, 8, scores, 0, PRUNE_ROW_L2));
+    for (size_t u = 0; u < 8; u++)
         ck_assert_double_le(fabs((double)neuron[u] - (double)expected[u]), 2e-7 * (double)expected[u]);
-    ck_assert_ok(prune_importance_neurons(neuron, 6, scores, 0, PRUNE_ROW_L1));
-    ck_assert_number(neuron[5], FLT_MAX);
-    ck_assert_number(neuron[4], 0.0);
+    ck_assert_ok(prune_importance_neurons(neuron, 8, scores, 0, PRUNE_ROW_L1));
+    ck_assert_number(neuron[7], FLT_MAX);
+    ck_assert_number(neuron[6], 0.0);
     prune_importance_free(scores);
     prune_model_free(model);
 }

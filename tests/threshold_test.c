@@ -171,6 +171,39 @@ START_TEST(below_an_edge_lies_what_the_bins_before_it_hold)
 }
 END_TEST
 
+/* The hardest scores: the edges themselves, and the floats just below them. */
+START_TEST(scores_on_edges_are_in_the_bin_above)
+{
+    static const float ranges[][2] = {
+        { 0.1f, 0.7f }, { 1e-5f, 3.0f }, { 3e-30f, 1e7f }, { 1.0f, 1.001f }, { 5.0f, 3e9f }
+    };
+    for (size_t r = 0; r < 2 * sizeof ranges / sizeof ranges[0]; r++) {
+        float size[UNITS];
+        uint64_t counts[97];
+        prune_model *model;
+        size_t count = 2;
+        size[0] = ranges[r / 2][0];
+        size[1] = ranges[r / 2][1];
+        prune_importance *scores = scores_of(&model, size, count);
+        prune_histogram h = wanted(counts, 97, (int32_t)(r % 2));
+        ck_assert_ok(prune_histogram_fill(&h, scores, NULL));
+        for (size_t i = 1; i < 97; i++) {
+            size[count++] = prune_histogram_edge(&h, i);
+            size[count++] = nextafterf(prune_histogram_edge(&h, i), 0.0f);
+        }
+        prune_importance_free(scores);
+        prune_model_free(model);
+        scores = scores_of(&model, size, count);
+        ck_assert_ok(prune_histogram_fill(&h, scores, NULL));
+        check_edges(&h, scores);
+        for (size_t i = 0; i < 97; i++)
+            ck_assert_uint_eq(counts[i], 2);
+        prune_importance_free(scores);
+        prune_model_free(model);
+    }
+}
+END_TEST
+
 START_TEST(a_histogram_is_of_what_the_selection_names)
 {
     static oracle o;
@@ -370,6 +403,7 @@ int main(void)
     const TTest *const tests[] = {
         bins_hold_what_they_should,
         below_an_edge_lies_what_the_bins_before_it_hold,
+        scores_on_edges_are_in_the_bin_above,
         a_histogram_is_of_what_the_selection_names,
         below_a_quantile_lie_as_many_as_asked,
         quantiles_of_neurons_and_layers,
