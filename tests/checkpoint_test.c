@@ -321,6 +321,27 @@ START_TEST(writing_allocates_nothing)
 }
 END_TEST
 
+/* A writer that changes what it is given to write, once it has the header with the checksums. */
+static prune_status meddle(void *user, const void *bytes, size_t count)
+{
+    (void)bytes;
+    (void)count;
+    world_plant(user, 1, 0, 4.0f);
+    return PRUNE_OK;
+}
+
+START_TEST(a_model_that_changes_under_the_writer)
+{
+    static const size_t widths[] = { 3, 2 };
+    prune_model *model = world_model(NULL, widths, 1, PRUNE_LINEAR, 4);
+    prune_error error;
+    const prune_writer writer = { meddle, model };
+    ck_assert_status(prune_model_write(model, &writer, &error), PRUNE_E_STATE);
+    ck_assert_str_eq(error.place, "section WGHT");
+    prune_model_free(model);
+}
+END_TEST
+
 static prune_status refused_writes(const prune_model *model, const prune_trainer *trainer)
 {
     bytes_file file = { 0 };
@@ -411,6 +432,7 @@ int main(void)
         every_allocation_may_fail,
         writers_may_refuse,
         writing_allocates_nothing,
+        a_model_that_changes_under_the_writer,
         broken_models_are_not_written,
         a_model_that_grew_under_its_trainer,
         null_pointers,

@@ -22,7 +22,7 @@
 
 /* ---- the calls ---- */
 
-enum { HOW_FAIL, HOW_FAIL_ON, HOW_SHORT, HOW_NOTHING, HOW_KILL_BEFORE, HOW_KILL_AFTER };
+enum { HOW_FAIL, HOW_FAIL_ON, HOW_SHORT, HOW_NOTHING, HOW_STEAL, HOW_KILL_BEFORE, HOW_KILL_AFTER };
 
 static struct fault {
     int armed;
@@ -115,8 +115,20 @@ CALL(0, int, fstatat, (int at, const char *path, struct stat *info, int flags), 
 CALL(0, ssize_t, readlink, (const char *path, char *bytes, size_t count), (path, bytes, count))
 CALL(0, int, fchmod, (int file, mode_t mode), (file, mode))
 CALL(0, int, unlinkat, (int at, const char *path, int flags), (at, path, flags))
-CALL(0, int, flock, (int file, int operation), (file, operation))
 CALL(0, int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name))
+
+/* HOW_STEAL: before the first lock is had, another saver takes the file for a leftover and begins its own. */
+static void steal(void);
+
+int flock(int file, int operation)
+{
+    REAL(flock);
+    if (fault.armed && fault.how == HOW_STEAL && strstr(fault.log, "flock ") == NULL)
+        steal();
+    const int result = fails("flock", 0) ? -1 : flock_real(file, operation);
+    after();
+    return result;
+}
 
 int fsync(int file)
 {
@@ -166,6 +178,13 @@ static void arm(int how, int number, size_t at)
 
 static folder place;
 static prune_model *old_model, *new_model;
+
+static void steal(void)
+{
+    REAL(unlinkat);
+    ck_assert_int_eq(unlinkat_real(AT_FDCWD, place.scratch, 0), 0);
+    folder_write(place.scratch, "half of what the other one writes");
+}
 
 static void set_up(void)
 {
@@ -297,6 +316,18 @@ START_TEST(writes_that_do_nothing)
     arm(HOW_NOTHING, 0, 0);
     ck_assert_status(save_new(&error), PRUNE_E_IO);
     folder_check(place.file, old_model);
+    ck_assert_uint_eq(folder_count(&place), 1);
+    tear_down();
+}
+END_TEST
+
+/* The bytes under the temporary name are not its own any more: they must not be renamed. */
+START_TEST(another_saver_comes_between)
+{
+    set_up();
+    arm(HOW_STEAL, 0, 0);
+    ck_assert_ok(save_new(NULL));
+    folder_check(place.file, new_model);
     ck_assert_uint_eq(folder_count(&place), 1);
     tear_down();
 }
@@ -438,8 +469,9 @@ int main(void)
 {
     const TTest *const tests[] = {
         every_call_fails_once,  every_call_fails_from_then_on, interruptions_are_nothing,
-        short_writes_and_reads, writes_that_do_nothing,        steps_are_in_order,
-        flush_of_the_folder,    every_call_of_a_load_fails,    killed_at_every_call,
+        short_writes_and_reads, writes_that_do_nothing,        another_saver_comes_between,
+        steps_are_in_order,     flush_of_the_folder,           every_call_of_a_load_fails,
+        killed_at_every_call,
     };
     return run_tests("file", tests, sizeof tests / sizeof tests[0]);
 }

@@ -40,7 +40,8 @@
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
 /* Writes the model. Before the first byte: PRUNE_E_NONFINITE, PRUNE_E_MASK, PRUNE_E_NO_LAYERS as
- * prune_model_verify(). Then whatever the writer returns. Allocates nothing. */
+ * prune_model_verify(). Then whatever the writer returns; PRUNE_E_STATE: the writer changed the model.
+ * Allocates nothing. */
 prune_status prune_model_write(const prune_model *model, const prune_writer *writer, prune_error *error);
 
 /* Reads a model; a trainer's section is ignored. *out is NULL on failure.
