@@ -86,7 +86,8 @@ static prune_status check_labels(const prune_tensor *targets, size_t outputs, pr
     const int32_t *label = targets->data;
     for (size_t r = 0; r < prn_tensor_rows(targets); r++)
         if (label[r * targets->ld] < 0 || (size_t)label[r * targets->ld] >= outputs)
-            return prn_error_at(error, PRUNE_E_LABEL, "targets", r, "the label is not one of the model's outputs");
+            return prn_error_at(error, PRUNE_E_LABEL, "targets", r,
+                                "the label is not one of the model's outputs");
     return PRUNE_OK;
 }
 

@@ -50,7 +50,8 @@ static double draw(uint64_t *state, double low, double high)
 static void draw_weights(world *w, uint64_t *state)
 {
     for (size_t p = 0; p < 2 * w->net.layers; p++) {
-        const double high = p % 2 == 0 ? 2.0 / sqrt((double)w->net.width[p / 2]) : 0.5;
+        const size_t inputs = w->net.width[p / 2];
+        const double high = p % 2 == 0 ? 2.0 / sqrt((double)inputs) : 0.5;
         for (size_t i = ref_begin(&w->net, p); i < ref_begin(&w->net, p + 1); i++) {
             w->net.keep[i] = !(w->c.masked && p % 2 == 0 && ref_uniform(state, 0.0, 1.0) < 0.4);
             w->net.w[i] = w->net.keep[i] ? draw(state, 0.05, high) : 0.0;
@@ -342,7 +343,7 @@ static size_t callers_gradient_agrees(world *w)
 {
     static plan p;
     const size_t outputs = w->net.width[w->net.layers];
-    double expected[REF_PARAMS], c[REF_BATCH * REF_WIDTH];
+    double expected[REF_PARAMS], c[REF_BATCH * REF_WIDTH] = { 0 };
     float g[REF_PARAMS], own[REF_BATCH * REF_WIDTH], loss;
     uint64_t state = 7;
     prune_tensor *gradient;

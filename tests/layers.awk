@@ -38,7 +38,7 @@ FNR == 1 {
 
 { code = without_comments($0) }
 length($0) > 110 && dir !~ /fixtures$/ { complain("longer than 110") }
-FNR == 501 { complain("longer than 500 lines") }
+FNR == 501 && dir !~ /fixtures$/ { complain("longer than 500 lines") }
 
 code ~ /^[ \t]*#[ \t]*include[ \t]*"/ {
     name = code
