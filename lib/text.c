@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "text.h"
 
+#include <string.h>
+
 enum { MAX_DIGITS = 20 };
 
 void prn_text_start(prn_text *text, char *bytes, size_t capacity)
@@ -77,6 +79,20 @@ void prn_error_fill(prune_error *error, prune_status status, const char *place, 
     prn_text_add(&text, place);
     prn_text_start(&text, error->reason, sizeof error->reason);
     prn_text_add(&text, reason);
+}
+
+prune_status prn_error_within(prune_error *error, prune_status status, const char *place)
+{
+    if (error == NULL)
+        return status;
+    char whole[sizeof error->place];
+    prn_text text;
+    prn_text_start(&text, whole, sizeof whole);
+    prn_text_add(&text, place);
+    prn_text_add(&text, " ");
+    prn_text_add(&text, error->place);
+    memcpy(error->place, whole, sizeof whole);
+    return status;
 }
 
 static void add_index(prn_text *text, size_t index)

@@ -87,9 +87,10 @@ static prune_status open_session(session *s, const prune_data *data, const prune
     if (s->batch_size > t->max_batch)
         return prn_error_set(error, PRUNE_E_LIMIT, "batch_size", "larger than the trainer's max_batch");
     status = prn_data_open(&s->data, data, t->model, t->loss, error);
-    if (status == PRUNE_OK && s->options.validation != NULL)
-        status = prn_data_open(&s->validation, s->options.validation, t->model, t->loss, error);
-    return status != PRUNE_OK ? status : count_held(s, error);
+    if (status != PRUNE_OK || s->options.validation == NULL)
+        return status != PRUNE_OK ? status : count_held(s, error);
+    status = prn_data_open(&s->validation, s->options.validation, t->model, t->loss, error);
+    return status != PRUNE_OK ? prn_error_within(error, status, "validation") : count_held(s, error);
 }
 
 static prune_status take_memory(session *s, prune_error *error)

@@ -355,17 +355,14 @@ static prune_status verify_param(const prn_param *param, prune_error *error)
     return PRUNE_OK;
 }
 
-/* "weight[7]" becomes "layer 2 weight[7]". */
-static void prepend_layer(prune_error *error, size_t layer)
+static prune_status within_layer(prune_error *error, prune_status status, size_t layer)
 {
-    char place[sizeof error->place];
+    char place[32];
     prn_text text;
     prn_text_start(&text, place, sizeof place);
     prn_text_add(&text, "layer ");
     prn_text_number(&text, layer);
-    prn_text_add(&text, " ");
-    prn_text_add(&text, error->place);
-    memcpy(error->place, place, sizeof place);
+    return prn_error_within(error, status, place);
 }
 
 prune_status prune_model_verify(const prune_model *model, prune_error *error)
@@ -376,10 +373,8 @@ prune_status prune_model_verify(const prune_model *model, prune_error *error)
     for (size_t l = 0; l < model->layer_count; l++)
         for (size_t p = 0; p < model->layers[l]->param_count; p++) {
             const prune_status found = verify_param(&model->layers[l]->params[p], error);
-            if (found != PRUNE_OK && error != NULL)
-                prepend_layer(error, l);
             if (found != PRUNE_OK)
-                return found;
+                return within_layer(error, found, l);
         }
     return PRUNE_OK;
 }

@@ -337,12 +337,26 @@ START_TEST(bad_labels_are_refused_by_their_place)
     for (size_t i = 0; i < 3; i++) {
         f.world.label[11] = bad[i];
         assert_refused(&f, &f.world.labelled, PRUNE_E_LABEL, "targets[11]");
-        f.fit.validation = &f.world.labelled;
-        f.world.label[11] = 0;
-        assert_refused(&f, &f.world.valued, PRUNE_E_TYPE, "targets");
-        f.fit.validation = NULL;
     }
     close_fixture(&f);
+}
+END_TEST
+
+START_TEST(bad_validation_data_are_named_as_such)
+{
+    fixture f;
+    world_data held;
+    prune_trainer_options options = usual_options();
+    options.loss = PRUNE_SOFTMAX_CROSS_ENTROPY;
+    open_fixture(&f, &options);
+    world_data_make(&held, SAMPLES, INPUTS, CLASSES, 2);
+    f.fit.validation = &held.labelled;
+    held.label[7] = -1;
+    assert_refused(&f, &f.world.labelled, PRUNE_E_LABEL, "validation targets[7]");
+    f.fit.validation = &held.valued;
+    assert_refused(&f, &f.world.labelled, PRUNE_E_TYPE, "validation targets");
+    close_fixture(&f);
+    world_data_end(&held);
 }
 END_TEST
 
@@ -444,6 +458,7 @@ int main(void)
         it_learns,
         bad_values_are_refused_by_their_place,
         bad_labels_are_refused_by_their_place,
+        bad_validation_data_are_named_as_such,
         data_that_do_not_fit_are_refused,
         options_that_make_no_sense_are_refused,
         other_arguments_are_refused,
