@@ -202,7 +202,8 @@ static void check_no_state(const prune_trainer *trainer, size_t param, const uin
     }
 }
 
-/* A weight that was removed for a step has no past: back again, the first step moves it as its new gradient says. */
+/* A weight that was removed for a step has no past: the first step after it is back is that of its new
+ * gradient. */
 static void regrow(const struct optimizer *o)
 {
     world_data world;

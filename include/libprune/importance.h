@@ -47,14 +47,13 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
 
 /* The step of it, for loops of the user's own: adds the gradients that prune_trainer_backward() has
  * just left for a batch of `samples` (a mean over them). Then prune_importance_refresh(). */
-prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer,
-                                  size_t samples);
+prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples);
 
 /* Adds the gradient of the trainer's l1 and l2 penalty, at the model's weights as they are, to the
  * mean gradient (0 or 1 switches it), and computes the scores anew if there are samples.
  * PRUNE_E_STATE: as above; PRUNE_E_NONFINITE: a score would be NaN or Inf. */
-prune_status prune_importance_include_penalty(prune_importance *importance,
-                                              const prune_trainer *trainer, int32_t include);
+prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,
+                                              int32_t include);
 
 /* Computes the scores anew from the sums and the model's weights as they are now.
  * PRUNE_E_STATE: no samples yet; PRUNE_E_NONFINITE: a score is NaN or Inf. */
@@ -74,9 +73,8 @@ const float *prune_importance_scores(const prune_importance *importance, size_t 
  * the largest, the sum (L1), or the root of the sum of squares (L2) of the scores of its row's kept
  * weights, at most FLT_MAX; without its bias. PRUNE_E_RANGE: no such layer;
  * PRUNE_E_ARGUMENT: unknown aggregate; PRUNE_E_SHAPE: capacity is too small; PRUNE_E_STATE. */
-prune_status prune_importance_neurons(float *scores, size_t capacity,
-                                      const prune_importance *importance, size_t layer,
-                                      int32_t aggregate);
+prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,
+                                      size_t layer, int32_t aggregate);
 /* FFI-END */
 PRUNE_API_END
 

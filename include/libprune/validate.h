@@ -12,13 +12,13 @@ PRUNE_API_BEGIN
 enum { PRUNE_METRIC_LOSS = 1, PRUNE_METRIC_ACCURACY = 2, PRUNE_METRIC_MAE = 3, PRUNE_METRIC_RMSE = 4 };
 
 typedef struct prune_validation {
-    size_t size;       /* sizeof(prune_validation), by prune_validation_init() */
-    int32_t loss;      /* in: PRUNE_MSE or PRUNE_SOFTMAX_CROSS_ENTROPY (default) */
-    int32_t metric;    /* in: PRUNE_METRIC_*; default accuracy */
-    double reference;  /* in: what the metric was before, on the same data */
-    double tolerance;  /* in: how much worse is still accepted, >= 0, in the metric's own unit */
-    double value;      /* out: the metric now */
-    int32_t accepted;  /* out: 1 kept, 0 rolled back */
+    size_t size;      /* sizeof(prune_validation), by prune_validation_init() */
+    int32_t loss;     /* in: PRUNE_MSE or PRUNE_SOFTMAX_CROSS_ENTROPY (default) */
+    int32_t metric;   /* in: PRUNE_METRIC_*; default accuracy */
+    double reference; /* in: what the metric was before, on the same data */
+    double tolerance; /* in: how much worse is still accepted, >= 0, in the metric's own unit */
+    double value;     /* out: the metric now */
+    int32_t accepted; /* out: 1 kept, 0 rolled back */
 } prune_validation;
 
 /* Sets size and defaults, the rest 0. NULL is fine. */
@@ -30,8 +30,8 @@ void prune_validation_init(prune_validation *validation);
  * PRUNE_E_RANGE: tolerance or reference negative or NaN; PRUNE_E_ARGUMENT: a metric that the loss
  * does not have; PRUNE_E_SHAPE: the snapshot is of another architecture; errors as prune_evaluate().
  * On failure the model is untouched. */
-prune_status prune_validate(prune_validation *validation, prune_model *model,
-                            const prune_snapshot *snapshot, const prune_data *data, prune_error *error);
+prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
+                            const prune_data *data, prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

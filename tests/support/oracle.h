@@ -36,8 +36,8 @@ uint64_t oracle_chosen(const oracle *o, int32_t layer);
 /* Whether the selection names units of this layer. */
 int32_t oracle_covers(const oracle *o, size_t layer);
 
-/* Chooses, going up the ranking, up to `count` units with a score below `threshold`, of one layer or (-1) of all,
- * but none that would leave its layer fewer than min_kept. Returns how many it chose. */
+/* Chooses, going up the ranking, up to `count` units with a score below `threshold`, of one layer or (-1)
+ * of all, but none that would leave its layer fewer than min_kept. Returns how many it chose. */
 uint64_t oracle_choose(oracle *o, int32_t layer, uint64_t count, float threshold);
 
 /* What prune_mask_lowest() should do: 0 if the floors forbid it. */
