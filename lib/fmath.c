@@ -49,7 +49,8 @@ static inline float exp_split(float x, uint32_t *n)
     const float rounded = x * LOG2_E + ROUNDER;
     const float whole = rounded - ROUNDER;
     const float r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
-    const float q = 0.5f + r * (0.166665428f + r * (0.0416662805f + r * (0.00836661085f + r * 0.00139464985f)));
+    const float q =
+        0.5f + r * (0.166665428f + r * (0.0416662805f + r * (0.00836661085f + r * 0.00139464985f)));
     *n = to_bits(rounded) - to_bits(ROUNDER);
     return r + r * r * q;
 }

@@ -15,14 +15,14 @@ extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 enum {
     WORK_BYTES = 256 * 1024 * 1024, /* OpenBLAS 0.3.21 needs about 130 MiB of address space; measured */
-    WARM = 64                      /* so large that OpenBLAS takes its general path, which needs the buffer */
+    WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
 static void run(const prune_gemm *g)
 {
     cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
-                g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha,
-                g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
+                g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha, g->a,
+                (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
 static const prune_backend blas = { "blas", run };
@@ -32,9 +32,16 @@ static int32_t warm_up(void)
     float *matrix = calloc(3 * WARM * WARM, sizeof *matrix);
     if (matrix == NULL)
         return 0;
-    const prune_gemm product = { .m = WARM, .n = WARM, .k = WARM,
-                                 .a = matrix, .b = matrix + WARM * WARM, .c = matrix + 2 * WARM * WARM,
-                                 .lda = WARM, .ldb = WARM, .ldc = WARM, .alpha = 1.0f };
+    const prune_gemm product = { .m = WARM,
+                                 .n = WARM,
+                                 .k = WARM,
+                                 .a = matrix,
+                                 .b = matrix + WARM * WARM,
+                                 .c = matrix + 2 * WARM * WARM,
+                                 .lda = WARM,
+                                 .ldb = WARM,
+                                 .ldc = WARM,
+                                 .alpha = 1.0f };
     run(&product);
     free(matrix);
     return 1;

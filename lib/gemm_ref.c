@@ -9,8 +9,8 @@
 #include "lanes.h"
 
 enum {
-    DOT_COLUMNS = 4,  /* a dot tile: so much of one row of C */
-    OUTER_ROWS = 2,   /* an outer tile; its sums and operands fit into 32 scalar registers */
+    DOT_COLUMNS = 4, /* a dot tile: so much of one row of C */
+    OUTER_ROWS = 2,  /* an outer tile; its sums and operands fit into 32 scalar registers */
     OUTER_COLUMNS = 2 * PRN_LANES
 };
 

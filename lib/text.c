@@ -113,8 +113,8 @@ prune_status prn_error_at(prune_error *error, prune_status status, const char *a
     return prn_error_set(error, status, place, reason);
 }
 
-prune_status prn_error_at2(prune_error *error, prune_status status, const char *array,
-                           const size_t index[2], const char *reason)
+prune_status prn_error_at2(prune_error *error, prune_status status, const char *array, const size_t index[2],
+                           const char *reason)
 {
     char place[sizeof error->place];
     prn_text text;

@@ -36,13 +36,13 @@ static inline prune_status prn_error_set(prune_error *error, prune_status status
     return status;
 }
 
-/* Puts a wider place in front of the one that a call has just set: "weight[7]" becomes "layer 2 weight[7]". */
+/* Puts a wider place before the one that a call has just set: "weight[7]" becomes "layer 2 weight[7]". */
 prune_status prn_error_within(prune_error *error, prune_status status, const char *place);
 
 /* The same with a place like "inputs[row][column]", or "labels[row]". */
 prune_status prn_error_at(prune_error *error, prune_status status, const char *array, size_t index,
                           const char *reason);
-prune_status prn_error_at2(prune_error *error, prune_status status, const char *array,
-                           const size_t index[2], const char *reason);
+prune_status prn_error_at2(prune_error *error, prune_status status, const char *array, const size_t index[2],
+                           const char *reason);
 
 #endif

@@ -31,7 +31,8 @@ static prune_status check_targets(const prune_data *data, const prune_model *mod
     if (status == PRUNE_E_TYPE)
         return prn_error_set(error, status, "targets", "labels must be PRUNE_I32, other targets PRUNE_F32");
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "targets", "not one label, or not one row of outputs, per sample");
+        return prn_error_set(error, status, "targets",
+                             "not one label, or not one row of outputs, per sample");
     return prn_loss_check(loss, data->targets, outputs, error);
 }
 

@@ -27,10 +27,17 @@ static size_t outputs_of(const prn_layer *layer)
 static void dense_forward(const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = pass->batch, .n = outputs, .k = inputs,
-                                 .a = pass->x, .lda = pass->ldx,
-                                 .b = layer->params[WEIGHT].value, .ldb = inputs, .transpose_b = 1,
-                                 .c = pass->y, .ldc = pass->ldy, .alpha = 1.0f };
+    const prune_gemm product = { .m = pass->batch,
+                                 .n = outputs,
+                                 .k = inputs,
+                                 .a = pass->x,
+                                 .lda = pass->ldx,
+                                 .b = layer->params[WEIGHT].value,
+                                 .ldb = inputs,
+                                 .transpose_b = 1,
+                                 .c = pass->y,
+                                 .ldc = pass->ldy,
+                                 .alpha = 1.0f };
     pass->backend->run(&product);
     prn_activation_forward(layer->activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
                            outputs);
@@ -47,10 +54,17 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
 static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = outputs, .n = inputs, .k = pass->batch,
-                                 .a = pass->dy, .lda = outputs, .transpose_a = 1,
-                                 .b = x, .ldb = ldx,
-                                 .c = pass->gradient[WEIGHT], .ldc = inputs, .alpha = 1.0f };
+    const prune_gemm product = { .m = outputs,
+                                 .n = inputs,
+                                 .k = pass->batch,
+                                 .a = pass->dy,
+                                 .lda = outputs,
+                                 .transpose_a = 1,
+                                 .b = x,
+                                 .ldb = ldx,
+                                 .c = pass->gradient[WEIGHT],
+                                 .ldc = inputs,
+                                 .alpha = 1.0f };
     pass->backend->run(&product);
     sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
 }
@@ -58,10 +72,16 @@ static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const 
 static void input_gradient(const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = pass->batch, .n = inputs, .k = outputs,
-                                 .a = pass->dy, .lda = outputs,
-                                 .b = layer->params[WEIGHT].value, .ldb = inputs,
-                                 .c = pass->dx, .ldc = inputs, .alpha = 1.0f };
+    const prune_gemm product = { .m = pass->batch,
+                                 .n = inputs,
+                                 .k = outputs,
+                                 .a = pass->dy,
+                                 .lda = outputs,
+                                 .b = layer->params[WEIGHT].value,
+                                 .ldb = inputs,
+                                 .c = pass->dx,
+                                 .ldc = inputs,
+                                 .alpha = 1.0f };
     pass->backend->run(&product);
 }
 
@@ -147,10 +167,15 @@ prune_status prn_dense_create(prn_layer **out, const prune_allocator *mem, const
     if (prn_mem_overflows(outputs, inputs))
         return PRUNE_E_OVERFLOW;
     prn_layer plan = {
-        .ops = &dense_ops, .activation = activation, .param_count = 2,
-        .input = *input, .output = { 1, { outputs, 0, 0, 0 } },
-        .params = { { .name = "weight", .shape = { 2, { outputs, inputs, 0, 0 } },
-                      .count = outputs * inputs, .prunable = 1 },
+        .ops = &dense_ops,
+        .activation = activation,
+        .param_count = 2,
+        .input = *input,
+        .output = { 1, { outputs, 0, 0, 0 } },
+        .params = { { .name = "weight",
+                      .shape = { 2, { outputs, inputs, 0, 0 } },
+                      .count = outputs * inputs,
+                      .prunable = 1 },
                     { .name = "bias", .shape = { 1, { outputs, 0, 0, 0 } }, .count = outputs } },
     };
     prn_layout layout = { 0 };

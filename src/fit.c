@@ -113,7 +113,8 @@ static prune_status take_memory(session *s, prune_error *error)
     if (!s->options.keep_best)
         return PRUNE_OK;
     const prune_status status = prune_snapshot_create(&s->best, mem, s->trainer->model);
-    return status == PRUNE_OK ? PRUNE_OK : prn_error_set(error, status, "fit", "no memory for the best weights");
+    return status == PRUNE_OK ? PRUNE_OK
+                              : prn_error_set(error, status, "fit", "no memory for the best weights");
 }
 
 static void end_session(session *s)
@@ -148,11 +149,14 @@ static void start_progress(session *s)
 {
     s->clock = s->options.clock != NULL ? s->options.clock : prn_platform_clock();
     s->start = s->clock == NULL ? 0 : s->clock->now(s->clock->user);
-    s->progress = (prune_progress){ .size = sizeof s->progress, .epochs = s->options.epochs,
+    s->progress = (prune_progress){ .size = sizeof s->progress,
+                                    .epochs = s->options.epochs,
                                     .batches = (s->train - 1) / s->batch_size + 1,
                                     .validation_loss = prn_tally_none(),
-                                    .validation_metric = prn_tally_none(), .trainer = s->trainer };
-    s->result = (prune_fit_result){ .size = sizeof s->result, .loss = prn_tally_none(),
+                                    .validation_metric = prn_tally_none(),
+                                    .trainer = s->trainer };
+    s->result = (prune_fit_result){ .size = sizeof s->result,
+                                    .loss = prn_tally_none(),
                                     .validation_loss = prn_tally_none(),
                                     .validation_metric = prn_tally_none() };
 }

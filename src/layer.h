@@ -52,7 +52,7 @@ typedef struct prn_layer_ops {
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
     void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);
-    size_t (*cache_size)(const prn_layer *layer); /* floats per sample, beside y */
+    size_t (*cache_size)(const prn_layer *layer);  /* floats per sample, beside y */
     uint64_t (*macs)(const prn_layer *layer);      /* per sample, all weights */
     uint64_t (*macs_kept)(const prn_layer *layer); /* per sample, kept weights */
     size_t (*units)(const prn_layer *layer);       /* neurons: what structured pruning removes */

@@ -31,7 +31,7 @@ static float largest(const float *h, size_t outputs)
     return most;
 }
 
-/* log(1 + x) for finite x >= 0, to full precision near 0 too: what 1 + x rounds away counts to first order. */
+/* log(1 + x) for finite x >= 0, precise near 0 too: what 1 + x rounds away is added to first order. */
 static float log_one_plus(float x)
 {
     const float sum = 1.0f + x;

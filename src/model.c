@@ -287,9 +287,12 @@ prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *m
     if (status != PRUNE_OK)
         return status;
     const prn_layer *layer = model->layers[index];
-    prune_layer_info mine = { .size = sizeof mine, .kind = layer->ops->kind,
-                              .activation = layer->activation, .input = layer->input,
-                              .output = layer->output, .macs = layer->ops->macs(layer),
+    prune_layer_info mine = { .size = sizeof mine,
+                              .kind = layer->ops->kind,
+                              .activation = layer->activation,
+                              .input = layer->input,
+                              .output = layer->output,
+                              .macs = layer->ops->macs(layer),
                               .macs_kept = layer->ops->macs_kept(layer) };
     for (size_t p = 0; p < layer->param_count; p++)
         add_param(&mine, &layer->params[p]);
@@ -307,8 +310,11 @@ prune_status prune_model_param_info(prune_param_info *info, const prune_model *m
     const prune_status status = prn_result_check(info, sizeof *info);
     if (status != PRUNE_OK)
         return status;
-    prune_param_info mine = { .size = sizeof mine, .prunable = param->prunable, .shape = param->shape,
-                              .count = param->count, .kept = param->count - param->removed };
+    prune_param_info mine = { .size = sizeof mine,
+                              .prunable = param->prunable,
+                              .shape = param->shape,
+                              .count = param->count,
+                              .kept = param->count - param->removed };
     prn_text name;
     prn_text_start(&name, mine.name, sizeof mine.name);
     prn_text_add(&name, param->name);

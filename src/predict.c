@@ -50,8 +50,7 @@ prune_status prune_workspace_bytes(size_t *bytes, const prune_model *model, size
 }
 
 prune_status prune_workspace_create(prune_workspace **out, const prune_allocator *mem,
-                                    const prune_model *model, size_t max_batch,
-                                    const prune_backend *backend)
+                                    const prune_model *model, size_t max_batch, const prune_backend *backend)
 {
     if (out == NULL)
         return PRUNE_E_ARGUMENT;
@@ -67,7 +66,9 @@ prune_status prune_workspace_create(prune_workspace **out, const prune_allocator
     if (block == NULL)
         return PRUNE_E_MEMORY;
     prune_workspace *workspace = (prune_workspace *)(void *)block;
-    *workspace = (prune_workspace){ .mem = own, .bytes = plan.bytes, .max_batch = max_batch,
+    *workspace = (prune_workspace){ .mem = own,
+                                    .bytes = plan.bytes,
+                                    .max_batch = max_batch,
                                     .backend = backend != NULL ? backend : prune_backend_default(),
                                     .signature = prn_model_signature(model) };
     for (size_t i = 0; i < 2; i++)
@@ -130,8 +131,10 @@ prune_status prune_predict(prune_tensor *y, const prune_model *model, prune_work
         const size_t left = samples - done;
         prn_pass pass = { .backend = workspace->backend,
                           .batch = left < workspace->max_batch ? left : workspace->max_batch,
-                          .x = (const float *)x->data + done * x->ld, .ldx = x->ld,
-                          .y = (float *)y->data + done * y->ld, .ldy = y->ld };
+                          .x = (const float *)x->data + done * x->ld,
+                          .ldx = x->ld,
+                          .y = (float *)y->data + done * y->ld,
+                          .ldy = y->ld };
         predict_block(model, workspace, &pass);
     }
     return PRUNE_OK;

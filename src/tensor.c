@@ -35,8 +35,9 @@ size_t prn_tensor_row_bytes(const prune_tensor *tensor)
 
 void prn_tensor_view(prune_tensor *view, float *data, size_t rows, size_t columns)
 {
-    *view = (prune_tensor){ .data = data, .shape = { 2, { rows, columns, 0, 0 } }, .ld = columns,
-                            .dtype = PRUNE_F32 };
+    *view = (prune_tensor){
+        .data = data, .shape = { 2, { rows, columns, 0, 0 } }, .ld = columns, .dtype = PRUNE_F32
+    };
 }
 
 /* The shape with nothing behind its rank, and the elements of a row. */
@@ -150,8 +151,8 @@ prune_status prune_tensor_wrap(prune_tensor **out, const prune_allocator *mem, i
     return status;
 }
 
-prune_status prune_tensor_matrix(prune_tensor **out, const prune_allocator *mem, int32_t dtype,
-                                 size_t rows, size_t columns, void *data)
+prune_status prune_tensor_matrix(prune_tensor **out, const prune_allocator *mem, int32_t dtype, size_t rows,
+                                 size_t columns, void *data)
 {
     const prune_shape shape = { 2, { rows, columns, 0, 0 } };
     return prune_tensor_wrap(out, mem, dtype, &shape, 0, data);

@@ -20,9 +20,14 @@ static const float gradient_limit = 1e18f;
 void prune_trainer_options_init(prune_trainer_options *options)
 {
     if (options != NULL)
-        *options = (prune_trainer_options){ .size = sizeof *options, .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
-                                            .optimizer = PRUNE_ADAM, .learning_rate = 1e-3f, .beta1 = 0.9f,
-                                            .beta2 = 0.999f, .epsilon = 1e-8f, .max_batch = 32 };
+        *options = (prune_trainer_options){ .size = sizeof *options,
+                                            .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
+                                            .optimizer = PRUNE_ADAM,
+                                            .learning_rate = 1e-3f,
+                                            .beta1 = 0.9f,
+                                            .beta2 = 0.999f,
+                                            .epsilon = 1e-8f,
+                                            .max_batch = 32 };
 }
 
 static int32_t is_rate(float x)
@@ -57,11 +62,20 @@ static prune_status read_options(prune_trainer_options *mine, const prune_traine
 void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
 {
     *options = (prune_trainer_options){
-        .size = sizeof *options, .loss = t->loss, .optimizer = t->optimizer.kind,
-        .learning_rate = t->optimizer.learning_rate, .momentum = t->optimizer.momentum,
-        .beta1 = t->optimizer.beta1, .beta2 = t->optimizer.beta2, .epsilon = t->optimizer.epsilon,
-        .l1 = t->regularizer.l1, .l2 = t->regularizer.l2, .regularize_bias = t->regularizer.include_bias,
-        .seed = t->seed, .max_batch = t->max_batch, .backend = t->backend,
+        .size = sizeof *options,
+        .loss = t->loss,
+        .optimizer = t->optimizer.kind,
+        .learning_rate = t->optimizer.learning_rate,
+        .momentum = t->optimizer.momentum,
+        .beta1 = t->optimizer.beta1,
+        .beta2 = t->optimizer.beta2,
+        .epsilon = t->optimizer.epsilon,
+        .l1 = t->regularizer.l1,
+        .l2 = t->regularizer.l2,
+        .regularize_bias = t->regularizer.include_bias,
+        .seed = t->seed,
+        .max_batch = t->max_batch,
+        .backend = t->backend,
     };
 }
 
@@ -134,11 +148,19 @@ static void place(prune_trainer *t, const parts *plan)
 static prune_trainer from_options(prune_model *model, const prune_trainer_options *o)
 {
     return (prune_trainer){
-        .model = model, .signature = prn_model_signature(model), .floats = prn_model_floats(model),
+        .model = model,
+        .signature = prn_model_signature(model),
+        .floats = prn_model_floats(model),
         .backend = o->backend != NULL ? o->backend : prune_backend_default(),
-        .loss = o->loss, .seed = o->seed, .max_batch = o->max_batch,
-        .optimizer = { .kind = o->optimizer, .learning_rate = o->learning_rate, .momentum = o->momentum,
-                       .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon },
+        .loss = o->loss,
+        .seed = o->seed,
+        .max_batch = o->max_batch,
+        .optimizer = { .kind = o->optimizer,
+                       .learning_rate = o->learning_rate,
+                       .momentum = o->momentum,
+                       .beta1 = o->beta1,
+                       .beta2 = o->beta2,
+                       .epsilon = o->epsilon },
         .regularizer = { o->l1, o->l2, o->regularize_bias != 0 },
     };
 }
@@ -260,11 +282,14 @@ static void backward(prune_trainer *t)
     float *dy = t->delta[0], *dx = t->delta[1];
     for (size_t l = model->layer_count; l-- > 0;) {
         const prn_layer *layer = model->layers[l];
-        prn_pass pass = { .backend = t->backend, .batch = prn_tensor_rows(&t->x),
+        prn_pass pass = { .backend = t->backend,
+                          .batch = prn_tensor_rows(&t->x),
                           .x = l == 0 ? t->x.data : t->outputs[l - 1],
                           .ldx = l == 0 ? t->x.ld : prn_shape_count(&layer->input),
-                          .y = t->outputs[l], .ldy = prn_shape_count(&layer->output),
-                          .dy = dy, .dx = l == 0 ? NULL : dx };
+                          .y = t->outputs[l],
+                          .ldy = prn_shape_count(&layer->output),
+                          .dy = dy,
+                          .dx = l == 0 ? NULL : dx };
         gradient -= prn_layer_floats(layer);
         float *next = gradient;
         for (size_t p = 0; p < layer->param_count; p++) {

@@ -36,8 +36,9 @@
 #define PRN_VISIBLE_END
 #endif
 #ifdef __cplusplus
-#define PRUNE_API_BEGIN \
-    PRN_VISIBLE_BEGIN extern "C" {
+#define PRUNE_API_BEGIN          \
+    PRN_VISIBLE_BEGIN extern "C" \
+    {
 #define PRUNE_API_END \
     }                 \
     PRN_VISIBLE_END
@@ -53,30 +54,30 @@ PRUNE_API_BEGIN
 typedef int32_t prune_status;
 enum {
     PRUNE_OK = 0,
-    PRUNE_E_ARGUMENT = -1,    /* a NULL pointer, an unknown constant, an option that makes no sense */
-    PRUNE_E_MEMORY = -2,      /* the allocator said no */
-    PRUNE_E_SHAPE = -3,       /* shapes do not fit each other */
-    PRUNE_E_SIZE = -4,        /* a size is zero */
-    PRUNE_E_OVERFLOW = -5,    /* a product of sizes does not fit into size_t */
-    PRUNE_E_LIMIT = -6,       /* a dimension is over INT_MAX (BLAS counts in int), or another hard limit */
-    PRUNE_E_RANGE = -7,       /* a number is outside its range, or NaN */
-    PRUNE_E_TYPE = -8,        /* the tensor's dtype is not the one wanted */
-    PRUNE_E_READONLY = -9,    /* the tensor is read-only */
-    PRUNE_E_EMPTY = -10,      /* no samples */
-    PRUNE_E_NO_LAYERS = -11,  /* the model has no layers */
-    PRUNE_E_NONFINITE = -12,  /* NaN or Inf in data, labels or weights */
-    PRUNE_E_LABEL = -13,      /* a class label is outside 0 .. classes - 1 */
-    PRUNE_E_STATE = -14,      /* called in the wrong order, or the model changed under a plan */
-    PRUNE_E_DIVERGED = -15,   /* a loss or gradient is not finite; the weights are the last finite ones */
-    PRUNE_E_COLLAPSE = -16,   /* more would be removed than the layers' floors allow */
-    PRUNE_E_MASK = -17,       /* a removed weight is not zero: the mask invariant is broken */
+    PRUNE_E_ARGUMENT = -1,     /* a NULL pointer, an unknown constant, an option that makes no sense */
+    PRUNE_E_MEMORY = -2,       /* the allocator said no */
+    PRUNE_E_SHAPE = -3,        /* shapes do not fit each other */
+    PRUNE_E_SIZE = -4,         /* a size is zero */
+    PRUNE_E_OVERFLOW = -5,     /* a product of sizes does not fit into size_t */
+    PRUNE_E_LIMIT = -6,        /* a dimension is over INT_MAX (BLAS counts in int), or another hard limit */
+    PRUNE_E_RANGE = -7,        /* a number is outside its range, or NaN */
+    PRUNE_E_TYPE = -8,         /* the tensor's dtype is not the one wanted */
+    PRUNE_E_READONLY = -9,     /* the tensor is read-only */
+    PRUNE_E_EMPTY = -10,       /* no samples */
+    PRUNE_E_NO_LAYERS = -11,   /* the model has no layers */
+    PRUNE_E_NONFINITE = -12,   /* NaN or Inf in data, labels or weights */
+    PRUNE_E_LABEL = -13,       /* a class label is outside 0 .. classes - 1 */
+    PRUNE_E_STATE = -14,       /* called in the wrong order, or the model changed under a plan */
+    PRUNE_E_DIVERGED = -15,    /* a loss or gradient is not finite; the weights are the last finite ones */
+    PRUNE_E_COLLAPSE = -16,    /* more would be removed than the layers' floors allow */
+    PRUNE_E_MASK = -17,        /* a removed weight is not zero: the mask invariant is broken */
     PRUNE_E_UNSUPPORTED = -18, /* not part of this build, or not offered for this kind of layer */
-    PRUNE_E_VERSION = -19,    /* struct or file made by a newer libprune */
-    PRUNE_E_FORMAT = -20,     /* not a file of ours, or not a valid one */
-    PRUNE_E_TRUNCATED = -21,  /* the file ends too early, or goes on too long */
-    PRUNE_E_CHECKSUM = -22,   /* the file was altered */
-    PRUNE_E_IO = -23,         /* the system refused to open, read, write or rename */
-    PRUNE_E_SPACE = -24       /* no space left on the device */
+    PRUNE_E_VERSION = -19,     /* struct or file made by a newer libprune */
+    PRUNE_E_FORMAT = -20,      /* not a file of ours, or not a valid one */
+    PRUNE_E_TRUNCATED = -21,   /* the file ends too early, or goes on too long */
+    PRUNE_E_CHECKSUM = -22,    /* the file was altered */
+    PRUNE_E_IO = -23,          /* the system refused to open, read, write or rename */
+    PRUNE_E_SPACE = -24        /* no space left on the device */
 };
 
 /* A short English sentence for a status; never NULL; static. */
@@ -91,7 +92,7 @@ int32_t prune_version_number(void);
  * wanted. Both texts are always terminated; long ones are cut. On PRUNE_OK it is left alone. */
 typedef struct prune_error {
     prune_status status;
-    char place[60];   /* for example "inputs[12][3]" or "model.prune: section WGHT" */
+    char place[60]; /* for example "inputs[12][3]" or "model.prune: section WGHT" */
     char reason[192];
 } prune_error;
 

@@ -11,13 +11,13 @@ PRUNE_API_BEGIN
 /* FFI-BEGIN */
 /* What does not apply to the loss is NaN. */
 typedef struct prune_metrics {
-    size_t size;      /* sizeof(prune_metrics), by prune_metrics_init() */
+    size_t size; /* sizeof(prune_metrics), by prune_metrics_init() */
     uint64_t samples;
-    double loss;      /* mean data loss, as in loss.h, no penalty */
-    double accuracy;  /* cross-entropy: fraction whose largest output (the first, if equal) is the label;
+    double loss;     /* mean data loss, as in loss.h, no penalty */
+    double accuracy; /* cross-entropy: fraction whose largest output (the first, if equal) is the label;
                          where an output is NaN it is not */
-    double mae;       /* mean squared error: mean |h - y| over samples and outputs */
-    double rmse;      /* mean squared error: sqrt of mean (h - y)^2 over samples and outputs */
+    double mae;      /* mean squared error: mean |h - y| over samples and outputs */
+    double rmse;     /* mean squared error: sqrt of mean (h - y)^2 over samples and outputs */
 } prune_metrics;
 
 /* Sets size, the rest 0. NULL is fine. */

@@ -17,26 +17,26 @@ PRUNE_API_BEGIN
 /* What a progress callback sees; borrowed for the call. */
 typedef struct prune_progress {
     size_t size;
-    uint64_t epoch;      /* 1 .. epochs, within this call */
+    uint64_t epoch; /* 1 .. epochs, within this call */
     uint64_t epochs;
-    uint64_t batch;      /* batches done in this epoch */
-    uint64_t batches;    /* batches in an epoch */
-    int32_t epoch_end;   /* 1 when the epoch is complete (then the validation figures are fresh) */
-    double loss;         /* mean data loss over the samples of this epoch so far */
-    double penalty;      /* the l1 and l2 terms, at the newest step */
+    uint64_t batch;           /* batches done in this epoch */
+    uint64_t batches;         /* batches in an epoch */
+    int32_t epoch_end;        /* 1 when the epoch is complete (then the validation figures are fresh) */
+    double loss;              /* mean data loss over the samples of this epoch so far */
+    double penalty;           /* the l1 and l2 terms, at the newest step */
     double validation_loss;   /* NaN without validation data */
     double validation_metric; /* accuracy, or RMSE for PRUNE_MSE; NaN without validation data */
-    double elapsed;      /* seconds since the call began; 0 without a clock */
-    double remaining;    /* estimated seconds to the end */
+    double elapsed;           /* seconds since the call began; 0 without a clock */
+    double remaining;         /* estimated seconds to the end */
     prune_trainer *trainer;   /* for example for prune_trainer_set_learning_rate() */
 } prune_progress;
 
 typedef struct prune_fit_options {
     size_t size;
-    uint64_t epochs;          /* default 10; 0 does nothing */
-    size_t batch_size;        /* default 0: the trainer's max_batch */
-    int32_t shuffle;          /* default 1 */
-    int32_t keep_best;        /* default 0; 1: ends with the weights and masks of the epoch with the best
+    uint64_t epochs;              /* default 10; 0 does nothing */
+    size_t batch_size;            /* default 0: the trainer's max_batch */
+    int32_t shuffle;              /* default 1 */
+    int32_t keep_best;            /* default 0; 1: ends with the weights and masks of the epoch with the best
                                  validation metric (the first of equals); needs validation data */
     const prune_data *validation; /* default NULL */
     double validation_fraction;   /* default 0; part of the data, drawn by seed, that is held back when
@@ -53,13 +53,13 @@ typedef struct prune_fit_options {
 void prune_fit_options_init(prune_fit_options *options);
 
 typedef struct prune_fit_result {
-    size_t size;         /* sizeof(prune_fit_result), by prune_fit_result_init() */
-    uint64_t epochs;     /* complete epochs */
-    uint64_t steps;      /* optimizer steps */
-    int32_t stopped;     /* 1: the progress callback asked to stop */
-    uint64_t best_epoch; /* the best by validation, 1 .. epochs; 0 without validation data */
-    double loss;         /* of the last complete epoch */
-    double validation_loss;   /* at best_epoch with keep_best, else of the last epoch; NaN without */
+    size_t size;            /* sizeof(prune_fit_result), by prune_fit_result_init() */
+    uint64_t epochs;        /* complete epochs */
+    uint64_t steps;         /* optimizer steps */
+    int32_t stopped;        /* 1: the progress callback asked to stop */
+    uint64_t best_epoch;    /* the best by validation, 1 .. epochs; 0 without validation data */
+    double loss;            /* of the last complete epoch */
+    double validation_loss; /* at best_epoch with keep_best, else of the last epoch; NaN without */
     double validation_metric;
 } prune_fit_result;
 

@@ -11,10 +11,10 @@ PRUNE_API_BEGIN
 enum { PRUNE_LAYER_DENSE = 1 }; /* kinds of layers */
 
 typedef struct prune_layer_info {
-    size_t size;           /* sizeof(prune_layer_info), by prune_layer_info_init() */
-    int32_t kind;          /* PRUNE_LAYER_* */
-    int32_t activation;    /* PRUNE_LINEAR, ... */
-    prune_shape input;     /* of one sample */
+    size_t size;        /* sizeof(prune_layer_info), by prune_layer_info_init() */
+    int32_t kind;       /* PRUNE_LAYER_* */
+    int32_t activation; /* PRUNE_LINEAR, ... */
+    prune_shape input;  /* of one sample */
     prune_shape output;
     uint64_t parameters;   /* weights and biases */
     uint64_t nonzeros;     /* parameters that are not exactly 0 */
@@ -26,13 +26,13 @@ typedef struct prune_layer_info {
 } prune_layer_info;
 
 typedef struct prune_param_info {
-    size_t size;       /* sizeof(prune_param_info), by prune_param_info_init() */
-    size_t layer;      /* the layer that owns it */
-    char name[16];     /* "weight", "bias" */
-    int32_t prunable;  /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
+    size_t size;      /* sizeof(prune_param_info), by prune_param_info_init() */
+    size_t layer;     /* the layer that owns it */
+    char name[16];    /* "weight", "bias" */
+    int32_t prunable; /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
     prune_shape shape;
-    uint64_t count;    /* elements */
-    uint64_t kept;     /* elements whose mask is 1 */
+    uint64_t count; /* elements */
+    uint64_t kept;  /* elements whose mask is 1 */
 } prune_param_info;
 
 /* Set size, the rest 0. NULL is fine. */

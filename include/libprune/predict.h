@@ -18,8 +18,7 @@ typedef struct prune_workspace prune_workspace;
  * PRUNE_E_NO_LAYERS; PRUNE_E_SIZE: max_batch is 0; PRUNE_E_LIMIT: over INT_MAX; PRUNE_E_OVERFLOW;
  * PRUNE_E_MEMORY. */
 prune_status prune_workspace_create(prune_workspace **out, const prune_allocator *mem,
-                                    const prune_model *model, size_t max_batch,
-                                    const prune_backend *backend);
+                                    const prune_model *model, size_t max_batch, const prune_backend *backend);
 
 /* Bytes that such a workspace takes from its allocator. */
 prune_status prune_workspace_bytes(size_t *bytes, const prune_model *model, size_t max_batch);

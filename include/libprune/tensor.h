@@ -41,8 +41,8 @@ prune_status prune_tensor_wrap_const(prune_tensor **out, const prune_allocator *
                                      const prune_shape *shape, size_t ld, const void *data);
 
 /* Shorthands: prune_tensor_wrap() and prune_tensor_wrap_const() for a [rows][columns] matrix. */
-prune_status prune_tensor_matrix(prune_tensor **out, const prune_allocator *mem, int32_t dtype,
-                                 size_t rows, size_t columns, void *data);
+prune_status prune_tensor_matrix(prune_tensor **out, const prune_allocator *mem, int32_t dtype, size_t rows,
+                                 size_t columns, void *data);
 prune_status prune_tensor_const_matrix(prune_tensor **out, const prune_allocator *mem, int32_t dtype,
                                        size_t rows, size_t columns, const void *data);
 

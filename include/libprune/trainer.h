@@ -26,18 +26,18 @@ PRUNE_API_BEGIN
  * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. */
 typedef struct prune_trainer_options {
     size_t size;
-    int32_t loss;          /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
-    int32_t optimizer;     /* PRUNE_SGD, PRUNE_ADAM; default the latter */
-    float learning_rate;   /* default 0.001 */
-    float momentum;        /* SGD; default 0 */
-    float beta1;           /* Adam; default 0.9 */
-    float beta2;           /* Adam; default 0.999 */
-    float epsilon;         /* Adam; default 1e-8 */
-    float l1;              /* default 0 */
-    float l2;              /* default 0 */
-    int32_t regularize_bias; /* default 0 */
-    uint64_t seed;         /* of the shuffling; default 0 */
-    size_t max_batch;      /* the largest B; default 32 */
+    int32_t loss;                 /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
+    int32_t optimizer;            /* PRUNE_SGD, PRUNE_ADAM; default the latter */
+    float learning_rate;          /* default 0.001 */
+    float momentum;               /* SGD; default 0 */
+    float beta1;                  /* Adam; default 0.9 */
+    float beta2;                  /* Adam; default 0.999 */
+    float epsilon;                /* Adam; default 1e-8 */
+    float l1;                     /* default 0 */
+    float l2;                     /* default 0 */
+    int32_t regularize_bias;      /* default 0 */
+    uint64_t seed;                /* of the shuffling; default 0 */
+    size_t max_batch;             /* the largest B; default 32 */
     const prune_backend *backend; /* NULL: prune_backend_default() */
 } prune_trainer_options;
 

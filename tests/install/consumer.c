@@ -60,12 +60,12 @@ int main(void)
         data.targets = y;
         rmse = road(model, &data);
     }
-    printf("libprune %s from C, BLAS %s: error %.2g with one weight of three removed\n", prune_version_string(),
-           prune_backend_blas() != NULL ? "yes" : "no", rmse);
+    printf("libprune %s from C, BLAS %s: error %.2g with one weight of three removed\n",
+           prune_version_string(), prune_backend_blas() != NULL ? "yes" : "no", rmse);
     prune_tensor_free(y);
     prune_tensor_free(x);
     prune_model_free(model);
-    const int same = prune_version_number() == PRUNE_VERSION_MAJOR * 10000 + PRUNE_VERSION_MINOR * 100 +
-                                                   PRUNE_VERSION_PATCH;
+    const int same = prune_version_number() ==
+                     PRUNE_VERSION_MAJOR * 10000 + PRUNE_VERSION_MINOR * 100 + PRUNE_VERSION_PATCH;
     return same && rmse < 0.01 ? 0 : 1;
 }

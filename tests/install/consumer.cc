@@ -8,13 +8,21 @@
 #include <memory>
 #include <stdexcept>
 
-namespace
-{
+namespace {
 
 struct Free {
-    void operator()(prune_model *model) const { prune_model_free(model); }
-    void operator()(prune_tensor *tensor) const { prune_tensor_free(tensor); }
-    void operator()(prune_workspace *workspace) const { prune_workspace_free(workspace); }
+    void operator()(prune_model *model) const
+    {
+        prune_model_free(model);
+    }
+    void operator()(prune_tensor *tensor) const
+    {
+        prune_tensor_free(tensor);
+    }
+    void operator()(prune_workspace *workspace) const
+    {
+        prune_workspace_free(workspace);
+    }
 };
 template <class T> using Owned = std::unique_ptr<T, Free>;
 

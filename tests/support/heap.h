@@ -28,7 +28,7 @@ typedef struct heap {
     size_t live_blocks;
     size_t live_bytes;
     size_t peak_bytes;
-    size_t faults;        /* calls with a wrong old_size, or that give back nothing */
+    size_t faults; /* calls with a wrong old_size, or that give back nothing */
 } heap;
 
 /* Refuses the n-th request from now on, and only that. 0: none. */
@@ -61,8 +61,8 @@ static inline size_t heap_block_size(const void *block)
 static inline int32_t heap_refuses(heap *h)
 {
     h->requests++;
-    const int32_t refuses = h->refuse != 0 && (h->requests == h->refuse ||
-                                               (h->refuse_later && h->requests > h->refuse));
+    const int32_t refuses =
+        h->refuse != 0 && (h->requests == h->refuse || (h->refuse_later && h->requests > h->refuse));
     h->refused += (size_t)refuses;
     return refuses;
 }

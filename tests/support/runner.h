@@ -17,9 +17,9 @@
 int run_tests(const char *module, const TTest *const *tests, size_t count);
 
 /* Fails the test, naming the status, unless a call gave the one that is expected. */
-#define ck_assert_status(call, expected)                                                                  \
-    do {                                                                                                  \
-        const prune_status got_ = (call);                                                                 \
+#define ck_assert_status(call, expected)                                                                   \
+    do {                                                                                                   \
+        const prune_status got_ = (call);                                                                  \
         ck_assert_msg(got_ == (expected), "%s gave %d (%s)", #call, (int)got_, prune_status_string(got_)); \
     } while (0)
 #define ck_assert_ok(call) ck_assert_status(call, PRUNE_OK)
