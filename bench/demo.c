@@ -144,7 +144,7 @@ static void print_preview(const study_plan *plan, const prune_importance *scores
 /* ---- did it hold? ---- */
 
 /* The last step of the method: what is pruned stays if its validation accuracy is within a point of the dense
- * net's; else the dense net comes back from its snapshot, and less is taken. Returns the model that is left. */
+ * net's; else the dense net comes back from its snapshot, and less is taken. Returns what is left. */
 static prune_model *prune_within_a_point(const study *s)
 {
     prune_model *model;

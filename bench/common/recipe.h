@@ -23,9 +23,9 @@ typedef struct recipe {
 recipe recipe_default(uint64_t epochs, uint64_t seed);
 
 /* Trains the model by the recipe. While weights are removed, their fraction f(t) climbs from what is gone
- * already to the target as  f = target + (start - target) (1 - t)^3  (M. Zhu and S. Gupta, 2017), t from 0 to
- * 1 over the pruning epochs. In the epochs after these the mask stands, and the best of them by accuracy on the
- * validation data is what the model ends with; returns that accuracy. */
+ * already to the target as  f = target + (start - target) (1 - t)^3  (M. Zhu and S. Gupta, 2017), t from 0
+ * to 1 over the pruning epochs. In the epochs after these the mask stands, and the best of them by accuracy
+ * on the validation data is what the model ends with; returns that accuracy. */
 double recipe_train(prune_model *model, const prune_data *train, const prune_data *validation,
                     const recipe *how);
 
