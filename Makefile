@@ -16,12 +16,12 @@
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / status arena text options crc fmath scan lanes gemm platform / mem rng gemm_ref gemm_blas gemm_none file \
-           / host bare / tensor container / activation initializer rows layer / dense loss / model \
-           / data optimizer regularizer sections / predict trainer / evaluate importance / unit / rank / mask snapshot \
-           / fraction / threshold / fit validate checkpoint / summary save
+RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file \
+           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation initializer rows layer \
+           / dense loss / model / data optimizer regularizer sections / predict trainer / evaluate importance \
+           / unit / rank / mask snapshot / fraction / threshold / fit validate checkpoint / summary save
 HOSTED   = file gemm_blas host save
-FIRMWARE = status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
+FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            initializer rows layer dense loss model data optimizer regularizer sections predict trainer importance unit \
            rank mask snapshot checkpoint
 

@@ -6,9 +6,9 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/fmath.h"
+#include "bits.h"
 
 #include <float.h>
-#include <string.h>
 
 /* ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15 (LN2_HIGH = 355/512). */
 #define LN2_HIGH 0.693359375f
@@ -28,20 +28,6 @@
 #define NAN_BITS 0x7FC00000u
 #define SIGN_BIT 0x80000000u
 
-static inline uint32_t to_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline float from_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. Needs |x| < 2^20; NaN gives NaN.
  * x = n ln 2 + r, and e^r = 1 + r + r^2 q(r). */
 static inline float exp_split(float x, uint32_t *n)
@@ -51,7 +37,7 @@ static inline float exp_split(float x, uint32_t *n)
     const float r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
     const float q =
         0.5f + r * (0.166665428f + r * (0.0416662805f + r * (0.00836661085f + r * 0.00139464985f)));
-    *n = to_bits(rounded) - to_bits(ROUNDER);
+    *n = prn_bits_of(rounded) - prn_bits_of(ROUNDER);
     return r + r * r * q;
 }
 
@@ -65,8 +51,8 @@ static inline float exponential(float x)
 {
     uint32_t n;
     const float f = exp_split(clamp(x, EXP_LOWEST, EXP_HIGHEST), &n);
-    const float y = from_bits(to_bits(1.0f + f) + (n << 23)); /* times 2^n: stays a normal number */
-    const float bounded = x > EXP_HIGHEST ? from_bits(INFINITY_BITS) : x < EXP_LOWEST ? 0.0f : y;
+    const float y = prn_bits_float(prn_bits_of(1.0f + f) + (n << 23)); /* times 2^n: stays a normal number */
+    const float bounded = x > EXP_HIGHEST ? prn_bits_float(INFINITY_BITS) : x < EXP_LOWEST ? 0.0f : y;
     return x == x ? bounded : x + x;
 }
 
@@ -82,7 +68,7 @@ static inline float log_normal(uint32_t bits, int32_t offset)
 {
     const uint32_t shifted = bits + (ONE_BITS - SQRT_HALF_BITS);
     const float e = (float)((int32_t)(shifted >> 23) - 127 + offset);
-    const float f = from_bits((shifted & 0x7FFFFFu) + SQRT_HALF_BITS) - 1.0f;
+    const float f = prn_bits_float((shifted & 0x7FFFFFu) + SQRT_HALF_BITS) - 1.0f;
     const float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
     const float r = z * (0.666667759f + z * (0.399774969f + z * 0.298730731f));
     return e * LN2_HIGH - ((half - (s * (half + r) + e * LN2_LOW)) - f);
@@ -91,10 +77,12 @@ static inline float log_normal(uint32_t bits, int32_t offset)
 float prune_logf(float x)
 {
     if (!(x > 0.0f))
-        return x == 0.0f ? from_bits(SIGN_BIT | INFINITY_BITS) : x < 0.0f ? from_bits(NAN_BITS) : x + x;
+        return x == 0.0f  ? prn_bits_float(SIGN_BIT | INFINITY_BITS)
+               : x < 0.0f ? prn_bits_float(NAN_BITS)
+                          : x + x;
     if (x > FLT_MAX)
         return x;
-    return x < FLT_MIN ? log_normal(to_bits(x * 0x1p23f), -23) : log_normal(to_bits(x), 0);
+    return x < FLT_MIN ? log_normal(prn_bits_of(x * 0x1p23f), -23) : log_normal(prn_bits_of(x), 0);
 }
 
 /* tanh |x| = t / (t + 2) with t = e^2|x| - 1, which for small x is f and keeps all its digits. Beyond
@@ -102,10 +90,10 @@ float prune_logf(float x)
 float prune_tanhf(float x)
 {
     uint32_t n;
-    const float f = exp_split(2.0f * clamp(from_bits(to_bits(x) & ~SIGN_BIT), 0.0f, 10.0f), &n);
-    const float scale = from_bits(ONE_BITS + (n << 23));
+    const float f = exp_split(2.0f * clamp(prn_bits_float(prn_bits_of(x) & ~SIGN_BIT), 0.0f, 10.0f), &n);
+    const float scale = prn_bits_float(ONE_BITS + (n << 23));
     const float t = scale * f + (scale - 1.0f);
-    return from_bits(to_bits(t / (t + 2.0f)) | (to_bits(x) & SIGN_BIT));
+    return prn_bits_float(prn_bits_of(t / (t + 2.0f)) | (prn_bits_of(x) & SIGN_BIT));
 }
 
 float prune_sigmoidf(float x)
@@ -134,16 +122,16 @@ static float root_normal(uint32_t bits, int32_t offset)
             root |= bit;
     const uint32_t rounded = (root >> 1) + (root & 1u);
     const int32_t half = (exponent - (exponent & 1)) / 2 + offset;
-    return from_bits(rounded + ((uint32_t)(half + 126) << 23));
+    return prn_bits_float(rounded + ((uint32_t)(half + 126) << 23));
 }
 
 static float square_root(float x)
 {
     if (!(x > 0.0f))
-        return x == 0.0f ? x : x < 0.0f ? from_bits(NAN_BITS) : x + x;
+        return x == 0.0f ? x : x < 0.0f ? prn_bits_float(NAN_BITS) : x + x;
     if (x > FLT_MAX)
         return x;
-    return x < FLT_MIN ? root_normal(to_bits(x * 0x1p24f), -12) : root_normal(to_bits(x), 0);
+    return x < FLT_MIN ? root_normal(prn_bits_of(x * 0x1p24f), -12) : root_normal(prn_bits_of(x), 0);
 }
 
 #endif

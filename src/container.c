@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "container.h"
+#include "bits.h"
 #include "crc.h"
 #include "text.h"
 
@@ -73,9 +74,7 @@ void prn_put_u64(prn_sink *sink, uint64_t number)
 
 void prn_put_float(prn_sink *sink, float number)
 {
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    prn_put_u32(sink, bits);
+    prn_put_u32(sink, prn_bits_of(number));
 }
 
 /* ---- writing ---- */
@@ -216,10 +215,7 @@ uint64_t prn_get_u64(prn_source *source)
 
 float prn_get_float(prn_source *source)
 {
-    const uint32_t bits = prn_get_u32(source);
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return number;
+    return prn_bits_float(prn_get_u32(source));
 }
 
 static prune_status drain(prn_source *source)

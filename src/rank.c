@@ -5,18 +5,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "rank.h"
+#include "bits.h"
 
 #include <string.h>
 
 enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS };
-
-/* The sign is that of a zero. */
-static inline uint32_t bits_of(float score)
-{
-    uint32_t bits;
-    memcpy(&bits, &score, sizeof bits);
-    return bits & 0x7fffffffu;
-}
 
 /* ---- walking ---- */
 
@@ -32,7 +25,7 @@ static int32_t within_cut(prn_rank_cursor *c, float score)
     if (c->cuts == NULL)
         return 1;
     const prn_cut *cut = &c->cuts[c->run.layer];
-    const uint32_t bits = bits_of(score);
+    const uint32_t bits = prn_bits_size(score);
     if (bits != cut->bits)
         return bits < cut->bits;
     if (c->tied_layer != c->run.layer)
@@ -79,7 +72,7 @@ size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits)
     prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
     while (prn_run_next(&run, &runs))
         for (size_t i = 0; i < run.count; i++)
-            count += bits_of(run.score[i]) == bits && prn_mask_test(run.mask, i);
+            count += prn_bits_size(run.score[i]) == bits && prn_mask_test(run.mask, i);
     return count;
 }
 
@@ -100,7 +93,7 @@ static void count_run(size_t counts[DIGITS], const prn_run *run, uint32_t limit,
 {
     const digit mine = *d;
     for (size_t i = 0; i < run->count; i++) {
-        const uint32_t bits = bits_of(run->score[i]);
+        const uint32_t bits = prn_bits_size(run->score[i]);
         if (has_prefix(&mine, bits) && bits < limit && prn_mask_test(run->mask, i))
             counts[bits >> mine.shift & (DIGITS - 1)]++;
     }

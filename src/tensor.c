@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "tensor.h"
+#include "bits.h"
 #include "mem.h"
 
 #include <limits.h>
@@ -208,20 +209,6 @@ void *prune_tensor_data_mut(prune_tensor *tensor)
     return tensor == NULL || tensor->read_only ? NULL : tensor->data;
 }
 
-static uint32_t to_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float from_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* The top bits of a number that is shifted right by `shift` (1 .. 31), to nearest, ties to even. */
 static uint32_t shift_right_even(uint32_t x, uint32_t shift)
 {
@@ -233,7 +220,7 @@ static uint32_t shift_right_even(uint32_t x, uint32_t shift)
  * in the exponent, as it should, also from the greatest number to infinity. */
 static uint16_t to_half(float x)
 {
-    const uint32_t bits = to_bits(x), sign = bits >> 16 & 0x8000u, size = bits & 0x7FFFFFFFu;
+    const uint32_t bits = prn_bits_of(x), sign = bits >> 16 & 0x8000u, size = bits & 0x7FFFFFFFu;
     if (size > 0x7F800000u)
         return (uint16_t)(sign | 0x7E00u | (size >> 13 & 0x1FFu));
     if (size >= 0x47800000u) /* 2^16 */
@@ -249,15 +236,15 @@ static float from_half(uint16_t half)
 {
     const uint32_t sign = (half & 0x8000u) << 16, size = half & 0x7FFFu;
     if (size >= 0x7C00u)
-        return from_bits(sign | 0x7F800000u | size << 13);
+        return prn_bits_float(sign | 0x7F800000u | size << 13);
     if (size >= 0x0400u)
-        return from_bits(sign | ((size << 13) + (112u << 23)));
-    return from_bits(sign | to_bits((float)size * 0x1p-24f));
+        return prn_bits_float(sign | ((size << 13) + (112u << 23)));
+    return prn_bits_float(sign | prn_bits_of((float)size * 0x1p-24f));
 }
 
 static uint16_t to_bfloat(float x)
 {
-    const uint32_t bits = to_bits(x);
+    const uint32_t bits = prn_bits_of(x);
     if ((bits & 0x7FFFFFFFu) > 0x7F800000u)
         return (uint16_t)(bits >> 16 | 0x40u);
     return (uint16_t)shift_right_even(bits, 16);
@@ -266,7 +253,7 @@ static uint16_t to_bfloat(float x)
 /* To the nearest integer, ties to even, for any |x| < 2^31; from 2^23 on a float is an integer. */
 static int32_t nearest(float x)
 {
-    const float size = from_bits(to_bits(x) & 0x7FFFFFFFu);
+    const float size = prn_bits_float(prn_bits_size(x));
     if (size >= 0x1p23f)
         return (int32_t)x;
     const int32_t below = (int32_t)size;
@@ -295,7 +282,7 @@ static float load(const void *data, size_t i, int32_t dtype)
     case PRUNE_F16:
         return from_half(((const uint16_t *)data)[i]);
     case PRUNE_BF16:
-        return from_bits((uint32_t)((const uint16_t *)data)[i] << 16);
+        return prn_bits_float((uint32_t)((const uint16_t *)data)[i] << 16);
     default:
         return ((const float *)data)[i];
     }

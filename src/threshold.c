@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/threshold.h"
+#include "bits.h"
 #include "libprune/fmath.h"
 #include "libprune/fraction.h"
 #include "options.h"
@@ -10,13 +11,6 @@
 #include <string.h>
 
 static const uint32_t FLT_MAX_BITS = 0x7f7fffffu;
-
-static float from_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 /* All kept units that the selection names, whatever its scope, and how many they are. */
 static prune_status open_ranking(prn_ranking *all, size_t *kept, prune_selection *mine,
@@ -117,7 +111,7 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
 float prune_histogram_edge(const prune_histogram *h, size_t i)
 {
     if (h == NULL || h->bins == 0 || i > h->bins)
-        return from_bits(0x7fc00000u);
+        return prn_bits_float(0x7fc00000u);
     if (i == h->bins)
         return h->high;
     if (i == 0 || !(h->low < h->high))
@@ -149,6 +143,6 @@ prune_status prune_threshold_quantile(float *threshold, const prune_importance *
         return status;
     const int32_t everything = below == kept;
     const uint32_t bits = prn_rank_lowest(&all, everything ? kept : (size_t)below + 1).bits;
-    *threshold = from_bits(everything && bits < FLT_MAX_BITS ? bits + 1 : bits);
+    *threshold = prn_bits_float(everything && bits < FLT_MAX_BITS ? bits + 1 : bits);
     return PRUNE_OK;
 }
