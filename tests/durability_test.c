@@ -36,18 +36,6 @@ static void tear_down(void)
     folder_end(&place);
 }
 
-/* Runs it in a child; what it returns must be 0. */
-static void in_child(int (*run)(void))
-{
-    int status;
-    const pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0)
-        _exit(run());
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %d", status);
-}
-
 /* ---- no room ---- */
 
 static int with_small_files(void)
@@ -66,7 +54,7 @@ START_TEST(files_have_a_limit)
 {
     set_up();
     ck_assert_ok(prune_model_save(old_model, place.file, NULL));
-    in_child(with_small_files);
+    run_in_child(with_small_files);
     folder_check(place.file, old_model);
     ck_assert_uint_eq(folder_count(&place), 1);
     tear_down();
@@ -117,7 +105,7 @@ static int on_a_small_disk(void)
 START_TEST(full_disk)
 {
     set_up();
-    in_child(on_a_small_disk);
+    run_in_child(on_a_small_disk);
     ck_assert_uint_eq(folder_count(&place), 0);
     tear_down();
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -77,14 +76,7 @@ static int child(void)
 
 START_TEST(starved_blas_is_not_used)
 {
-    int status = 0;
-    const pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0)
-        _exit(child());
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(WIFEXITED(status), "the child was ended by signal %d", WTERMSIG(status));
-    ck_assert_int_eq(WEXITSTATUS(status), 0);
+    run_in_child(child);
 }
 END_TEST
 

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static folder place;
@@ -29,18 +28,6 @@ static void tear_down(void)
     prune_model_free(old_model);
     prune_model_free(new_model);
     folder_end(&place);
-}
-
-/* Runs it in a child; what it returns must be 0. */
-static void in_child(int (*run)(void))
-{
-    int status;
-    const pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0)
-        _exit(run());
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %d", status);
 }
 
 static void check_refused(const char *path, prune_status expected, const char *cause)
@@ -269,7 +256,7 @@ START_TEST(what_may_not_be_read_or_written)
     set_up();
     ck_assert_ok(prune_model_save(old_model, place.file, NULL));
     ck_assert_int_eq(chmod(place.file, 0) | chmod(place.path, 0555), 0);
-    in_child(as_nobody);
+    run_in_child(as_nobody);
     ck_assert_int_eq(chmod(place.path, 0755) | chmod(place.file, 0600), 0);
     folder_check(place.file, old_model);
     ck_assert_uint_eq(folder_count(&place), 1);

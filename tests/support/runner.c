@@ -1,10 +1,13 @@
 /* runner.c -- what the main() of every test program is, and small worlds to test in
  *
  * SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
 #include "runner.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { TIMEOUT = 120 };
 
@@ -21,6 +24,18 @@ int run_tests(const char *module, const TTest *const *tests, size_t count)
     const int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed != 0;
+}
+
+void run_in_child(int (*run)(void))
+{
+    int status = 0;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(run());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status), "the child was ended by signal %d", WTERMSIG(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 0);
 }
 
 prune_model *world_model(const prune_allocator *mem, const size_t *widths, size_t layers, int32_t hidden,

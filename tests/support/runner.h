@@ -16,6 +16,9 @@
 /* Runs the tests, each in a process of its own; returns what main() should. */
 int run_tests(const char *module, const TTest *const *tests, size_t count);
 
+/* Runs it in a child process; what it returns must be 0. */
+void run_in_child(int (*run)(void));
+
 /* Fails the test, naming the status, unless a call gave the one that is expected. */
 #define ck_assert_status(call, expected)                                                                   \
     do {                                                                                                   \
