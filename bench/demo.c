@@ -78,7 +78,7 @@ static prune_importance *taylor_scores(const study *s)
     prune_importance *scores;
     prune_trainer *trainer;
     must(prune_importance_create(&scores, NULL, s->dense, PRUNE_TAYLOR), "scores", NULL);
-    must(prune_trainer_create(&trainer, NULL, s->dense, NULL), "trainer", NULL);
+    must(prune_trainer_create(&trainer, NULL, s->dense, NULL, NULL), "trainer", NULL);
     must(prune_importance_accumulate(scores, trainer, &s->train.data, NULL), "scores", NULL);
     prune_trainer_free(trainer);
     return scores;

@@ -202,7 +202,7 @@ static real make_real(const net *n, prune_rng *rng)
     options.max_batch = n->batch;
     options.loss = outputs > 1 ? PRUNE_SOFTMAX_CROSS_ENTROPY : PRUNE_MSE;
     options.learning_rate = 1e-6f;
-    must(prune_trainer_create(&r.trainer, NULL, r.model, &options), "trainer");
+    must(prune_trainer_create(&r.trainer, NULL, r.model, &options, NULL), "trainer");
     r.inputs = random_floats(rng, n->batch * n->widths[0]);
     must(prune_tensor_matrix(&r.x, NULL, PRUNE_F32, n->batch, n->widths[0], r.inputs), "x");
     if (outputs == 1) {

@@ -30,6 +30,18 @@ prune_status prn_options_read(void *mine, size_t mine_size, const void *given)
     return status;
 }
 
+const char *prn_options_reason(prune_status status)
+{
+    switch (status) {
+    case PRUNE_E_ARGUMENT:
+        return "its size is not set: call its _init() first";
+    case PRUNE_E_VERSION:
+        return "its size is that of a newer version, or was never set by its _init()";
+    default:
+        return prune_status_string(status);
+    }
+}
+
 void prn_result_write(void *theirs, const void *mine)
 {
     if (theirs != NULL)

@@ -11,6 +11,9 @@ prune_status prn_options_read(void *mine, size_t mine_size, const void *given);
 /* Whether a caller's result struct can be filled: PRUNE_OK also for NULL (not wanted). */
 prune_status prn_result_check(const void *theirs, size_t mine_size);
 
+/* What to tell a caller when one of these fails. */
+const char *prn_options_reason(prune_status status);
+
 /* Copies mine into the caller's struct as far as that goes, and leaves its size field alone.
  * `theirs` may be NULL, and has passed prn_result_check(). */
 void prn_result_write(void *theirs, const void *mine);

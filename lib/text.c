@@ -81,6 +81,35 @@ void prn_error_fill(prune_error *error, prune_status status, const char *place, 
     prn_text_add(&text, reason);
 }
 
+static const ptrdiff_t *add_format(prn_text *text, const char *format, const ptrdiff_t *numbers)
+{
+    for (; *format != '\0'; format++) {
+        if (*format != '%') {
+            add_char(text, *format);
+            continue;
+        }
+        if (*numbers < 0)
+            add_char(text, '-');
+        prn_text_number(text, *numbers < 0 ? (size_t)0 - (size_t)*numbers : (size_t)*numbers);
+        numbers++;
+    }
+    return numbers;
+}
+
+prune_status prn_error_format(prune_error *error, prune_status status, const char *place, const char *reason,
+                              const ptrdiff_t *numbers)
+{
+    if (error == NULL)
+        return status;
+    prn_text text;
+    error->status = status;
+    prn_text_start(&text, error->place, sizeof error->place);
+    numbers = add_format(&text, place, numbers);
+    prn_text_start(&text, error->reason, sizeof error->reason);
+    add_format(&text, reason, numbers);
+    return status;
+}
+
 prune_status prn_error_within(prune_error *error, prune_status status, const char *place)
 {
     if (error == NULL)

@@ -36,6 +36,12 @@ static inline prune_status prn_error_set(prune_error *error, prune_status status
     return status;
 }
 
+/* The same, where each '%' in `place`, then in `reason`, stands for the next of `numbers`:
+ *     const ptrdiff_t numbers[] = { row, 1000, 10 };
+ *     return prn_error_format(error, PRUNE_E_LABEL, "targets[%]", "% is not below %", numbers); */
+prune_status prn_error_format(prune_error *error, prune_status status, const char *place, const char *reason,
+                              const ptrdiff_t *numbers);
+
 /* Puts a wider place before the one that a call has just set: "weight[7]" becomes "layer 2 weight[7]". */
 prune_status prn_error_within(prune_error *error, prune_status status, const char *place);
 

@@ -5,7 +5,7 @@
 #include "scan.h"
 #include "sections.h"
 #include "text.h"
-#include "trainer.h"
+#include "plan.h"
 
 enum { START_BYTES = 96 };
 
@@ -123,11 +123,11 @@ prune_status prune_model_write(const prune_model *model, const prune_writer *wri
 prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer, prune_error *error)
 {
     prn_payload payloads[PRN_SECTIONS];
-    if (trainer == NULL || writer == NULL || writer->write == NULL)
+    if (writer == NULL || writer->write == NULL)
         return argument_error(error);
-    prune_status status = prn_trainer_check(trainer);
+    prune_status status = prn_trainer_open(trainer, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "trainer", "its model has changed since it was made");
+        return status;
     status = prune_model_verify(trainer->model, error);
     if (status == PRUNE_OK)
         status = check_trainer(trainer, error);
@@ -290,9 +290,9 @@ static prune_status read_trainer(prune_trainer **out, prune_model *model, const 
     status = check_options(model, &s.options, error);
     if (status != PRUNE_OK)
         return status;
-    status = prune_trainer_create(&trainer, mem, model, &s.options);
+    status = prune_trainer_create(&trainer, mem, model, &s.options, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "trainer", prune_status_string(status));
+        return status;
     status = fill_trainer(trainer, &s, &source, error);
     if (status == PRUNE_OK)
         *out = trainer;

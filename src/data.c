@@ -18,8 +18,10 @@ static prune_status check_inputs(const prune_tensor *inputs, const prune_model *
 {
     if (inputs->dtype != PRUNE_F32)
         return prn_error_set(error, PRUNE_E_TYPE, "inputs", "inputs must be PRUNE_F32");
-    if (prn_tensor_row(inputs) != prn_shape_count(&model->input))
-        return prn_error_set(error, PRUNE_E_SHAPE, "inputs", "a sample is not as long as the model's input");
+    const ptrdiff_t wide[] = { (ptrdiff_t)prn_tensor_row(inputs), (ptrdiff_t)prn_shape_count(&model->input) };
+    if (wide[0] != wide[1])
+        return prn_error_format(error, PRUNE_E_SHAPE, "inputs", "a sample has % numbers, the model takes %",
+                                wide);
     return prn_rows_check_finite(inputs, "inputs", error);
 }
 
@@ -30,9 +32,13 @@ static prune_status check_targets(const prune_data *data, const prune_model *mod
     const prune_status status = prn_loss_fits(loss, data->targets, prn_data_samples(data), outputs);
     if (status == PRUNE_E_TYPE)
         return prn_error_set(error, status, "targets", "labels must be PRUNE_I32, other targets PRUNE_F32");
+    const prune_tensor *targets = data->targets;
+    const ptrdiff_t shapes[] = { (ptrdiff_t)prn_tensor_rows(targets), (ptrdiff_t)prn_tensor_row(targets),
+                                 (ptrdiff_t)prn_data_samples(data), (ptrdiff_t)outputs };
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "targets",
-                             "not one label, or not one row of outputs, per sample");
+        return prn_error_format(error, status, "targets",
+                                "% x % for % samples and % outputs: one label, or one row of outputs, each",
+                                shapes);
     return prn_loss_check(loss, data->targets, outputs, error);
 }
 
@@ -40,13 +46,16 @@ prune_status prn_data_open(prune_data *mine, const prune_data *given, const prun
                            prune_error *error)
 {
     prune_status status = prn_model_check(model);
-    if (status == PRUNE_OK && (given == NULL || !prn_loss_known(loss)))
-        status = PRUNE_E_ARGUMENT;
-    prune_data_init(mine);
-    if (status == PRUNE_OK)
-        status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "data", prune_status_string(status));
+        return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
+    if (!prn_loss_known(loss))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "loss", "not one of those in loss.h");
+    if (given == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "data", "NULL");
+    prune_data_init(mine);
+    status = prn_options_read(mine, sizeof *mine, given);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "data", prn_options_reason(status));
     if (mine->inputs == NULL || mine->targets == NULL)
         return prn_error_set(error, PRUNE_E_EMPTY, "data", "inputs or targets are missing");
     status = check_inputs(mine->inputs, model, error);

@@ -106,7 +106,7 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metrics", "NULL");
     prune_status status = prn_result_check(metrics, sizeof *metrics);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "metrics", "call prune_metrics_init() first");
+        return prn_error_set(error, status, "metrics", prn_options_reason(status));
     status = prn_data_open(&mine, data, model, loss, error);
     if (status != PRUNE_OK)
         return status;

@@ -47,6 +47,7 @@ typedef struct session {
     prune_progress progress;
     prune_fit_result result;
     double best_metric;
+    size_t best_removed; /* how much was removed from the model then */
     double loss_sum;
     size_t seen;
 } session;
@@ -78,11 +79,11 @@ static prune_status open_session(session *s, const prune_data *data, const prune
 {
     const prune_trainer *t = s->trainer;
     prune_fit_options_init(&s->options);
-    prune_status status = prn_trainer_check(t);
-    if (status == PRUNE_OK)
-        status = prn_options_read(&s->options, sizeof s->options, options);
+    prune_status status = prn_options_read(&s->options, sizeof s->options, options);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "fit", prune_status_string(status));
+        return prn_error_set(error, status, "fit options", prn_options_reason(status));
+    if (s->options.clock != NULL && s->options.clock->now == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "clock", "it has no function");
     s->batch_size = s->options.batch_size == 0 ? t->max_batch : s->options.batch_size;
     if (s->batch_size > t->max_batch)
         return prn_error_set(error, PRUNE_E_LIMIT, "batch_size", "larger than the trainer's max_batch");
@@ -200,6 +201,15 @@ static int32_t is_better(const session *s, double metric)
     return higher ? metric > s->best_metric : metric < s->best_metric;
 }
 
+/* What was best before more was removed is no match any more, or coming back to it would undo that. */
+static void drop_best_if_masked(session *s)
+{
+    const size_t removed = prn_model_removed(s->trainer->model);
+    if (s->best != NULL && removed != s->best_removed)
+        s->result.best_epoch = 0;
+    s->best_removed = removed;
+}
+
 static void validate_epoch(session *s)
 {
     const size_t samples = s->validation.inputs != NULL ? prn_data_samples(&s->validation) : s->held;
@@ -211,6 +221,7 @@ static void validate_epoch(session *s)
     const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);
     s->progress.validation_loss = m.loss;
     s->progress.validation_metric = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY ? m.accuracy : m.rmse;
+    drop_best_if_masked(s);
     const int32_t better = is_better(s, s->progress.validation_metric);
     if (better) {
         s->best_metric = s->progress.validation_metric;
@@ -276,6 +287,16 @@ static prune_status train_epoch(session *s)
     return prn_trainer_check(s->trainer);
 }
 
+static prune_status diverged(const session *s, prune_error *error)
+{
+    const ptrdiff_t numbers[] = { (ptrdiff_t)s->progress.epoch, (ptrdiff_t)s->progress.batch + 1 };
+    return prn_error_format(
+        error, PRUNE_E_DIVERGED, "epoch %, batch %",
+        "a loss or a gradient is not finite (try a smaller learning rate); the weights are "
+        "the last finite ones",
+        numbers);
+}
+
 static prune_status train(session *s, prune_error *error)
 {
     prune_status status = PRUNE_OK;
@@ -286,10 +307,10 @@ static prune_status train(session *s, prune_error *error)
         status = train_epoch(s);
     }
     if (status == PRUNE_E_DIVERGED)
-        return prn_error_at(error, status, "epoch", (size_t)s->progress.epoch,
-                            "a loss or a gradient is not finite; the weights are the last finite ones");
+        return diverged(s, error);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "fit", "the model was changed by the progress callback");
+    drop_best_if_masked(s);
     if (s->best != NULL && s->result.best_epoch != 0)
         status = prune_snapshot_restore(s->best, s->trainer->model);
     return status;
@@ -299,16 +320,23 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
                                const prune_fit_options *options, prune_error *error)
 {
     session s = { .trainer = trainer };
-    prune_status status = prn_result_check(result, sizeof *result);
+    prune_status status = prn_trainer_open(trainer, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "result", "call prune_fit_result_init() first");
+        return status;
+    if (trainer->fitting)
+        return prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
+    status = prn_result_check(result, sizeof *result);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "result", prn_options_reason(status));
     status = open_session(&s, data, options, error);
     if (status != PRUNE_OK)
         return status;
+    trainer->fitting = 1;
     status = take_memory(&s, error);
     if (status == PRUNE_OK)
         status = train(&s, error);
-    if (status == PRUNE_OK)
+    trainer->fitting = 0;
+    if (status == PRUNE_OK || status == PRUNE_E_DIVERGED)
         prn_result_write(result, &s.result);
     trainer->stage = PRN_IDLE; /* the last batch's memory goes now */
     end_session(&s);
@@ -317,17 +345,20 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
 
 /* prune_fit() makes the trainer as large as the batches that are asked for. */
 static prune_status plan_options(prune_trainer_options *mine, const prune_trainer_options *given,
-                                 const prune_fit_options *options)
+                                 const prune_fit_options *options, prune_error *error)
 {
     prune_fit_options fit;
     prune_trainer_options_init(mine);
     prune_fit_options_init(&fit);
     prune_status status = prn_options_read(mine, sizeof *mine, given);
-    if (status == PRUNE_OK)
-        status = prn_options_read(&fit, sizeof fit, options);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer options", prn_options_reason(status));
+    status = prn_options_read(&fit, sizeof fit, options);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "fit options", prn_options_reason(status));
     if (fit.batch_size > mine->max_batch)
         mine->max_batch = fit.batch_size;
-    return status;
+    return PRUNE_OK;
 }
 
 prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune_data *data,
@@ -336,11 +367,13 @@ prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune
 {
     prune_trainer_options mine;
     prune_trainer *trainer = NULL;
-    prune_status status = model == NULL ? PRUNE_E_ARGUMENT : plan_options(&mine, trainer_options, options);
+    if (model == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "model", "NULL");
+    prune_status status = plan_options(&mine, trainer_options, options, error);
     if (status == PRUNE_OK)
-        status = prune_trainer_create(&trainer, &model->mem, model, &mine);
+        status = prune_trainer_create(&trainer, &model->mem, model, &mine, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "trainer options", prune_status_string(status));
+        return status;
     status = prune_trainer_fit(result, trainer, data, options, error);
     prune_trainer_free(trainer);
     return status;

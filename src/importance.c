@@ -205,29 +205,49 @@ static prune_status add_batch(prune_importance *importance, prune_trainer *train
     return status != PRUNE_OK ? status : prune_importance_add(importance, trainer, first_count[1]);
 }
 
-prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
-                                         const prune_data *data, prune_error *error)
+static prune_status open_pair(const prune_importance *importance, const prune_trainer *trainer,
+                              prune_error *error)
 {
-    prune_status status = check_pair(importance, trainer);
+    prune_status status = check_model(importance);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "importance", "the trainer is not one of the scored model");
-    prune_data mine;
-    status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
-    if (status != PRUNE_OK)
-        return status;
-    const size_t samples = prn_data_samples(&mine);
+        return prn_error_set(error, status, "importance",
+                             importance == NULL ? "NULL: was it made?"
+                                                : "its model has changed since it was made");
+    status = prn_trainer_open(trainer, error);
+    if (status == PRUNE_OK && trainer->model != importance->model)
+        return prn_error_set(error, PRUNE_E_STATE, "trainer", "it trains another model than the scored one");
+    return status;
+}
+
+static prune_status add_all(prune_importance *importance, prune_trainer *trainer, const prune_data *data)
+{
+    const size_t samples = prn_data_samples(data);
+    prune_status status = PRUNE_OK;
     for (size_t first = 0; first < samples && status == PRUNE_OK; first += trainer->max_batch) {
         const size_t left = samples - first;
         const size_t part[2] = { first, left < trainer->max_batch ? left : trainer->max_batch };
-        status = add_batch(importance, trainer, &mine, part);
+        status = add_batch(importance, trainer, data, part);
     }
     trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply, and the data may go now */
-    if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
-        status = PRUNE_E_DIVERGED;
+    return status;
+}
+
+prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
+                                         const prune_data *data, prune_error *error)
+{
+    prune_data mine;
+    prune_status status = open_pair(importance, trainer, error);
     if (status == PRUNE_OK)
+        status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
+    if (status != PRUNE_OK)
+        return status;
+    if (importance->gradient != NULL)
+        status = add_all(importance, trainer, &mine);
+    if (status == PRUNE_OK && prune_importance_refresh(importance) == PRUNE_OK)
         return PRUNE_OK;
     (void)prune_importance_reset(importance);
-    return prn_error_set(error, status, "importance", "a loss, a gradient or a score is not finite");
+    return prn_error_set(error, PRUNE_E_DIVERGED, "importance",
+                         "a loss, a gradient or a score is not finite");
 }
 
 prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,

@@ -83,11 +83,14 @@ prune_status prn_loss_fits(int32_t kind, const prune_tensor *targets, size_t row
 
 static prune_status check_labels(const prune_tensor *targets, size_t outputs, prune_error *error)
 {
-    const int32_t *label = targets->data;
-    for (size_t r = 0; r < prn_tensor_rows(targets); r++)
-        if (label[r * targets->ld] < 0 || (size_t)label[r * targets->ld] >= outputs)
-            return prn_error_at(error, PRUNE_E_LABEL, "targets", r,
-                                "the label is not one of the model's outputs");
+    const int32_t *labels = targets->data;
+    for (size_t r = 0; r < prn_tensor_rows(targets); r++) {
+        const int32_t label = labels[r * targets->ld];
+        const ptrdiff_t numbers[] = { (ptrdiff_t)r, label, (ptrdiff_t)outputs };
+        if (label < 0 || (size_t)label >= outputs)
+            return prn_error_format(error, PRUNE_E_LABEL, "targets[%]",
+                                    "the label is %, and the model has % outputs", numbers);
+    }
     return PRUNE_OK;
 }
 

@@ -204,6 +204,15 @@ size_t prn_model_floats(const prune_model *model)
     return floats;
 }
 
+size_t prn_model_removed(const prune_model *model)
+{
+    size_t removed = 0;
+    for (size_t l = 0; l < model->layer_count; l++)
+        for (size_t p = 0; p < model->layers[l]->param_count; p++)
+            removed += model->layers[l]->params[p].removed;
+    return removed;
+}
+
 size_t prn_model_width(const prune_model *model)
 {
     size_t width = 0;

@@ -58,6 +58,8 @@ prune_status prune_workspace_create(prune_workspace **out, const prune_allocator
     parts plan;
     prune_allocator own;
     prune_status status = lay_out(&plan, model, max_batch);
+    if (status == PRUNE_OK && backend != NULL && backend->run == NULL)
+        status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK)
         status = prn_mem_choose(&own, mem);
     if (status != PRUNE_OK)

@@ -1,209 +1,34 @@
-/* trainer.c -- the plan to train one model: everything laid out once, in one block
+/* trainer.c -- the steps of training
  *
  * Invariant: a step that fails has changed neither weights nor optimizer state.
  *
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
 #include "loss.h"
-#include "options.h"
 #include "rows.h"
 #include "scan.h"
+#include "text.h"
 
-#include <float.h>
 #include <string.h>
 
 /* Above this the square of a gradient would leave float, and Adam's v with it. */
 static const float gradient_limit = 1e18f;
-
-/* ---- options ---- */
-
-void prune_trainer_options_init(prune_trainer_options *options)
-{
-    if (options != NULL)
-        *options = (prune_trainer_options){ .size = sizeof *options,
-                                            .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
-                                            .optimizer = PRUNE_ADAM,
-                                            .learning_rate = 1e-3f,
-                                            .beta1 = 0.9f,
-                                            .beta2 = 0.999f,
-                                            .epsilon = 1e-8f,
-                                            .max_batch = 32 };
-}
-
-static int32_t is_rate(float x)
-{
-    return x >= 0.0f && x <= 1e6f;
-}
-
-static int32_t is_size(float x)
-{
-    return x >= 0.0f && x <= FLT_MAX;
-}
-
-static int32_t is_decay(float x)
-{
-    return x >= 0.0f && x < 1.0f;
-}
-
-static prune_status read_options(prune_trainer_options *mine, const prune_trainer_options *given)
-{
-    prune_trainer_options_init(mine);
-    const prune_status status = prn_options_read(mine, sizeof *mine, given);
-    if (status != PRUNE_OK)
-        return status;
-    if (!prn_loss_known(mine->loss) || !prn_optimizer_known(mine->optimizer))
-        return PRUNE_E_ARGUMENT;
-    const int32_t good = is_rate(mine->learning_rate) && is_size(mine->l1) && is_size(mine->l2) &&
-                         is_decay(mine->momentum) && is_decay(mine->beta1) && is_decay(mine->beta2) &&
-                         is_size(mine->epsilon) && mine->epsilon > 0.0f;
-    return good ? prn_batch_check(mine->max_batch) : PRUNE_E_RANGE;
-}
-
-void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
-{
-    *options = (prune_trainer_options){
-        .size = sizeof *options,
-        .loss = t->loss,
-        .optimizer = t->optimizer.kind,
-        .learning_rate = t->optimizer.learning_rate,
-        .momentum = t->optimizer.momentum,
-        .beta1 = t->optimizer.beta1,
-        .beta2 = t->optimizer.beta2,
-        .epsilon = t->optimizer.epsilon,
-        .l1 = t->regularizer.l1,
-        .l2 = t->regularizer.l2,
-        .regularize_bias = t->regularizer.include_bias,
-        .seed = t->seed,
-        .max_batch = t->max_batch,
-        .backend = t->backend,
-    };
-}
-
-/* ---- making and ending ---- */
-
-typedef struct parts {
-    size_t bytes;
-    size_t gradient, state[2], outputs, delta[2]; /* offsets */
-} parts;
-
-static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
-{
-    const size_t batch = options->max_batch, floats = prn_model_floats(model);
-    if (prn_mem_overflows(batch, prn_model_width(model)))
-        return PRUNE_E_OVERFLOW;
-    prn_layout layout = { 0 };
-    prn_layout_add(&layout, 1, sizeof(prune_trainer));
-    out->gradient = prn_layout_add(&layout, floats, sizeof(float));
-    for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
-        out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
-    out->outputs = prn_layout_add(&layout, model->layer_count, sizeof(float *));
-    for (size_t i = 0; i < 2; i++)
-        out->delta[i] = prn_layout_add(&layout, batch * prn_model_width(model), sizeof(float));
-    for (size_t l = 0; l < model->layer_count; l++)
-        prn_layout_add(&layout, batch * prn_shape_count(&model->layers[l]->output), sizeof(float));
-    out->bytes = layout.bytes;
-    return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
-}
-
-static prune_status make_plan(parts *plan, prune_trainer_options *mine, const prune_model *model,
-                              const prune_trainer_options *given)
-{
-    prune_status status = prn_model_check(model);
-    if (status == PRUNE_OK)
-        status = read_options(mine, given);
-    return status != PRUNE_OK ? status : lay_out(plan, model, mine);
-}
-
-prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
-                                 const prune_trainer_options *options)
-{
-    parts plan;
-    prune_trainer_options mine;
-    if (bytes == NULL)
-        return PRUNE_E_ARGUMENT;
-    const prune_status status = make_plan(&plan, &mine, model, options);
-    if (status == PRUNE_OK)
-        *bytes = plan.bytes;
-    return status;
-}
-
-/* Sets the pointers into the block behind the trainer. The layers' outputs follow delta[1]. */
-static void place(prune_trainer *t, const parts *plan)
-{
-    unsigned char *block = (unsigned char *)t;
-    t->gradient = (float *)(void *)(block + plan->gradient);
-    for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
-        t->state[s] = (float *)(void *)(block + plan->state[s]);
-    t->outputs = (float **)(void *)(block + plan->outputs);
-    for (size_t i = 0; i < 2; i++)
-        t->delta[i] = (float *)(void *)(block + plan->delta[i]);
-    prn_layout layout = { plan->delta[1], 0 };
-    (void)prn_layout_add(&layout, t->max_batch * prn_model_width(t->model), sizeof(float));
-    for (size_t l = 0; l < t->model->layer_count; l++) {
-        const size_t floats = t->max_batch * prn_shape_count(&t->model->layers[l]->output);
-        t->outputs[l] = (float *)(void *)(block + prn_layout_add(&layout, floats, sizeof(float)));
-    }
-}
-
-static prune_trainer from_options(prune_model *model, const prune_trainer_options *o)
-{
-    return (prune_trainer){
-        .model = model,
-        .signature = prn_model_signature(model),
-        .floats = prn_model_floats(model),
-        .backend = o->backend != NULL ? o->backend : prune_backend_default(),
-        .loss = o->loss,
-        .seed = o->seed,
-        .max_batch = o->max_batch,
-        .optimizer = { .kind = o->optimizer,
-                       .learning_rate = o->learning_rate,
-                       .momentum = o->momentum,
-                       .beta1 = o->beta1,
-                       .beta2 = o->beta2,
-                       .epsilon = o->epsilon },
-        .regularizer = { o->l1, o->l2, o->regularize_bias != 0 },
-    };
-}
-
-prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
-                                  const prune_trainer_options *options)
-{
-    if (out == NULL)
-        return PRUNE_E_ARGUMENT;
-    *out = NULL;
-    parts plan;
-    prune_trainer_options mine;
-    prune_allocator own;
-    prune_status status = make_plan(&plan, &mine, model, options);
-    if (status == PRUNE_OK)
-        status = prn_mem_choose(&own, mem);
-    if (status != PRUNE_OK)
-        return status;
-    prune_trainer *t = prn_mem_alloc(&own, 1, plan.bytes);
-    if (t == NULL)
-        return PRUNE_E_MEMORY;
-    *t = from_options(model, &mine);
-    t->mem = own;
-    t->bytes = plan.bytes;
-    prune_rng_seed(&t->rng, t->seed);
-    place(t, &plan);
-    *out = t;
-    return PRUNE_OK;
-}
-
-void prune_trainer_free(prune_trainer *trainer)
-{
-    if (trainer == NULL)
-        return;
-    const prune_allocator mem = trainer->mem;
-    prn_mem_free(&mem, trainer, 1, trainer->bytes);
-}
 
 prune_status prn_trainer_check(const prune_trainer *trainer)
 {
     if (trainer == NULL)
         return PRUNE_E_ARGUMENT;
     return prn_model_signature(trainer->model) == trainer->signature ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error)
+{
+    const prune_status status = prn_trainer_check(trainer);
+    if (status == PRUNE_E_ARGUMENT)
+        return prn_error_set(error, status, "trainer", "NULL: was it made?");
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer", "its model has changed since it was made");
+    return PRUNE_OK;
 }
 
 /* ---- steps ---- */
@@ -236,7 +61,9 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
         return PRUNE_E_ARGUMENT;
     if (x->dtype != PRUNE_F32)
         return PRUNE_E_TYPE;
-    if (prn_tensor_rows(x) > t->max_batch || prn_tensor_row(x) != prn_shape_count(&t->model->input))
+    if (prn_tensor_rows(x) > t->max_batch)
+        return PRUNE_E_LIMIT;
+    if (prn_tensor_row(x) != prn_shape_count(&t->model->input))
         return PRUNE_E_SHAPE;
     const prune_status finite = prn_rows_check_finite(x, "x", NULL);
     if (finite == PRUNE_OK)
@@ -431,21 +258,6 @@ uint64_t prune_trainer_steps(const prune_trainer *trainer)
 uint64_t prune_trainer_epochs(const prune_trainer *trainer)
 {
     return trainer == NULL ? 0 : trainer->epochs;
-}
-
-float prune_trainer_learning_rate(const prune_trainer *trainer)
-{
-    return trainer == NULL ? 0.0f : trainer->optimizer.learning_rate;
-}
-
-prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learning_rate)
-{
-    if (trainer == NULL)
-        return PRUNE_E_ARGUMENT;
-    if (!is_rate(learning_rate))
-        return PRUNE_E_RANGE;
-    trainer->optimizer.learning_rate = learning_rate;
-    return PRUNE_OK;
 }
 
 prune_status prune_trainer_reset(prune_trainer *t)

@@ -36,6 +36,7 @@ struct prune_trainer {
     float *delta[2];
 
     int32_t stage;
+    int32_t fitting;      /* a fit is under way: its callback must not start another */
     prune_tensor x;       /* view of the caller's batch */
     prune_tensor h;       /* view of the last layer's output */
     prune_tensor h_delta; /* view of dL/dh, in delta[0] */
@@ -44,13 +45,13 @@ struct prune_trainer {
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE if the model is no longer what the trainer was made for. */
 prune_status prn_trainer_check(const prune_trainer *trainer);
 
+/* The same, and says what is wrong. */
+prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
+
 /* The steps for data that have been checked already. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
 prune_status prn_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
                               const prune_tensor *targets);
-
-/* The options a trainer was made with, its learning rate as it is now. */
-void prn_trainer_options(prune_trainer_options *options, const prune_trainer *trainer);
 
 #endif

@@ -44,7 +44,8 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
     const prune_status status =
         given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "validation", "call prune_validation_init() first");
+        return prn_error_set(error, status, "validation",
+                             given == NULL ? "NULL" : prn_options_reason(status));
     if (!has_metric(mine))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric",
                              "the loss does not have this metric");

@@ -207,7 +207,7 @@ START_TEST(derivatives_agree_with_double)
     for (int32_t kind = 0; kind < KINDS; kind++) {
         prune_model *model = unit(kind, 0.0f);
         prune_trainer *trainer;
-        ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL));
+        ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
         for (int i = -200; i <= 200; i++) {
             const float x = (float)i / 16.0f;
             ck_assert_double_eq_tol((double)slope_at(trainer, x), true_slope(kind, (double)x), 3e-7);
@@ -227,7 +227,7 @@ START_TEST(derivatives_far_out)
     for (int32_t kind = 0; kind < KINDS; kind++) {
         prune_model *model = unit(kind, 0.0f);
         prune_trainer *trainer;
-        ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL));
+        ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
         for (size_t i = 0; i < 6; i++) {
             const double expected = kind == PRUNE_LINEAR || (kind == PRUNE_RELU && x[i] > 0.0f) ? 1.0 : 0.0;
             ck_assert_double_eq_tol((double)slope_at(trainer, x[i]), expected, 1e-30);

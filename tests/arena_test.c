@@ -160,7 +160,7 @@ START_TEST(objects_fit_into_what_they_say)
     prune_model *model = world_model(&mem, widths, 2, PRUNE_RELU, 1);
     const size_t used = arena.used;
     ck_assert_ok(prune_trainer_bytes(&bytes, model, NULL));
-    ck_assert_ok(prune_trainer_create(&trainer, &mem, model, NULL));
+    ck_assert_ok(prune_trainer_create(&trainer, &mem, model, NULL, NULL));
     ck_assert_uint_eq(arena.used - used, (bytes + STEP - 1) / STEP * STEP);
     prune_trainer_free(trainer);
     ck_assert_uint_eq(arena.used, used);
@@ -180,7 +180,7 @@ START_TEST(an_arena_that_is_too_small_is_out_of_memory)
         prune_arena arena;
         const prune_allocator mem = arena_over(&arena, room, size);
         prune_trainer *trainer;
-        ck_assert_status(prune_trainer_create(&trainer, &mem, model, NULL),
+        ck_assert_status(prune_trainer_create(&trainer, &mem, model, NULL, NULL),
                          size < bytes ? PRUNE_E_MEMORY : PRUNE_OK);
         ck_assert((trainer != NULL) == (size >= bytes));
         prune_trainer_free(trainer);

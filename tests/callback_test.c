@@ -452,6 +452,7 @@ int main(void)
         stopping_within_an_epoch_is_clean,
         a_stopped_fit_keeps_its_best_epoch,
         a_callback_may_mask,
+
         a_callback_may_set_the_learning_rate,
         a_callback_that_adds_a_layer_ends_the_fit,
     };

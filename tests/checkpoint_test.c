@@ -310,7 +310,7 @@ START_TEST(writing_allocates_nothing)
     const prune_trainer_options options = work_options(PRUNE_ADAM);
     prune_model *model = world_model(&mem, widths, 2, PRUNE_RELU, 1);
     prune_trainer *trainer;
-    ck_assert_ok(prune_trainer_create(&trainer, &mem, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, &mem, model, &options, NULL));
     const size_t requests = h.requests;
     bytes_file alone = work_write_model(model), both = work_write_trainer(trainer);
     ck_assert_uint_eq(h.requests, requests);

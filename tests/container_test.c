@@ -32,7 +32,7 @@ START_TEST(format_is_pinned)
                                             .regularize_bias = 1,
                                             .seed = 1,
                                             .max_batch = 2 };
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     ck_assert_ok(prune_trainer_write(trainer, &writer, NULL));
     ck_assert_uint_eq(written.length, sizeof golden);
     ck_assert_mem_eq(written.at, golden, sizeof golden);

@@ -219,9 +219,34 @@ START_TEST(missing_things_are_refused)
     data.size = sizeof data + 1;
     assert_found(&f, &data, PRUNE_MSE, PRUNE_E_VERSION, "data");
     assert_found(&f, NULL, PRUNE_MSE, PRUNE_E_ARGUMENT, "data");
-    assert_found(&f, &f.world.valued, 0, PRUNE_E_ARGUMENT, "data");
-    assert_found(&f, &f.world.valued, PRUNE_SOFTMAX_CROSS_ENTROPY + 1, PRUNE_E_ARGUMENT, "data");
+    assert_found(&f, &f.world.valued, 0, PRUNE_E_ARGUMENT, "loss");
+    assert_found(&f, &f.world.valued, PRUNE_SOFTMAX_CROSS_ENTROPY + 1, PRUNE_E_ARGUMENT, "loss");
     ck_assert_status(prune_data_check(&f.world.valued, NULL, PRUNE_MSE, NULL), PRUNE_E_ARGUMENT);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(numbers_are_told)
+{
+    fixture f;
+    prune_error error = { 0 };
+    prune_tensor *narrow;
+    prune_data data;
+    open_fixture(&f);
+    f.world.label[3] = -7;
+    ck_assert_status(prune_data_check(&f.world.labelled, f.model, PRUNE_SOFTMAX_CROSS_ENTROPY, &error),
+                     PRUNE_E_LABEL);
+    char expected[sizeof error.reason];
+    snprintf(expected, sizeof expected, "the label is -7, and the model has %d outputs", CLASSES);
+    ck_assert_str_eq(error.reason, expected);
+    ck_assert_ok(prune_tensor_const_matrix(&narrow, NULL, PRUNE_F32, SAMPLES, INPUTS - 1, f.world.x));
+    prune_data_init(&data);
+    data.inputs = narrow;
+    data.targets = f.world.y_tensor;
+    ck_assert_status(prune_data_check(&data, f.model, PRUNE_MSE, &error), PRUNE_E_SHAPE);
+    snprintf(expected, sizeof expected, "a sample has %d numbers, the model takes %d", INPUTS - 1, INPUTS);
+    ck_assert_str_eq(error.reason, expected);
+    prune_tensor_free(narrow);
     close_fixture(&f);
 }
 END_TEST
@@ -229,13 +254,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        good_data_are_good,
-        every_bad_value_is_found,
-        every_bad_label_is_found,
-        the_first_of_many_is_named,
-        what_lies_between_rows_is_not_looked_at,
-        shapes_and_types_must_fit,
-        samples_of_more_dimensions_count_their_elements,
+        numbers_are_told,           good_data_are_good,
+        every_bad_value_is_found,   every_bad_label_is_found,
+        the_first_of_many_is_named, what_lies_between_rows_is_not_looked_at,
+        shapes_and_types_must_fit,  samples_of_more_dimensions_count_their_elements,
         missing_things_are_refused,
     };
     return run_tests("data", tests, sizeof tests / sizeof tests[0]);

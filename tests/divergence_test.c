@@ -103,7 +103,7 @@ START_TEST(shapes_and_types_that_do_not_fit_are_refused)
         prune_status status;
     } cases[] = {
         { PRUNE_F32, 16, INPUTS, PRUNE_I32, 16, 1, PRUNE_OK },
-        { PRUNE_F32, 17, INPUTS, PRUNE_I32, 17, 1, PRUNE_E_SHAPE }, /* over max_batch */
+        { PRUNE_F32, 17, INPUTS, PRUNE_I32, 17, 1, PRUNE_E_LIMIT }, /* over max_batch */
         { PRUNE_F32, 16, INPUTS - 1, PRUNE_I32, 16, 1, PRUNE_E_SHAPE },
         { PRUNE_F32, 16, INPUTS + 1, PRUNE_I32, 16, 1, PRUNE_E_SHAPE },
         { PRUNE_F32, 16, INPUTS, PRUNE_I32, 15, 1, PRUNE_E_SHAPE },
@@ -301,10 +301,14 @@ START_TEST(a_fit_that_diverges_names_the_epoch)
     fit.batch_size = 4;
     fit.progress = stays;
     fit.user = &calls;
-    ck_assert_status(prune_trainer_fit(NULL, f.trainer, &f.world.valued, &fit, &error), PRUNE_E_DIVERGED);
+    prune_fit_result result;
+    prune_fit_result_init(&result);
+    ck_assert_status(prune_trainer_fit(&result, f.trainer, &f.world.valued, &fit, &error), PRUNE_E_DIVERGED);
     ck_assert_int_eq(error.status, PRUNE_E_DIVERGED);
+    ck_assert_uint_eq(result.epochs, (uint64_t)calls); /* those were reported */
+    const int batch = (int)(result.steps - 4 * result.epochs) + 1;
     char place[sizeof error.place];
-    snprintf(place, sizeof place, "epoch[%d]", calls + 1); /* those before it were reported */
+    snprintf(place, sizeof place, "epoch %d, batch %d", calls + 1, batch);
     ck_assert_str_eq(error.place, place);
     ck_assert_ok(prune_model_verify(f.model, NULL));
     ck_assert_uint_eq(world_check_removed(f.model, f.trainer), 1);

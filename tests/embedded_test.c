@@ -73,7 +73,7 @@ static prune_status begin_life(life *l, void *block, size_t bytes)
     ck_assert_ok(prune_arena_allocator(&l->mem, &l->arena));
     prune_status status = build_model(l);
     if (status == PRUNE_OK)
-        status = prune_trainer_create(&l->trainer, &l->mem, l->model, &options);
+        status = prune_trainer_create(&l->trainer, &l->mem, l->model, &options, NULL);
     if (status == PRUNE_OK)
         status = prune_workspace_create(&l->workspace, &l->mem, l->model, MAX_BATCH, plain);
     return status != PRUNE_OK ? status : prune_importance_create(&l->scores, &l->mem, l->model, PRUNE_TAYLOR);
@@ -148,7 +148,7 @@ START_TEST(what_is_told_is_exact)
     ck_assert_uint_le(model, bytes[0] + (LAYERS + 2) * (STEP - 1));
     ck_assert_uint_eq(prune_model_bytes(l.model), bytes[0]);
     const prune_trainer_options options = usual_options();
-    ck_assert_ok(prune_trainer_create(&l.trainer, &l.mem, l.model, &options));
+    ck_assert_ok(prune_trainer_create(&l.trainer, &l.mem, l.model, &options, NULL));
     ck_assert_uint_eq(l.arena.used, model + bytes[1]);
     ck_assert_ok(prune_workspace_create(&l.workspace, &l.mem, l.model, MAX_BATCH, NULL));
     ck_assert_uint_eq(l.arena.used, model + bytes[1] + bytes[2]);

@@ -396,6 +396,18 @@ START_TEST(data_that_do_not_fit_are_refused)
 }
 END_TEST
 
+START_TEST(a_clock_needs_a_function)
+{
+    const prune_clock none = { NULL, NULL };
+    const prune_trainer_options options = usual_options();
+    fixture f;
+    open_fixture(&f, &options);
+    f.fit.clock = &none;
+    assert_refused(&f, &f.world.valued, PRUNE_E_ARGUMENT, "clock");
+    close_fixture(&f);
+}
+END_TEST
+
 START_TEST(options_that_make_no_sense_are_refused)
 {
     const double fractions[] = { -0.01, 1.0, 1.5, (double)NAN, (double)INFINITY, -(double)INFINITY };
@@ -414,7 +426,7 @@ START_TEST(options_that_make_no_sense_are_refused)
     assert_refused(&f, &f.world.valued, PRUNE_E_ARGUMENT, "keep_best");
     prune_fit_options_init(&f.fit);
     f.fit.size++;
-    assert_refused(&f, &f.world.valued, PRUNE_E_VERSION, "fit");
+    assert_refused(&f, &f.world.valued, PRUNE_E_VERSION, "fit options");
     close_fixture(&f);
 }
 END_TEST
@@ -459,6 +471,7 @@ int main(void)
         bad_values_are_refused_by_their_place,
         bad_labels_are_refused_by_their_place,
         bad_validation_data_are_named_as_such,
+        a_clock_needs_a_function,
         data_that_do_not_fit_are_refused,
         options_that_make_no_sense_are_refused,
         other_arguments_are_refused,

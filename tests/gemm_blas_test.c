@@ -53,7 +53,7 @@ static int train_once(void)
     options.max_batch = 64;
     int bad = prune_model_create(&model, NULL, 64) != PRUNE_OK;
     bad = bad || prune_model_add_dense(model, 64, PRUNE_RELU) != PRUNE_OK;
-    bad = bad || prune_trainer_create(&trainer, NULL, model, &options) != PRUNE_OK;
+    bad = bad || prune_trainer_create(&trainer, NULL, model, &options, NULL) != PRUNE_OK;
     bad = bad || prune_tensor_matrix(&inputs, NULL, PRUNE_F32, 64, 64, x) != PRUNE_OK;
     bad = bad || prune_tensor_matrix(&labels, NULL, PRUNE_I32, 64, 1, label) != PRUNE_OK;
     bad = bad || prune_trainer_step(NULL, trainer, inputs, labels) != PRUNE_OK;

@@ -168,7 +168,7 @@ static void make_plan(plan *p, const world *w, int32_t optimizer)
     options.max_batch = w->task.n;
     options.backend = backend;
     ck_assert_ok(ref_model(&p->model, &w->net));
-    ck_assert_ok(prune_trainer_create(&p->trainer, NULL, p->model, &options));
+    ck_assert_ok(prune_trainer_create(&p->trainer, NULL, p->model, &options, NULL));
     make_tensors(p, w);
 }
 

@@ -183,7 +183,7 @@ static prune_trainer *trainer_of(prune_model *model, const struct optimizer *o)
     options.l1 = o->l1;
     options.l2 = o->l2;
     options.learning_rate = 0.05f;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     return trainer;
 }
 

@@ -30,7 +30,7 @@ static void open_fixture(fixture *f)
     f->model = world_model(&f->mem, widths, 2, PRUNE_RELU, 2);
     world_remove(f->model, 0, 3);
     ck_assert_ok(prune_snapshot_create(&f->snapshot, &f->mem, f->model));
-    ck_assert_ok(prune_trainer_create(&f->trainer, &f->mem, f->model, &options));
+    ck_assert_ok(prune_trainer_create(&f->trainer, &f->mem, f->model, &options, NULL));
     ck_assert_ok(prune_trainer_step(NULL, f->trainer, f->world.x_tensor, f->world.label_tensor));
 }
 
@@ -59,7 +59,7 @@ static const prune_shape cube = { 3, { 2, 3, 4, 0 } };
 
 MAKER(make_model, prune_model, prune_model_create(&made, &f->mem, 5))
 MAKER(make_clone, prune_model, prune_model_clone(&made, &f->mem, f->model))
-MAKER(make_trainer, prune_trainer, prune_trainer_create(&made, &f->mem, f->model, NULL))
+MAKER(make_trainer, prune_trainer, prune_trainer_create(&made, &f->mem, f->model, NULL, NULL))
 MAKER(make_workspace, prune_workspace, prune_workspace_create(&made, &f->mem, f->model, 9, NULL))
 MAKER(make_magnitudes, prune_importance, prune_importance_create(&made, &f->mem, f->model, PRUNE_MAGNITUDE))
 MAKER(make_gradients, prune_importance, prune_importance_create(&made, &f->mem, f->model, PRUNE_GRADIENT))

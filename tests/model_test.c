@@ -377,7 +377,7 @@ START_TEST(without_layers_nothing_is_planned)
     prune_snapshot *snapshot = (prune_snapshot *)(uintptr_t)&none;
     size_t bytes = 77;
     ck_assert_ok(prune_model_create(&model, NULL, 4));
-    ck_assert_status(prune_trainer_create(&trainer, NULL, model, NULL), none);
+    ck_assert_status(prune_trainer_create(&trainer, NULL, model, NULL, NULL), none);
     ck_assert_status(prune_workspace_create(&workspace, NULL, model, 1, NULL), none);
     ck_assert_status(prune_importance_create(&importance, NULL, model, PRUNE_MAGNITUDE), none);
     ck_assert_status(prune_snapshot_create(&snapshot, NULL, model), none);

@@ -21,7 +21,7 @@ typedef prune_status try_options(prune_model *model, const void *options);
 static prune_status try_trainer(prune_model *model, const void *options)
 {
     prune_trainer *trainer;
-    const prune_status status = prune_trainer_create(&trainer, NULL, model, options);
+    const prune_status status = prune_trainer_create(&trainer, NULL, model, options, NULL);
     ck_assert((trainer != NULL) == (status == PRUNE_OK));
     prune_trainer_free(trainer);
     return status;
@@ -37,7 +37,7 @@ static prune_status try_fit(prune_model *model, const void *options)
 {
     world_data data;
     prune_trainer *trainer;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
     ck_assert_ok(prune_trainer_set_learning_rate(trainer, 0.0f));
     world_data_make(&data, 8, 4, 2, 1);
     const prune_status status = prune_trainer_fit(NULL, trainer, &data.labelled, options, NULL);
@@ -157,16 +157,16 @@ START_TEST(what_is_beyond_the_size_is_the_default)
     options.optimizer = PRUNE_SGD;
     options.max_batch = 0;
     options.size = offsetof(prune_trainer_options, momentum);
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     ck_assert(prune_trainer_learning_rate(trainer) == 0.25f);
     ck_assert_ptr_null(prune_trainer_state(trainer, 0, 1)); /* SGD was read: no second slot */
     prune_trainer_free(trainer);
     options.size = offsetof(prune_trainer_options, learning_rate);
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     ck_assert(prune_trainer_learning_rate(trainer) == 0.001f);
     prune_trainer_free(trainer);
     options.size = offsetof(prune_trainer_options, beta1);
-    ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options), PRUNE_E_RANGE);
+    ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options, NULL), PRUNE_E_RANGE);
     prune_model_free(model);
 }
 END_TEST
@@ -283,9 +283,49 @@ START_TEST(results_of_another_size_are_refused_before_anything_happens)
 }
 END_TEST
 
+START_TEST(the_option_that_is_wrong_is_named)
+{
+    static const prune_backend no_function = { "none", NULL };
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
+    prune_trainer_options cases[12];
+    static const char *const places[] = { "trainer options", "loss",     "optimizer", "backend",
+                                          "learning_rate",   "momentum", "beta1",     "beta2",
+                                          "epsilon",         "l1",       "l2",        "max_batch" };
+    for (size_t i = 0; i < 12; i++)
+        prune_trainer_options_init(&cases[i]);
+    cases[0].size = 0;
+    cases[1].loss = 9;
+    cases[2].optimizer = 9;
+    cases[3].backend = &no_function;
+    cases[4].learning_rate = -1.0f;
+    cases[5].momentum = 1.0f;
+    cases[6].beta1 = -0.5f;
+    cases[7].beta2 = NAN;
+    cases[8].epsilon = 0.0f;
+    cases[9].l1 = -1.0f;
+    cases[10].l2 = INFINITY;
+    cases[11].max_batch = 0;
+    for (size_t i = 0; i < 12; i++) {
+        prune_trainer *trainer;
+        prune_error error = { 0 };
+        const prune_status status = prune_trainer_create(&trainer, NULL, model, &cases[i], &error);
+        ck_assert_int_ne(status, PRUNE_OK);
+        ck_assert_int_eq(error.status, status);
+        ck_assert_str_eq(error.place, places[i]);
+        ck_assert_uint_gt(strlen(error.reason), 0);
+        ck_assert_ptr_null(trainer);
+    }
+    prune_workspace *workspace;
+    ck_assert_status(prune_workspace_create(&workspace, NULL, model, 1, &no_function), PRUNE_E_ARGUMENT);
+    ck_assert_ptr_null(workspace);
+    prune_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        the_option_that_is_wrong_is_named,
         initialisers_set_the_size,
         every_shorter_struct_is_taken,
         every_longer_struct_is_refused,

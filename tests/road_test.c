@@ -62,7 +62,7 @@ static prune_trainer *trainer_of(prune_model *model, const road *r)
     options.regularize_bias = 1;
     options.max_batch = 16;
     options.backend = r->backend;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     return trainer;
 }
 

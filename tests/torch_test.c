@@ -109,7 +109,7 @@ static prune_trainer *make_trainer(prune_model *model, prune_trainer_options *o,
     o->l2 = penalty->l2;
     o->regularize_bias = penalty->bias;
     o->max_batch = n;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, o));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, o, NULL));
     return trainer;
 }
 

@@ -66,7 +66,7 @@ START_TEST(numbers_have_ranges)
             const prune_status expected = k < 2 ? PRUNE_OK : PRUNE_E_RANGE;
             *(float *)(void *)((char *)&options + cases[i].field) =
                 k < 2 ? cases[i].good[k] : cases[i].bad[k - 2];
-            ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options), expected);
+            ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options, NULL), expected);
             ck_assert_int_eq(trainer == NULL, k >= 2);
             ck_assert_status(prune_trainer_bytes(&bytes, model, &options), expected);
             prune_trainer_free(trainer);
@@ -100,7 +100,7 @@ START_TEST(choices_and_sizes_have_ranges)
         prune_trainer_options options = world_options(cases[i].loss, cases[i].optimizer);
         options.max_batch = cases[i].max_batch;
         options.size += cases[i].more;
-        ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options), cases[i].status);
+        ck_assert_status(prune_trainer_create(&trainer, NULL, model, &options, NULL), cases[i].status);
         ck_assert_int_eq(trainer == NULL, cases[i].status != PRUNE_OK);
         ck_assert_status(prune_trainer_bytes(&bytes, model, &options), cases[i].status);
         prune_trainer_free(trainer);
@@ -139,8 +139,8 @@ START_TEST(null_is_refused_or_nothing)
     fixture f;
     prune_trainer *t = NULL;
     open_fixture(&f, NULL);
-    ck_assert_status(prune_trainer_create(NULL, NULL, f.model, NULL), PRUNE_E_ARGUMENT);
-    ck_assert_status(prune_trainer_create(&t, NULL, NULL, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_trainer_create(NULL, NULL, f.model, NULL, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_trainer_create(&t, NULL, NULL, NULL, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_trainer_bytes(NULL, f.model, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_trainer_bytes(&bytes, NULL, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_trainer_forward(NULL, f.world.x_tensor), PRUNE_E_ARGUMENT);
@@ -175,7 +175,7 @@ START_TEST(bytes_are_what_the_allocator_gave)
             const uint64_t before = world_hash(model);
             options.max_batch = batch;
             ck_assert_ok(prune_trainer_bytes(&bytes, model, &options));
-            ck_assert_ok(prune_trainer_create(&trainer, &mem, model, &options));
+            ck_assert_ok(prune_trainer_create(&trainer, &mem, model, &options, NULL));
             ck_assert_uint_eq(h.live_bytes, bytes);
             ck_assert_uint_eq(h.requests, 1);
             ck_assert_ptr_eq(prune_trainer_model(trainer), model);

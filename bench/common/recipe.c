@@ -49,6 +49,10 @@ static void remove_more(run *r, uint64_t step)
     must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL,
                              planned_fraction(r, step), PRUNE_OF_ALL),
          "mask", NULL);
+    if (step >= r->pruning_steps) {
+        prune_importance_free(r->scores);
+        r->scores = NULL;
+    }
 }
 
 static int32_t each_batches(void *user, const prune_progress *progress)
@@ -64,16 +68,16 @@ static int32_t each_batches(void *user, const prune_progress *progress)
     return tell ? r->how->progress(r->how->user, progress) : 0;
 }
 
-static double fit(run *r, uint64_t epochs, const prune_data *validation)
+static double fit(run *r, const prune_data *validation)
 {
     prune_error error;
     prune_fit_options options;
     prune_fit_result result;
     prune_fit_options_init(&options);
     prune_fit_result_init(&result);
-    options.epochs = epochs;
+    options.epochs = r->how->epochs;
     options.validation = validation;
-    options.keep_best = r->scores == NULL;
+    options.keep_best = 1; /* of the epochs after the last removal */
     options.progress = each_batches;
     options.progress_every = STEPS_BETWEEN;
     options.user = r;
@@ -95,14 +99,11 @@ double recipe_train(prune_model *model, const prune_data *train, const prune_dat
     options.l2 = how->l2;
     r.steps = how->epochs * batches;
     r.pruning_steps = how->pruning_epochs * batches;
-    must(prune_trainer_create(&r.trainer, NULL, model, &options), "trainer", NULL);
-    if (how->pruning_epochs != 0) {
+    must(prune_trainer_create(&r.trainer, NULL, model, &options, NULL), "trainer", NULL);
+    if (how->pruning_epochs != 0)
         must(prune_importance_create(&r.scores, NULL, model, how->criterion), "scores", NULL);
-        fit(&r, how->pruning_epochs, validation);
-        prune_importance_free(r.scores);
-        r.scores = NULL;
-    }
-    const double accuracy = fit(&r, how->epochs - how->pruning_epochs, validation);
+    const double accuracy = fit(&r, validation);
+    prune_importance_free(r.scores);
     prune_trainer_free(r.trainer);
     return accuracy;
 }

@@ -117,7 +117,7 @@ static prune_importance *score(const fold *f, prune_model *model, int32_t criter
     must(prune_importance_create(&scores, NULL, model, criterion), "scores", NULL);
     if (criterion == PRUNE_MAGNITUDE)
         return scores;
-    must(prune_trainer_create(&trainer, NULL, model, &options), "trainer", NULL);
+    must(prune_trainer_create(&trainer, NULL, model, &options, NULL), "trainer", NULL);
     must(prune_importance_accumulate(scores, trainer, &f->train->data, NULL), "scores", NULL);
     prune_trainer_free(trainer);
     return scores;

@@ -2,7 +2,9 @@
  *
  * The same seed, data and options give the same bits (see gemm.h for what the BLAS must hold). An
  * epoch visits the samples in an order drawn from the trainer's generator at the epoch's start, so
- * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7.
+ * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7. To resume after a
+ * crash, save the trainer where epoch_end is 1, and fit what prune_trainer_epochs() leaves of the
+ * epochs wanted; what was saved in mid-epoch goes on with a new epoch.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FIT_H
@@ -33,16 +35,21 @@ typedef struct prune_progress {
 
 typedef struct prune_fit_options {
     size_t size;
-    uint64_t epochs;              /* default 10; 0 does nothing */
-    size_t batch_size;            /* default 0: the trainer's max_batch */
-    int32_t shuffle;              /* default 1 */
-    int32_t keep_best;            /* default 0; 1: ends with the weights and masks of the epoch with the best
-                                 validation metric (the first of equals); needs validation data */
+    uint64_t epochs;   /* default 10; 0 does nothing */
+    size_t batch_size; /* default 0: the trainer's max_batch */
+    int32_t shuffle;   /* default 1 */
+    /* Default 0; 1: ends with the weights and masks of the epoch with the best validation metric (the
+     * first of equals); needs validation data. Removing is never undone: once the callback has masked the
+     * model, the epochs before that do not count any more. The optimizer's state stays that of the end. */
+    int32_t keep_best;
     const prune_data *validation; /* default NULL */
-    double validation_fraction;   /* default 0; part of the data, drawn by seed, that is held back when
-                                     `validation` is NULL; 0 <= fraction < 1, at least one sample stays */
-    /* Called after every progress_every batches and at each epoch's end; not 0 stops cleanly. It may
-     * mask the model and change the learning rate. */
+    /* Default 0; the part of the data that is held back when `validation` is NULL; 0 <= fraction < 1, at
+     * least one sample on either side. Which samples depends on the trainer's seed and their number alone:
+     * the same ones in every fit, also after loading (a fit without held-back samples sees them all). */
+    double validation_fraction;
+    /* Called after every progress_every batches and at each epoch's end, after validation; not 0 stops
+     * cleanly. It may mask the model, score it with this trainer, and change the learning rate, but not
+     * fit with this trainer (PRUNE_E_STATE) nor add layers (which ends the fit with PRUNE_E_STATE). */
     int32_t (*progress)(void *user, const prune_progress *progress);
     void *user;
     uint64_t progress_every;  /* default 0: only at the end of an epoch */
@@ -52,6 +59,7 @@ typedef struct prune_fit_options {
 /* The defaults above. NULL is fine. */
 void prune_fit_options_init(prune_fit_options *options);
 
+/* Filled in on PRUNE_OK, and on PRUNE_E_DIVERGED as far as it went. */
 typedef struct prune_fit_result {
     size_t size;            /* sizeof(prune_fit_result), by prune_fit_result_init() */
     uint64_t epochs;        /* complete epochs */
@@ -69,9 +77,10 @@ void prune_fit_result_init(prune_fit_result *result);
 /* Trains with a trainer of the caller's, going on from where it stands. result, options and error may
  * be NULL. Batches are batch_size samples, the last of an epoch what is left. The memory for the
  * order and for validation comes from the trainer's allocator, before the first step.
- * PRUNE_E_DIVERGED leaves the last finite weights; every other error is found before any weight
- * changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch; PRUNE_E_RANGE:
- * validation_fraction; PRUNE_E_ARGUMENT: keep_best without validation; PRUNE_E_MEMORY. */
+ * PRUNE_E_DIVERGED leaves the last finite weights; every other error but what a callback does is found
+ * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
+ * PRUNE_E_RANGE: validation_fraction; PRUNE_E_ARGUMENT: keep_best without validation, a clock without a
+ * function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, or a fit is under way. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

@@ -9,6 +9,9 @@
  * Sums over batches are compensated (Neumaier), in float.
  * A neuron's score is aggregated over its row of the weight matrix, see prune_importance_neurons().
  *
+ * Scores are those of the moment of create, accumulate or refresh: after more training, refresh (and for
+ * new gradients, reset and accumulate again) before masking by them.
+ *
  * Threads: one importance object, one thread at a time.
  *
  * SPDX-License-Identifier: MIT */
@@ -37,11 +40,12 @@ prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int
 /* Ends it. NULL is fine. */
 void prune_importance_free(prune_importance *importance);
 
-/* Adds all samples of `data` and computes the scores anew. The trainer lends loss, batch size and
- * buffers; its optimizer state and the model stay as they are, its gradients are overwritten.
- * PRUNE_E_STATE: the trainer belongs to another model, or the criterion needs no data;
- * PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as prune_data_check(). On failure the
- * sums are those from before the call, except PRUNE_E_DIVERGED, which empties them. */
+/* Adds all samples of `data` and computes the scores anew; for magnitudes it only does the latter. The
+ * trainer lends loss, batch size and buffers; its optimizer state and the model stay as they are, its
+ * gradients are overwritten.
+ * PRUNE_E_STATE: the trainer belongs to another model; PRUNE_E_DIVERGED: a loss, a gradient or a score
+ * is not finite; errors as prune_data_check(). On failure the sums are those from before the call, except
+ * PRUNE_E_DIVERGED, which empties them. */
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error);
 

@@ -46,11 +46,13 @@ void prune_trainer_options_init(prune_trainer_options *options);
 
 typedef struct prune_trainer prune_trainer;
 
-/* Makes a trainer; options NULL means the defaults. The model is not changed.
- * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer;
- * PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY; PRUNE_E_VERSION. */
+/* Makes a trainer; options NULL means the defaults. The model is not changed. error names the option
+ * that is wrong, and may be NULL.
+ * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
+ * without a function; PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
+ * PRUNE_E_VERSION. */
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
-                                  const prune_trainer_options *options);
+                                  const prune_trainer_options *options, prune_error *error);
 
 /* Bytes that such a trainer takes from its allocator. */
 prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
@@ -64,7 +66,7 @@ prune_model *prune_trainer_model(prune_trainer *trainer);
 
 /* Runs x[B][I] through the model and keeps what backward needs.
  * x is borrowed and must not change before prune_trainer_backward().
- * PRUNE_E_NONFINITE: x; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
+ * PRUNE_E_NONFINITE: x; PRUNE_E_LIMIT: B over max_batch; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
 prune_status prune_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 
 /* Outputs h[B][O] of the last forward pass: borrowed, overwritten by the next one; NULL before it. */

@@ -199,7 +199,7 @@ def main():
     ok(lib.prune_model_add_dense(model, HIDDEN, lib.PRUNE_RELU))
     ok(lib.prune_model_add_dense(model, CLASSES, lib.PRUNE_LINEAR))
     how = options("trainer_options", learning_rate=0.01)
-    trainer = create(lib.prune_trainer_create, "trainer", model, how)
+    trainer = create(lib.prune_trainer_create, "trainer", model, how, ffi.NULL)
 
     losses = train(trainer, data, 60, 7) + train(trainer, data, 60, 61)
     assert losses[-1] < losses[0] / 2

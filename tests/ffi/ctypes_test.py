@@ -107,7 +107,7 @@ declare(c.POINTER(f32), "model_param", handle, size)
 declare(status, "model_verify", handle, error_out)
 declare(status, "model_save", handle, c.c_char_p, error_out)
 declare(status, "model_load", out, handle, c.c_char_p, error_out)
-declare(status, "trainer_create", out, handle, handle, c.POINTER(TrainerOptions))
+declare(status, "trainer_create", out, handle, handle, c.POINTER(TrainerOptions), c.POINTER(Error))
 declare(u64, "trainer_steps", handle)
 declare(status, "trainer_fit", c.POINTER(FitResult), handle, c.POINTER(Data), c.POINTER(FitOptions),
         error_out)
@@ -303,7 +303,7 @@ def main():
     ok(lib.prune_model_add_dense(model, CLASSES, LINEAR))
     check_info_sizes(model)
     options = initialised("prune_trainer_options", learning_rate=0.005, l2=0.001, seed=1)
-    trainer = create(lib.prune_trainer_create, model, options)
+    trainer = create(lib.prune_trainer_create, model, options, None)
 
     first = check_stop(trainer, train)
     losses, result = fit(trainer, train, 20)

@@ -219,7 +219,7 @@ local function main()
     ok(lib.prune_model_add_dense(model, HIDDEN, lib.PRUNE_RELU))
     ok(lib.prune_model_add_dense(model, CLASSES, lib.PRUNE_LINEAR))
     local how = options("trainer_options", { learning_rate = 0.005, l2 = 0.001, max_batch = BATCH })
-    local trainer = create("trainer_create", "trainer", model, how)
+    local trainer = create("trainer_create", "trainer", model, how, nil)
 
     local first = check_stop(trainer, train)
     local losses, result = fit(trainer, train, 20)

@@ -19,7 +19,7 @@ prune_trainer_options world_options(int32_t loss, int32_t optimizer)
 prune_trainer *world_trainer(prune_model *model, const prune_trainer_options *options)
 {
     prune_trainer *trainer;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, options, NULL));
     return trainer;
 }
 

@@ -50,7 +50,7 @@ prune_trainer *twin_trainer(prune_model *model, int32_t loss, size_t max_batch, 
     options.l1 = 0.0625f;
     options.l2 = 0.25f;
     options.regularize_bias = penalize_bias;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     return trainer;
 }
 

@@ -1,0 +1,242 @@
+/* plan.c -- making a trainer: its options checked, everything laid out once, in one block
+ *
+ * SPDX-License-Identifier: MIT */
+#include "plan.h"
+#include "loss.h"
+#include "options.h"
+#include "text.h"
+
+#include <float.h>
+
+/* ---- options ---- */
+
+void prune_trainer_options_init(prune_trainer_options *options)
+{
+    if (options != NULL)
+        *options = (prune_trainer_options){ .size = sizeof *options,
+                                            .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
+                                            .optimizer = PRUNE_ADAM,
+                                            .learning_rate = 1e-3f,
+                                            .beta1 = 0.9f,
+                                            .beta2 = 0.999f,
+                                            .epsilon = 1e-8f,
+                                            .max_batch = 32 };
+}
+
+static int32_t is_rate(float x)
+{
+    return x >= 0.0f && x <= 1e6f;
+}
+
+static int32_t is_size(float x)
+{
+    return x >= 0.0f && x <= FLT_MAX;
+}
+
+static int32_t is_decay(float x)
+{
+    return x >= 0.0f && x < 1.0f;
+}
+
+static prune_status in_range(int32_t good)
+{
+    return good ? PRUNE_OK : PRUNE_E_RANGE;
+}
+
+static prune_status check_options(const prune_trainer_options *o, prune_error *error)
+{
+    const int32_t has_backend = o->backend == NULL || o->backend->run != NULL;
+    const struct rule {
+        const char *place;
+        prune_status status; /* PRUNE_OK: it holds */
+        const char *reason;
+    } rules[] = {
+        { "loss", prn_loss_known(o->loss) ? PRUNE_OK : PRUNE_E_ARGUMENT, "not one of those in loss.h" },
+        { "optimizer", prn_optimizer_known(o->optimizer) ? PRUNE_OK : PRUNE_E_ARGUMENT,
+          "not one of those in optimizer.h" },
+        { "backend", has_backend ? PRUNE_OK : PRUNE_E_ARGUMENT, "it has no function" },
+        { "learning_rate", in_range(is_rate(o->learning_rate)), "not in 0 .. 1e6" },
+        { "momentum", in_range(is_decay(o->momentum)), "not from 0 to below 1" },
+        { "beta1", in_range(is_decay(o->beta1)), "not from 0 to below 1" },
+        { "beta2", in_range(is_decay(o->beta2)), "not from 0 to below 1" },
+        { "epsilon", in_range(is_size(o->epsilon) && o->epsilon > 0.0f), "not a finite number above 0" },
+        { "l1", in_range(is_size(o->l1)), "not a finite number from 0 on" },
+        { "l2", in_range(is_size(o->l2)), "not a finite number from 0 on" },
+        { "max_batch", prn_batch_check(o->max_batch), "not in 1 .. INT_MAX" },
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].status != PRUNE_OK)
+            return prn_error_set(error, rules[i].status, rules[i].place, rules[i].reason);
+    return PRUNE_OK;
+}
+
+static prune_status read_options(prune_trainer_options *mine, const prune_trainer_options *given,
+                                 prune_error *error)
+{
+    prune_trainer_options_init(mine);
+    const prune_status status = prn_options_read(mine, sizeof *mine, given);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "trainer options", prn_options_reason(status));
+    return check_options(mine, error);
+}
+
+void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
+{
+    *options = (prune_trainer_options){
+        .size = sizeof *options,
+        .loss = t->loss,
+        .optimizer = t->optimizer.kind,
+        .learning_rate = t->optimizer.learning_rate,
+        .momentum = t->optimizer.momentum,
+        .beta1 = t->optimizer.beta1,
+        .beta2 = t->optimizer.beta2,
+        .epsilon = t->optimizer.epsilon,
+        .l1 = t->regularizer.l1,
+        .l2 = t->regularizer.l2,
+        .regularize_bias = t->regularizer.include_bias,
+        .seed = t->seed,
+        .max_batch = t->max_batch,
+        .backend = t->backend,
+    };
+}
+
+float prune_trainer_learning_rate(const prune_trainer *trainer)
+{
+    return trainer == NULL ? 0.0f : trainer->optimizer.learning_rate;
+}
+
+prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learning_rate)
+{
+    if (trainer == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (!is_rate(learning_rate))
+        return PRUNE_E_RANGE;
+    trainer->optimizer.learning_rate = learning_rate;
+    return PRUNE_OK;
+}
+
+/* ---- making and ending ---- */
+
+typedef struct parts {
+    size_t bytes;
+    size_t gradient, state[2], outputs, delta[2]; /* offsets */
+} parts;
+
+static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
+{
+    const size_t batch = options->max_batch, floats = prn_model_floats(model);
+    if (prn_mem_overflows(batch, prn_model_width(model)))
+        return PRUNE_E_OVERFLOW;
+    prn_layout layout = { 0 };
+    prn_layout_add(&layout, 1, sizeof(prune_trainer));
+    out->gradient = prn_layout_add(&layout, floats, sizeof(float));
+    for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
+        out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
+    out->outputs = prn_layout_add(&layout, model->layer_count, sizeof(float *));
+    for (size_t i = 0; i < 2; i++)
+        out->delta[i] = prn_layout_add(&layout, batch * prn_model_width(model), sizeof(float));
+    for (size_t l = 0; l < model->layer_count; l++)
+        prn_layout_add(&layout, batch * prn_shape_count(&model->layers[l]->output), sizeof(float));
+    out->bytes = layout.bytes;
+    return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
+}
+
+static prune_status make_plan(parts *plan, prune_trainer_options *mine, const prune_model *model,
+                              const prune_trainer_options *given, prune_error *error)
+{
+    prune_status status = prn_model_check(model);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
+    status = read_options(mine, given, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = lay_out(plan, model, mine);
+    return status == PRUNE_OK ? status
+                              : prn_error_set(error, status, "max_batch", "more than can be counted");
+}
+
+prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
+                                 const prune_trainer_options *options)
+{
+    parts plan;
+    prune_trainer_options mine;
+    if (bytes == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = make_plan(&plan, &mine, model, options, NULL);
+    if (status == PRUNE_OK)
+        *bytes = plan.bytes;
+    return status;
+}
+
+/* Sets the pointers into the block behind the trainer. The layers' outputs follow delta[1]. */
+static void place(prune_trainer *t, const parts *plan)
+{
+    unsigned char *block = (unsigned char *)t;
+    t->gradient = (float *)(void *)(block + plan->gradient);
+    for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
+        t->state[s] = (float *)(void *)(block + plan->state[s]);
+    t->outputs = (float **)(void *)(block + plan->outputs);
+    for (size_t i = 0; i < 2; i++)
+        t->delta[i] = (float *)(void *)(block + plan->delta[i]);
+    prn_layout layout = { plan->delta[1], 0 };
+    (void)prn_layout_add(&layout, t->max_batch * prn_model_width(t->model), sizeof(float));
+    for (size_t l = 0; l < t->model->layer_count; l++) {
+        const size_t floats = t->max_batch * prn_shape_count(&t->model->layers[l]->output);
+        t->outputs[l] = (float *)(void *)(block + prn_layout_add(&layout, floats, sizeof(float)));
+    }
+}
+
+static prune_trainer from_options(prune_model *model, const prune_trainer_options *o)
+{
+    return (prune_trainer){
+        .model = model,
+        .signature = prn_model_signature(model),
+        .floats = prn_model_floats(model),
+        .backend = o->backend != NULL ? o->backend : prune_backend_default(),
+        .loss = o->loss,
+        .seed = o->seed,
+        .max_batch = o->max_batch,
+        .optimizer = { .kind = o->optimizer,
+                       .learning_rate = o->learning_rate,
+                       .momentum = o->momentum,
+                       .beta1 = o->beta1,
+                       .beta2 = o->beta2,
+                       .epsilon = o->epsilon },
+        .regularizer = { o->l1, o->l2, o->regularize_bias != 0 },
+    };
+}
+
+prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
+                                  const prune_trainer_options *options, prune_error *error)
+{
+    if (out == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "out", "NULL");
+    *out = NULL;
+    parts plan;
+    prune_trainer_options mine;
+    prune_allocator own;
+    prune_status status = make_plan(&plan, &mine, model, options, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prn_mem_choose(&own, mem);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "mem", "no allocator");
+    prune_trainer *t = prn_mem_alloc(&own, 1, plan.bytes);
+    if (t == NULL)
+        return prn_error_set(error, PRUNE_E_MEMORY, "trainer", "no memory for it");
+    *t = from_options(model, &mine);
+    t->mem = own;
+    t->bytes = plan.bytes;
+    prune_rng_seed(&t->rng, t->seed);
+    place(t, &plan);
+    *out = t;
+    return PRUNE_OK;
+}
+
+void prune_trainer_free(prune_trainer *trainer)
+{
+    if (trainer == NULL)
+        return;
+    const prune_allocator mem = trainer->mem;
+    prn_mem_free(&mem, trainer, 1, trainer->bytes);
+}
