@@ -1,6 +1,11 @@
 /* libprune.h -- train a network, find out what matters in it, remove the rest, and show that it is
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
+ * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
+ * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
+ * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, save, summary,
+ * threshold and validate are for hosts.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
 #define LIBPRUNE_H

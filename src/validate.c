@@ -49,10 +49,13 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
     if (!has_metric(mine))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric",
                              "the loss does not have this metric");
-    if (!(mine->tolerance >= 0.0))
-        return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance", "negative or NaN");
-    if (!(mine->reference >= 0.0))
-        return prn_error_set(error, PRUNE_E_RANGE, "validation.reference", "negative or NaN");
+    const int32_t fraction = mine->metric == PRUNE_METRIC_ACCURACY;
+    if (!(mine->tolerance >= 0.0) || (fraction && !(mine->tolerance < 1.0)))
+        return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance",
+                             "negative or NaN, or not a fraction: of accuracy, one point is 0.01");
+    if (!(mine->reference >= 0.0) || (fraction && !(mine->reference <= 1.0)))
+        return prn_error_set(error, PRUNE_E_RANGE, "validation.reference",
+                             "negative or NaN, or not a fraction: an accuracy of 97.5 % is 0.975");
     return PRUNE_OK;
 }
 

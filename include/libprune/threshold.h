@@ -38,7 +38,8 @@ float prune_histogram_edge(const prune_histogram *histogram, size_t i);
 
 /* The threshold under which round_half_even(fraction * kept units) units lie: with m of them, the
  * (m+1)-th smallest score; with all, the next float above the largest (if there is one). Equal scores
- * may make fewer lie below; prune_mask_fraction() is exact there.
+ * may make fewer lie below, and where that many are 0 the threshold is 0, below which nothing lies;
+ * prune_mask_fraction() is exact there.
  * PRUNE_E_RANGE: fraction is NaN or outside 0 .. 1; PRUNE_E_EMPTY; PRUNE_E_STATE. */
 prune_status prune_threshold_quantile(float *threshold, const prune_importance *importance,
                                       const prune_selection *selection, double fraction);

@@ -1,5 +1,8 @@
 /* unit.h -- what can be removed: weights or neurons, and which of them a call looks at
  *
+ * Neurons of layers with different fan-in have rows of different length, so their L1 and L2 scores do
+ * not compare well over layers: prefer PRUNE_PER_LAYER, or PRUNE_ROW_MAX, for neurons.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_UNIT_H
 #define LIBPRUNE_UNIT_H

@@ -16,7 +16,8 @@ typedef struct prune_validation {
     int32_t loss;     /* in: PRUNE_MSE or PRUNE_SOFTMAX_CROSS_ENTROPY (default) */
     int32_t metric;   /* in: PRUNE_METRIC_*; default accuracy */
     double reference; /* in: what the metric was before, on the same data */
-    double tolerance; /* in: how much worse is still accepted, >= 0, in the metric's own unit */
+    double tolerance; /* in: how much worse is still accepted, >= 0, in the metric's own unit: of accuracy, a
+                         point is 0.01 */
     double value;     /* out: the metric now */
     int32_t accepted; /* out: 1 kept, 0 rolled back */
 } prune_validation;
@@ -27,7 +28,8 @@ void prune_validation_init(prune_validation *validation);
 /* Measures the model on `data`. If the metric is worse than reference by more than tolerance (and 1e-12 of
  * the reference, for rounding), or not a number, the model goes back to the snapshot. Smaller is better
  * for all metrics but accuracy.
- * PRUNE_E_RANGE: tolerance or reference negative or NaN; PRUNE_E_ARGUMENT: a metric that the loss
+ * PRUNE_E_RANGE: tolerance or reference negative or NaN, or of accuracy not a fraction (tolerance below 1,
+ * reference at most 1); PRUNE_E_ARGUMENT: a metric that the loss
  * does not have; PRUNE_E_SHAPE: the snapshot is of another architecture; errors as prune_evaluate().
  * On failure the model is untouched. */
 prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
