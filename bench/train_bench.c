@@ -131,7 +131,7 @@ static void bare_products(const bare *b)
                                      .c = b->y[l + 1],
                                      .ldc = out,
                                      .alpha = 1.0f };
-        b->backend->run(&forward);
+        b->backend->run(b->backend->user, &forward);
     }
     for (size_t l = n->layers; l-- > 0;) {
         const size_t in = n->widths[l], out = n->widths[l + 1];
@@ -146,7 +146,7 @@ static void bare_products(const bare *b)
                                       .c = b->g[l],
                                       .ldc = in,
                                       .alpha = 1e-3f };
-        b->backend->run(&gradient);
+        b->backend->run(b->backend->user, &gradient);
         const prune_gemm back = { .m = n->batch,
                                   .n = in,
                                   .k = out,
@@ -158,7 +158,7 @@ static void bare_products(const bare *b)
                                   .ldc = in,
                                   .alpha = 1.0f };
         if (l != 0)
-            b->backend->run(&back);
+            b->backend->run(b->backend->user, &back);
     }
 }
 

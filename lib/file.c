@@ -5,6 +5,9 @@
  * process left, and two that save to one path at the same time cannot mix their bytes.
  *
  * SPDX-License-Identifier: MIT */
+#ifndef __LP64__
+#define _FILE_OFFSET_BITS 64
+#endif
 #define _DEFAULT_SOURCE /* POSIX.1-2008 and flock() */
 #include "file.h"
 #include "text.h"

@@ -5,10 +5,14 @@
  * intermediates (FLT_EVAL_METHOD 0). Coefficients are minimax fits of our own, by Remez exchange.
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/fmath.h"
+#include "fmath.h"
 #include "bits.h"
 
 #include <float.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "float must be computed as float: on x86 use -msse2 -mfpmath=sse, on others -fexcess-precision=fast"
+#endif
 
 /* ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15 (LN2_HIGH = 355/512). */
 #define LN2_HIGH 0.693359375f
@@ -101,15 +105,6 @@ float prune_sigmoidf(float x)
     return 1.0f / (1.0f + exponential(-x));
 }
 
-#if defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || defined(__wasm__)
-
-static inline float square_root(float x)
-{
-    return __builtin_sqrtf(x); /* one instruction, with -fno-math-errno */
-}
-
-#else
-
 /* x = m 4^e, 1 <= m < 4: the root of m to 24 bits and one for rounding, bit by bit. It is never half
  * way between two floats, since the square of an odd number of 25 bits has too many digits. */
 static float root_normal(uint32_t bits, int32_t offset)
@@ -134,9 +129,7 @@ static float square_root(float x)
     return x < FLT_MIN ? root_normal(prn_bits_of(x * 0x1p24f), -12) : root_normal(prn_bits_of(x), 0);
 }
 
-#endif
-
 float prune_sqrtf(float x)
 {
-    return square_root(x);
+    return PRN_HAS_ROOT ? prn_root(x) : square_root(x);
 }

@@ -18,14 +18,15 @@ enum {
     WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
-static void run(const prune_gemm *g)
+static void run(void *user, const prune_gemm *g)
 {
+    (void)user;
     cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
                 g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha, g->a,
                 (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static const prune_backend blas = { "blas", run };
+static const prune_backend blas = { "blas", run, NULL };
 
 static int32_t warm_up(void)
 {
@@ -42,7 +43,7 @@ static int32_t warm_up(void)
                                  .ldb = WARM,
                                  .ldc = WARM,
                                  .alpha = 1.0f };
-    run(&product);
+    run(NULL, &product);
     free(matrix);
     return 1;
 }

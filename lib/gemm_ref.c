@@ -121,8 +121,9 @@ static void run_outer(const prune_gemm *g)
     }
 }
 
-static void run(const prune_gemm *g)
+static void run(void *user, const prune_gemm *g)
 {
+    (void)user;
     if (g->transpose_b && !g->transpose_a)
         run_dot(g);
     else if (g->transpose_b || g->n < OUTER_COLUMNS)
@@ -131,7 +132,7 @@ static void run(const prune_gemm *g)
         run_outer(g);
 }
 
-static const prune_backend reference = { "reference", run };
+static const prune_backend reference = { "reference", run, NULL };
 
 const prune_backend *prune_backend_reference(void)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Arrays of pointers grow by so many, so that few layers in an arena never move their array. */
-enum { ALIGNMENT = 16, GROWTH = 8 };
+enum { ALIGNMENT = 16, LEAST = 8 };
 
 prune_status prn_mem_choose(prune_allocator *out, const prune_allocator *given)
 {
@@ -42,12 +42,15 @@ void prn_mem_free(const prune_allocator *mem, void *block, size_t count, size_t 
 
 size_t prn_mem_pushed_bytes(size_t count)
 {
-    return (count + GROWTH - 1) / GROWTH * GROWTH * sizeof(void *);
+    size_t room = count == 0 ? 0 : LEAST;
+    while (room < count)
+        room *= 2;
+    return room * sizeof(void *);
 }
 
 prune_status prn_mem_push(const prune_allocator *mem, void ***array, size_t *count, void *item)
 {
-    if (*count > SIZE_MAX / sizeof(void *) - 2 * GROWTH)
+    if (*count > SIZE_MAX / sizeof(void *) / 4)
         return PRUNE_E_OVERFLOW;
     const size_t old_size = prn_mem_pushed_bytes(*count), new_size = prn_mem_pushed_bytes(*count + 1);
     void **grown = old_size == new_size ? *array : mem->resize(mem->user, *array, old_size, new_size);

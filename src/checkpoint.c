@@ -40,13 +40,25 @@ static prune_status check_options(const prune_model *model, const prune_trainer_
     return status == PRUNE_OK ? PRUNE_OK : trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
 }
 
+/* What bounded gradients can add up to, and a little more for rounding. */
+static float most_moment(const prune_trainer *t, size_t slot)
+{
+    const float most = 1.01f * PRN_GRADIENT_LIMIT;
+    if (slot == 1)
+        return most * PRN_GRADIENT_LIMIT;
+    return t->optimizer.kind == PRUNE_SGD ? most / (1.0f - t->optimizer.momentum) : most;
+}
+
 static prune_status check_moments(const prune_trainer *t, size_t slot, prune_error *error)
 {
     static const char *const names[] = { "moment m", "moment v" };
     const float *moment = t->state[slot];
-    const size_t bad = prn_scan_finite(moment, t->floats);
+    size_t bad = prn_scan_finite(moment, t->floats);
     if (bad != t->floats)
         return prn_error_at(error, PRUNE_E_NONFINITE, names[slot], bad, "NaN or infinite");
+    bad = prn_scan_limit(moment, t->floats, most_moment(t, slot));
+    if (bad != t->floats)
+        return prn_error_at(error, PRUNE_E_FORMAT, names[slot], bad, "larger than training makes it");
     for (size_t i = 0; slot == 1 && i < t->floats; i++)
         if (moment[i] < 0.0f)
             return prn_error_at(error, PRUNE_E_FORMAT, names[slot], i, "negative");
@@ -190,10 +202,10 @@ static void get_start(start *s, prn_source *source)
         s->rng.state[i] = prn_get_u32(source);
 }
 
-/* 1 - beta^t: 0 before the first step, then above 0, and never above 1. */
-static int32_t is_complement(float x, uint64_t steps)
+/* 1 - beta^t: 0 before the first step, then from 1 - beta on, and never above 1. */
+static int32_t is_complement(float x, float beta, uint64_t steps)
 {
-    return steps == 0 ? x >= 0.0f && x <= 0.0f : x > 0.0f && x <= 1.0f;
+    return steps == 0 ? x >= 0.0f && x <= 0.0f : x >= 1.0f - beta && x <= 1.0f;
 }
 
 /* The generator would never leave a state of zeros. */
@@ -217,8 +229,8 @@ static prune_status check_start(const start *s, const prn_file_sections *f, prun
     if (!prn_optimizer_known(s->options.optimizer) || s->max_batch > INT32_MAX ||
         (s->options.regularize_bias != 0 && s->options.regularize_bias != 1))
         return trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
-    if (!is_complement(s->complement1, s->steps) || !is_complement(s->complement2, s->steps) ||
-        !is_random(&s->rng))
+    if (!is_complement(s->complement1, s->options.beta1, s->steps) ||
+        !is_complement(s->complement2, s->options.beta2, s->steps) || !is_random(&s->rng))
         return trainer_error(error, PRUNE_E_FORMAT, "a number is out of range");
     if (!holds_moments(left, moment, prn_optimizer_slots(s->options.optimizer)))
         return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its moments");

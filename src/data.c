@@ -8,6 +8,8 @@
 #include "rows.h"
 #include "text.h"
 
+#include <limits.h>
+
 void prune_data_init(prune_data *data)
 {
     if (data != NULL)
@@ -22,6 +24,8 @@ static prune_status check_inputs(const prune_tensor *inputs, const prune_model *
     if (wide[0] != wide[1])
         return prn_error_format(error, PRUNE_E_SHAPE, "inputs", "a sample has % numbers, the model takes %",
                                 wide);
+    if (prn_tensor_step(inputs) > INT_MAX)
+        return prn_error_set(error, PRUNE_E_LIMIT, "inputs", "rows are more than INT_MAX elements apart");
     return prn_rows_check_finite(inputs, "inputs", error);
 }
 

@@ -38,7 +38,7 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
-    pass->backend->run(&product);
+    pass->backend->run(pass->backend->user, &product);
     prn_activation_forward(layer->activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
                            outputs);
 }
@@ -65,7 +65,7 @@ static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const 
                                  .c = pass->gradient[WEIGHT],
                                  .ldc = inputs,
                                  .alpha = 1.0f };
-    pass->backend->run(&product);
+    pass->backend->run(pass->backend->user, &product);
     sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
 }
 
@@ -82,7 +82,7 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->dx,
                                  .ldc = inputs,
                                  .alpha = 1.0f };
-    pass->backend->run(&product);
+    pass->backend->run(pass->backend->user, &product);
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)

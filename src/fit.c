@@ -195,7 +195,7 @@ static void validation_batch(session *s, prn_tally *tally, size_t first, size_t 
 
 static int32_t is_better(const session *s, double metric)
 {
-    if (s->result.best_epoch == 0)
+    if (s->result.best_epoch == 0 || s->best_metric != s->best_metric) /* nothing yet, or NaN */
         return 1;
     const int32_t higher = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
     return higher ? metric > s->best_metric : metric < s->best_metric;

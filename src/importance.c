@@ -308,8 +308,8 @@ prune_status prune_importance_refresh(prune_importance *importance)
     if (importance->gradient != NULL)
         mean_gradients(importance);
     float *score = importance->score;
-    for (size_t p = 0; p < prune_model_param_count(importance->model); p++) {
-        const prn_param *param = prn_model_param(importance->model, p);
+    prn_walk w = { .model = importance->model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
         score_param(importance->criterion, score, param);
         score += param->count;
     }
@@ -327,10 +327,7 @@ uint64_t prune_importance_samples(const prune_importance *importance)
 /* The scores of a parameter that exists. */
 static const float *scores_of(const prune_importance *importance, size_t index)
 {
-    const float *score = importance->score;
-    for (size_t p = 0; p < index; p++)
-        score += prn_model_param(importance->model, p)->count;
-    return score;
+    return importance->score + prn_model_offset(importance->model, index);
 }
 
 const float *prune_importance_scores(const prune_importance *importance, size_t index)

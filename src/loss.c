@@ -44,11 +44,11 @@ static float log_one_plus(float x)
 static float softmax_cross_entropy(const float *h, const void *target, size_t outputs, float *g, float scale)
 {
     const size_t label = (size_t) * (const int32_t *)target;
-    const float most = largest(h, outputs), own = prune_expf(h[label] - most);
+    const float most = largest(h, outputs), gap = most - h[label], own = prune_expf(-gap);
     float others = 0.0f, strange = 0.0f;
     for (size_t o = 0; o < outputs; o++) {
         const float e = prune_expf(h[o] - most);
-        strange += h[o] - h[o];
+        strange += h[o] - h[o]; /* before g[o] is written: g may be h */
         others += o == label ? 0.0f : e;
         if (g != NULL)
             g[o] = e;
@@ -59,7 +59,7 @@ static float softmax_cross_entropy(const float *h, const void *target, size_t ou
             g[o] *= factor;
         g[label] = -factor * others;
     }
-    return log_one_plus(others - (1.0f - own)) + (most - h[label]) + strange;
+    return log_one_plus(others - (1.0f - own)) + gap + strange;
 }
 
 static row_loss *const losses[] = {

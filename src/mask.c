@@ -305,7 +305,8 @@ prune_status prune_mask_reset(prune_model *model)
 {
     if (model == NULL)
         return PRUNE_E_ARGUMENT;
-    for (size_t p = 0; p < prune_model_param_count(model); p++)
-        prn_param_unmask(prn_model_param(model, p));
+    prn_walk w = { .model = model };
+    for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        prn_param_unmask(param);
     return PRUNE_OK;
 }

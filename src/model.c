@@ -60,7 +60,10 @@ prune_status prune_model_create(prune_model **out, const prune_allocator *mem, s
 static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer, uint64_t seed)
 {
     prune_rng rng;
-    prune_rng_seed(&rng, seed ^ (uint64_t)index * 0x9E3779B97F4A7C15u);
+    prune_rng_seed(&rng, seed);
+    const uint64_t high = prune_rng_next(&rng), low = prune_rng_next(&rng);
+    /* Not a multiple of SplitMix64's own step: else two layers would share words of their states. */
+    prune_rng_seed(&rng, (high << 32 | low) ^ (uint64_t)index * 0xD1342543DE82EF95u);
     layer->ops->initialize(layer, initializer, &rng);
 }
 
@@ -186,6 +189,24 @@ prn_param *prn_model_param(const prune_model *model, size_t p)
         p -= model->layers[l]->param_count;
     }
     return NULL;
+}
+
+prn_param *prn_walk_next(prn_walk *w)
+{
+    while (w->layer < w->model->layer_count && w->param == w->model->layers[w->layer]->param_count) {
+        w->layer++;
+        w->param = 0;
+    }
+    return w->layer < w->model->layer_count ? &w->model->layers[w->layer]->params[w->param++] : NULL;
+}
+
+size_t prn_model_offset(const prune_model *model, size_t index)
+{
+    prn_walk w = { .model = model };
+    size_t offset = 0;
+    for (; index != 0; index--)
+        offset += prn_walk_next(&w)->count;
+    return offset;
 }
 
 size_t prn_model_first_param(const prune_model *model, size_t layer)
@@ -327,8 +348,8 @@ prune_status prune_model_param_info(prune_param_info *info, const prune_model *m
     prn_text name;
     prn_text_start(&name, mine.name, sizeof mine.name);
     prn_text_add(&name, param->name);
-    while (prn_model_first_param(model, mine.layer + 1) <= index)
-        mine.layer++;
+    for (size_t first = 0; index - first >= model->layers[mine.layer]->param_count; mine.layer++)
+        first += model->layers[mine.layer]->param_count;
     prn_result_write(info, &mine);
     return PRUNE_OK;
 }

@@ -19,6 +19,19 @@ const prune_shape *prn_model_output(const prune_model *model);
 /* Parameter p of the whole model, or NULL. */
 prn_param *prn_model_param(const prune_model *model, size_t p);
 
+/* All parameters in the model's order, in time that grows with their number; start with { model, 0, 0 }.
+ * NULL: no more. */
+typedef struct prn_walk {
+    const prune_model *model;
+    size_t layer, param;
+} prn_walk;
+
+prn_param *prn_walk_next(prn_walk *walk);
+
+/* Elements of the parameters before parameter `index`, which exists: its offset in an array laid out like
+ * all of them. */
+size_t prn_model_offset(const prune_model *model, size_t index);
+
 /* Number of the first parameter of a layer. */
 size_t prn_model_first_param(const prune_model *model, size_t layer);
 

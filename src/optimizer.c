@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "optimizer.h"
-#include "libprune/fmath.h"
+#include "fmath.h"
 
 #include <float.h>
 
@@ -17,20 +17,20 @@ typedef struct piece {
     float *restrict v;
 } piece;
 
-static void sgd(const prn_optimizer *o, const piece *p)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        p->m[i] = o->momentum * p->m[i] + p->g[i];
-        p->w[i] -= o->learning_rate * p->m[i];
-    }
-}
-
-/* With the smallest epsilons a step can leave float: then the weight ends at the largest number. Never
- * a NaN, since gradients are bounded and epsilon is above 0. */
+/* A step can leave float (a tiny epsilon, a high rate): then the weight ends at the largest number. Never
+ * a NaN, since gradients and moments are bounded and epsilon is above 0. */
 static float finite(float w)
 {
     const float low = w < -FLT_MAX ? -FLT_MAX : w;
     return low > FLT_MAX ? FLT_MAX : low;
+}
+
+static void sgd(const prn_optimizer *o, const piece *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        p->m[i] = o->momentum * p->m[i] + p->g[i];
+        p->w[i] = finite(p->w[i] - o->learning_rate * p->m[i]);
+    }
 }
 
 static void adam(const prn_optimizer *o, const piece *p)
@@ -42,7 +42,7 @@ static void adam(const prn_optimizer *o, const piece *p)
     for (size_t i = 0; i < p->count; i++) {
         m[i] = keep1 * m[i] + take1 * g[i];
         v[i] = keep2 * v[i] + take2 * (g[i] * g[i]);
-        w[i] = finite(w[i] - rate * m[i] / (__builtin_sqrtf(v[i]) * scale + o->epsilon));
+        w[i] = finite(w[i] - rate * m[i] / (prn_root(v[i]) * scale + o->epsilon));
     }
 }
 

@@ -5,13 +5,15 @@
 #include "model.h"
 #include "tensor.h"
 
+#include <limits.h>
+
 /* Layers write in turn into two buffers of [max_batch][width]; the last writes to the caller. */
 struct prune_workspace {
     prune_allocator mem;
     size_t bytes;
     const prune_backend *backend;
     uint32_t signature;
-    size_t max_batch;
+    size_t max_batch, width;
     float *buffers[2];
 };
 
@@ -71,6 +73,7 @@ prune_status prune_workspace_create(prune_workspace **out, const prune_allocator
     *workspace = (prune_workspace){ .mem = own,
                                     .bytes = plan.bytes,
                                     .max_batch = max_batch,
+                                    .width = prn_model_width(model),
                                     .backend = backend != NULL ? backend : prune_backend_default(),
                                     .signature = prn_model_signature(model) };
     for (size_t i = 0; i < 2; i++)
@@ -114,8 +117,11 @@ static prune_status check(const prune_tensor *y, const prune_model *model, const
         return PRUNE_E_TYPE;
     if (y->read_only)
         return PRUNE_E_READONLY;
-    if (workspace->signature != prn_model_signature(model))
+    /* Signatures can be forged; that no buffer is too small may not hang on one. */
+    if (workspace->signature != prn_model_signature(model) || prn_model_width(model) > workspace->width)
         return PRUNE_E_STATE;
+    if (prn_tensor_step(x) > INT_MAX || prn_tensor_step(y) > INT_MAX)
+        return PRUNE_E_LIMIT;
     const int32_t fits = prn_tensor_row(x) == prune_model_inputs(model) &&
                          prn_tensor_row(y) == prune_model_outputs(model) &&
                          prn_tensor_rows(x) == prn_tensor_rows(y);
@@ -134,9 +140,9 @@ prune_status prune_predict(prune_tensor *y, const prune_model *model, prune_work
         prn_pass pass = { .backend = workspace->backend,
                           .batch = left < workspace->max_batch ? left : workspace->max_batch,
                           .x = (const float *)x->data + done * x->ld,
-                          .ldx = x->ld,
+                          .ldx = prn_tensor_step(x),
                           .y = (float *)y->data + done * y->ld,
-                          .ldy = y->ld };
+                          .ldy = prn_tensor_step(y) };
         predict_block(model, workspace, &pass);
     }
     return PRUNE_OK;

@@ -25,15 +25,6 @@ prune_status prn_sections_error(prune_error *error, prune_status status, int32_t
     return prn_section_error(error, status, prn_sections_known[section].id, reason);
 }
 
-prn_param *prn_walk_next(prn_walk *w)
-{
-    while (w->layer < w->model->layer_count && w->param == w->model->layers[w->layer]->param_count) {
-        w->layer++;
-        w->param = 0;
-    }
-    return w->layer < w->model->layer_count ? &w->model->layers[w->layer]->params[w->param++] : NULL;
-}
-
 /* ---- writing ---- */
 
 static void put_arch(prn_sink *sink, const void *what)

@@ -12,15 +12,6 @@ extern const prn_section prn_sections_known[PRN_SECTIONS];
 
 prune_status prn_sections_error(prune_error *error, prune_status status, int32_t section, const char *reason);
 
-/* All parameters in the model's order, in time that grows with their number; start with { model, 0, 0 }.
- * NULL: no more. */
-typedef struct prn_walk {
-    const prune_model *model;
-    size_t layer, param;
-} prn_walk;
-
-prn_param *prn_walk_next(prn_walk *walk);
-
 /* The sections that the model needs; returns how many. The model is good and outlives the payloads. */
 size_t prn_sections_put(prn_payload payloads[PRN_SECTIONS], const prune_model *model);
 

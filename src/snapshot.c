@@ -46,9 +46,9 @@ void prune_snapshot_free(prune_snapshot *snapshot)
 
 static void copy_params(prune_model *to, const prune_model *from)
 {
-    for (size_t p = 0; p < prune_model_param_count(to); p++) {
-        prn_param *mine = prn_model_param(to, p);
-        const prn_param *theirs = prn_model_param(from, p);
+    prn_walk ours = { .model = to }, others = { .model = from };
+    for (prn_param *mine = prn_walk_next(&ours); mine != NULL; mine = prn_walk_next(&ours)) {
+        const prn_param *theirs = prn_walk_next(&others);
         memcpy(mine->value, theirs->value, mine->count * sizeof *mine->value);
         memcpy(mine->mask, theirs->mask, prn_mask_words(mine->count) * sizeof *mine->mask);
         mine->removed = theirs->removed;

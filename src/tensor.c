@@ -5,7 +5,6 @@
 #include "bits.h"
 #include "mem.h"
 
-#include <limits.h>
 #include <string.h>
 
 enum { DATA_OFFSET = (sizeof(struct prune_tensor) + 15) / 16 * 16 };
@@ -27,6 +26,11 @@ size_t prn_tensor_row(const prune_tensor *tensor)
     for (size_t axis = 1; axis < tensor->shape.rank; axis++)
         row *= tensor->shape.dims[axis];
     return row;
+}
+
+size_t prn_tensor_step(const prune_tensor *tensor)
+{
+    return prn_tensor_rows(tensor) == 1 ? prn_tensor_row(tensor) : tensor->ld;
 }
 
 size_t prn_tensor_row_bytes(const prune_tensor *tensor)

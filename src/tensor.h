@@ -22,6 +22,9 @@ struct prune_tensor {
 /* The tensor as a matrix: dims[0], and the product of the other dimensions. Not for NULL. */
 size_t prn_tensor_rows(const prune_tensor *tensor);
 size_t prn_tensor_row(const prune_tensor *tensor);
+/* Elements from one row to the next, for who computes with all rows: ld, which a single row does not need. */
+size_t prn_tensor_step(const prune_tensor *tensor);
+
 size_t prn_tensor_row_bytes(const prune_tensor *tensor);
 
 /* Makes *view an F32 matrix [rows][columns] over data, without gaps. Nothing to free. */

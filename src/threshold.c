@@ -73,6 +73,8 @@ static size_t bin_of(const prune_histogram *h, float score)
         return 0;
     if (!(score < h->high))
         return h->bins - 1;
+    if (!(place(h, h->high) > 0.0)) /* floats that are neighbours have one logarithm */
+        return 0;
     const size_t guess = (size_t)(place(h, score) / place(h, h->high) * (double)h->bins);
     const size_t bin = guess < h->bins ? guess : h->bins - 1;
     if (score < prune_histogram_edge(h, bin))

@@ -9,10 +9,8 @@
 #include "scan.h"
 #include "text.h"
 
+#include <limits.h>
 #include <string.h>
-
-/* Above this the square of a gradient would leave float, and Adam's v with it. */
-static const float gradient_limit = 1e18f;
 
 prune_status prn_trainer_check(const prune_trainer *trainer)
 {
@@ -38,7 +36,8 @@ void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
     const prune_model *model = t->model;
     const size_t batch = prn_tensor_rows(x);
     prn_rows_slice(&t->x, x, 0, batch);
-    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = x->ld };
+    t->x.ld = prn_tensor_step(x);
+    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld };
     for (size_t l = 0; l < model->layer_count; l++) {
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
@@ -61,7 +60,7 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
         return PRUNE_E_ARGUMENT;
     if (x->dtype != PRUNE_F32)
         return PRUNE_E_TYPE;
-    if (prn_tensor_rows(x) > t->max_batch)
+    if (prn_tensor_rows(x) > t->max_batch || prn_tensor_step(x) > INT_MAX)
         return PRUNE_E_LIMIT;
     if (prn_tensor_row(x) != prn_shape_count(&t->model->input))
         return PRUNE_E_SHAPE;
@@ -141,6 +140,8 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
     if (output_gradient != NULL) {
         if (t->stage != PRN_FORWARD && t->stage != PRN_LOSS)
             return PRUNE_E_STATE;
+        if (output_gradient->dtype != PRUNE_F32)
+            return PRUNE_E_TYPE;
         const prune_status copied = prune_tensor_copy(&t->h_delta, output_gradient);
         if (copied != PRUNE_OK)
             return copied;
@@ -176,7 +177,7 @@ prune_status prune_trainer_update(prune_trainer *t)
         return status;
     if (t->stage != PRN_BACKWARD && t->stage != PRN_PENALIZED)
         return PRUNE_E_STATE;
-    if (prn_scan_limit(t->gradient, t->floats, gradient_limit) != t->floats)
+    if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats)
         return PRUNE_E_DIVERGED;
     size_t offset = 0;
     prn_optimizer_advance(&t->optimizer);
@@ -225,9 +226,7 @@ static int32_t find_param(size_t *offset, const prune_trainer *t, size_t index)
 {
     if (prn_trainer_check(t) != PRUNE_OK || prn_model_param(t->model, index) == NULL)
         return 0;
-    *offset = 0;
-    for (size_t p = 0; p < index; p++)
-        *offset += prn_model_param(t->model, p)->count;
+    *offset = prn_model_offset(t->model, index);
     return 1;
 }
 

@@ -8,6 +8,9 @@
 #include "regularizer.h"
 #include "tensor.h"
 
+/* Above this the square of a gradient would leave float, and Adam's v with it: no step is made then. */
+#define PRN_GRADIENT_LIMIT 1e18f
+
 /* What the last calls have left: each step of forward -> loss -> backward -> penalize needs the one
  * before it, update only backward. */
 enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_PENALIZED = 4 };

@@ -215,7 +215,7 @@ START_TEST(every_sample_counts_once_an_epoch)
     ck_assert_ok(prune_evaluate(&metrics, f.model, &f.world.valued, PRUNE_MSE, NULL));
     run(&f, 2);
     ck_assert_double_eq_tol(f.result.loss, metrics.loss, 1e-6);
-    f.world.y[17 * CLASSES] += 1.0f;
+    f.world.y[17 * CLASSES] += 10.0f;
     run(&f, 1);
     ck_assert(fabs(f.result.loss - metrics.loss) > 1e-3);
     close_fixture(&f);

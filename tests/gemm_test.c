@@ -119,7 +119,7 @@ static void check(const prune_backend *backend, const sizes *s)
 {
     problem p;
     make(&p, s, s->m * 10007 + s->n * 101 + s->k);
-    backend->run(&p.g);
+    backend->run(backend->user, &p.g);
     ck_assert_msg(is_right(&p), "%s: m %d n %d k %d gap %d transposed %d %d alpha %g beta %g", backend->name,
                   (int)s->m, (int)s->n, (int)s->k, (int)s->gap, (int)s->transpose_a, (int)s->transpose_b,
                   (double)s->alpha, (double)s->beta);
@@ -184,7 +184,7 @@ START_TEST(default_agrees_with_the_reference_on_large_products)
         problem p[2];
         for (size_t i = 0; i < 2; i++) {
             make(&p[i], &s, 3);
-            backends[i]->run(&p[i].g);
+            backends[i]->run(backends[i]->user, &p[i].g);
         }
         double worst = 0.0;
         for (size_t i = 0; i < s.m * s.n; i++) {
@@ -213,7 +213,7 @@ static int32_t part_is_same(const problem *whole, size_t i, size_t j, size_t m, 
     g.ldc = n;
     for (size_t r = 0; r < m; r++)
         memcpy(part + r * n, whole->start + (i + r) * whole->g.ldc + j, n * sizeof *part);
-    prune_backend_reference()->run(&g);
+    prune_backend_reference()->run(NULL, &g);
     int32_t same = 1;
     for (size_t r = 0; r < m; r++)
         same = same && memcmp(part + r * n, whole->c + (i + r) * whole->g.ldc + j, n * sizeof *part) == 0;
@@ -241,7 +241,7 @@ START_TEST(reference_bits_do_not_depend_on_m_and_n)
                 const sizes s = { size, 30 - size, k, 1, t & 1, t >> 1, 0.75f, t ? 0.5f : 0.0f };
                 problem p;
                 make(&p, &s, k);
-                prune_backend_reference()->run(&p.g);
+                prune_backend_reference()->run(NULL, &p.g);
                 ck_assert(parts_are_same(&p, s.m, s.n));
                 end(&p);
             }
@@ -267,7 +267,7 @@ START_TEST(reference_bits_are_the_same_everywhere)
             const sizes s = { 5, 19, k, 1, t & 1, t >> 1, 0.75f, t == 2 ? 0.5f : 0.0f };
             problem p;
             make(&p, &s, k);
-            prune_backend_reference()->run(&p.g);
+            prune_backend_reference()->run(NULL, &p.g);
             hash = hash_rows(hash, &p);
             end(&p);
         }

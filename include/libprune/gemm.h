@@ -26,10 +26,12 @@ typedef struct prune_gemm {
     float alpha, beta;
 } prune_gemm;
 
-/* `run` may be called from any thread, with sizes that are at most INT_MAX and not 0. */
+/* `run` may be called from any thread, with sizes and leading dimensions that are at most INT_MAX and not
+ * 0; `user` is handed to it. */
 typedef struct prune_backend {
     const char *name;
-    void (*run)(const prune_gemm *args);
+    void (*run)(void *user, const prune_gemm *args);
+    void *user;
 } prune_backend;
 
 /* The plain C kernels: always there, the oracle for all others. Never NULL. */

@@ -15,8 +15,9 @@ PRUNE_API_BEGIN
 typedef struct prune_workspace prune_workspace;
 
 /* Makes a workspace for models of this architecture; make it once and keep it. backend NULL:
- * prune_backend_default(). PRUNE_E_ARGUMENT: a back end without a function; PRUNE_E_NO_LAYERS; PRUNE_E_SIZE: max_batch is 0; PRUNE_E_LIMIT: over INT_MAX; PRUNE_E_OVERFLOW;
- * PRUNE_E_MEMORY. */
+ * prune_backend_default().
+ * PRUNE_E_ARGUMENT: a back end without a function; PRUNE_E_NO_LAYERS; PRUNE_E_SIZE: max_batch is 0;
+ * PRUNE_E_LIMIT: over INT_MAX; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY. */
 prune_status prune_workspace_create(prune_workspace **out, const prune_allocator *mem,
                                     const prune_model *model, size_t max_batch, const prune_backend *backend);
 
