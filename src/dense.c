@@ -134,6 +134,7 @@ static size_t dense_input_slices(const prn_layer *layer, size_t u, prn_slice sli
 
 static const prn_layer_ops dense_ops = {
     .kind = PRUNE_LAYER_DENSE,
+    .name = "dense",
     .forward = dense_forward,
     .backward = dense_backward,
     .initialize = dense_initialize,

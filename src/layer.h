@@ -49,6 +49,7 @@ typedef struct prn_pass {
 
 typedef struct prn_layer_ops {
     int32_t kind;
+    const char *name;
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
     void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);

@@ -26,13 +26,15 @@ static void add_shape(prn_text *line, const prune_layer_info *info)
     prn_text_left(line, shape, SHAPE_WIDTH);
 }
 
-static void add_layer(prn_text *line, const prune_layer_info *info, size_t index)
+static void add_layer(prn_text *line, const prune_layer_info *info, const prn_layer *layer, size_t index)
 {
     char name[NAME_WIDTH * 2];
     prn_text text;
     prn_text_start(&text, name, sizeof name);
     prn_text_number(&text, index);
-    prn_text_add(&text, " dense, ");
+    prn_text_add(&text, " ");
+    prn_text_add(&text, layer->ops->name);
+    prn_text_add(&text, ", ");
     prn_text_add(&text, prune_activation_name(info->activation));
     prn_text_left(line, name, NAME_WIDTH);
     add_shape(line, info);
@@ -79,7 +81,7 @@ prune_status prune_model_summary(const prune_model *model, const prune_writer *w
             return status;
         add_to_total(&total, &info);
         prn_text_start(&line, bytes, sizeof bytes);
-        add_layer(&line, &info, l);
+        add_layer(&line, &info, model->layers[l], l);
         status = put(writer, &line);
     }
     prn_text_start(&line, bytes, sizeof bytes);

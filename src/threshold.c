@@ -65,21 +65,22 @@ static double place(const prune_histogram *h, float score)
     return (double)score - (double)h->low;
 }
 
-/* The bin by its place, set right by the edges as a user reads them: what lies below edge i is what
+/* A guess by the place, set right by the edges as a user reads them: what lies below edge i is what
  * prune_mask_below() takes there. */
 static size_t bin_of(const prune_histogram *h, float score)
 {
-    if (!(score > h->low))
+    if (score < h->low || !(h->high > h->low))
         return 0;
     if (!(score < h->high))
         return h->bins - 1;
-    if (!(place(h, h->high) > 0.0)) /* floats that are neighbours have one logarithm */
-        return 0;
-    const size_t guess = (size_t)(place(h, score) / place(h, h->high) * (double)h->bins);
-    const size_t bin = guess < h->bins ? guess : h->bins - 1;
-    if (score < prune_histogram_edge(h, bin))
-        return bin - 1;
-    return bin + 1 < h->bins && score >= prune_histogram_edge(h, bin + 1) ? bin + 1 : bin;
+    const double whole = place(h, h->high); /* 0 where floats so near have one logarithm */
+    const double guess = whole > 0.0 ? place(h, score) / whole * (double)h->bins : 0.0;
+    size_t bin = guess < (double)h->bins ? (size_t)guess : h->bins - 1;
+    while (bin > 0 && score < prune_histogram_edge(h, bin))
+        bin--;
+    while (bin + 1 < h->bins && score >= prune_histogram_edge(h, bin + 1))
+        bin++;
+    return bin;
 }
 
 prune_status prune_histogram_fill(prune_histogram *histogram, const prune_importance *importance,
@@ -122,7 +123,8 @@ float prune_histogram_edge(const prune_histogram *h, size_t i)
     if (h->log_scale) {
         /* By a quarter of the exponent: the ratio of two floats may be too large for a float. */
         const double root = (double)prune_expf((float)(0.25 * part * place(h, h->high)));
-        return (float)((double)h->low * (root * root) * (root * root));
+        const float edge = (float)((double)h->low * (root * root) * (root * root));
+        return edge < h->high ? edge : h->high;
     }
     return (float)((double)h->low + part * place(h, h->high));
 }

@@ -458,6 +458,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+
         same_seed_same_bits,
         three_and_four_epochs_are_seven,
         a_fit_in_order_is_a_loop_of_steps,

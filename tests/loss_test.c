@@ -397,9 +397,32 @@ START_TEST(kinds_that_do_not_exist_and_null_are_refused)
 }
 END_TEST
 
+START_TEST(the_gradient_may_overwrite_the_outputs)
+{
+    const float values[] = { 1.5f, -2.0f, 0.25f, 3.0f, 0.5f, -1.0f };
+    const int32_t labels[] = { 1, 0 };
+    float apart[6], within[6], gradient[6], loss, same;
+    prune_tensor *h, *g, *both, *y;
+    memcpy(apart, values, sizeof values);
+    memcpy(within, values, sizeof values);
+    ck_assert_ok(prune_tensor_matrix(&h, NULL, PRUNE_F32, 2, 3, apart));
+    ck_assert_ok(prune_tensor_matrix(&g, NULL, PRUNE_F32, 2, 3, gradient));
+    ck_assert_ok(prune_tensor_matrix(&both, NULL, PRUNE_F32, 2, 3, within));
+    ck_assert_ok(prune_tensor_const_matrix(&y, NULL, PRUNE_I32, 2, 1, labels));
+    ck_assert_ok(prune_loss(&loss, g, PRUNE_SOFTMAX_CROSS_ENTROPY, h, y));
+    ck_assert_ok(prune_loss(&same, both, PRUNE_SOFTMAX_CROSS_ENTROPY, both, y));
+    ck_assert(loss == same);
+    ck_assert_mem_eq(within, gradient, sizeof within);
+    prune_tensor *const tensors[] = { h, g, both, y };
+    for (size_t i = 0; i < 4; i++)
+        prune_tensor_free(tensors[i]);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        the_gradient_may_overwrite_the_outputs,
         losses_and_gradients_agree_with_the_reference,
         squared_error_has_exactly_the_factor_1_2n,
         cross_entropy_of_equal_outputs_is_log_of_their_number,

@@ -1,7 +1,9 @@
-/* meddling_test.c -- callbacks that change what the fit works on: masks under keep_best, a fit within a fit
+/* meddling_test.c -- fits that are not left alone: callbacks that mask or fit, data with gaps, what stays after
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
+
+#include <math.h>
 
 enum { INPUTS = 6, CLASSES = 3, SAMPLES = 20, EPOCHS = 6 };
 
@@ -107,8 +109,92 @@ START_TEST(a_callback_may_not_fit)
 }
 END_TEST
 
+static int32_t heal(void *user, const prune_progress *progress)
+{
+    const float zeros[8 * INPUTS] = { 0.0f };
+    fixture *f = user;
+    f->hash[progress->epoch - 1] = world_hash(f->model);
+    if (progress->epoch == 1) /* Inf - Inf no more */
+        ck_assert_ok(prune_model_set_param(f->model, 0, zeros, 8 * INPUTS));
+    ck_assert_ok(prune_trainer_set_learning_rate(progress->trainer, 0.0f));
+    return 0;
+}
+
+/* Finite validation inputs can still overflow a sum in the model. */
+START_TEST(a_metric_that_is_not_a_number_is_not_the_best)
+{
+    fixture f;
+    float weights[8 * INPUTS];
+    open_fixture(&f);
+    for (size_t i = 0; i < 8 * INPUTS; i++)
+        weights[i] = i % 2 ? -2.0f : 2.0f;
+    for (size_t i = 0; i < SAMPLES * INPUTS; i++)
+        f.other.x[i] = 3e38f;
+    ck_assert_ok(prune_model_set_param(f.model, 0, weights, 8 * INPUTS));
+    f.fit.keep_best = 1;
+    f.fit.epochs = 3;
+    f.fit.validation = &f.other.valued;
+    f.fit.progress = heal;
+    ck_assert_ok(prune_trainer_set_learning_rate(f.trainer, 0.0f));
+    ck_assert_ok(prune_trainer_fit(&f.result, f.trainer, &f.world.valued, &f.fit, NULL));
+    ck_assert_uint_eq(f.result.best_epoch, 2);
+    ck_assert(f.result.validation_metric == f.result.validation_metric);
+    ck_assert_uint_eq(world_hash(f.model), f.hash[1]);
+    close_fixture(&f);
+}
+END_TEST
+
+/* What the fit last ran forward lay in its own memory. */
+START_TEST(the_batch_of_a_fit_is_gone_with_it)
+{
+    fixture f;
+    float loss;
+    open_fixture(&f);
+    f.fit.validation_fraction = 0.25;
+    f.fit.progress = NULL;
+    ck_assert_ok(prune_trainer_fit(&f.result, f.trainer, &f.world.valued, &f.fit, NULL));
+    ck_assert_status(prune_trainer_loss(&loss, f.trainer, f.world.y_tensor), PRUNE_E_STATE);
+    ck_assert_status(prune_trainer_backward(f.trainer, f.world.y_tensor), PRUNE_E_STATE);
+    ck_assert_status(prune_trainer_update(f.trainer), PRUNE_E_STATE);
+    close_fixture(&f);
+}
+END_TEST
+
+/* As a slice of a larger array is: rows lie further apart than they are long. */
+START_TEST(data_may_be_columns_of_a_larger_matrix)
+{
+    fixture f, plain;
+    enum { FAR_X = INPUTS + 3, FAR_Y = CLASSES + 2 };
+    float x[SAMPLES * FAR_X], y[SAMPLES * FAR_Y];
+    const prune_shape shape_x = { 2, { SAMPLES, INPUTS, 0, 0 } }, shape_y = { 2, { SAMPLES, CLASSES, 0, 0 } };
+    prune_data data;
+    prune_tensor *inputs, *targets;
+    open_fixture(&f);
+    open_fixture(&plain);
+    for (size_t i = 0; i < SAMPLES * FAR_X; i++)
+        x[i] = i % FAR_X < INPUTS ? f.world.x[i / FAR_X * INPUTS + i % FAR_X] : NAN;
+    for (size_t i = 0; i < SAMPLES * FAR_Y; i++)
+        y[i] = i % FAR_Y < CLASSES ? f.world.y[i / FAR_Y * CLASSES + i % FAR_Y] : NAN;
+    ck_assert_ok(prune_tensor_wrap_const(&inputs, NULL, PRUNE_F32, &shape_x, FAR_X, x));
+    ck_assert_ok(prune_tensor_wrap_const(&targets, NULL, PRUNE_F32, &shape_y, FAR_Y, y));
+    prune_data_init(&data);
+    data.inputs = inputs;
+    data.targets = targets;
+    f.fit.validation_fraction = plain.fit.validation_fraction = 0.25;
+    ck_assert_ok(prune_trainer_fit(NULL, f.trainer, &data, &f.fit, NULL));
+    ck_assert_ok(prune_trainer_fit(NULL, plain.trainer, &f.world.valued, &plain.fit, NULL));
+    ck_assert_uint_eq(world_trainer_hash(f.trainer), world_trainer_hash(plain.trainer));
+    prune_tensor_free(inputs);
+    prune_tensor_free(targets);
+    close_fixture(&f);
+    close_fixture(&plain);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { keeping_the_best_undoes_no_removal, a_callback_may_not_fit };
+    const TTest *const tests[] = { data_may_be_columns_of_a_larger_matrix, the_batch_of_a_fit_is_gone_with_it,
+                                   a_metric_that_is_not_a_number_is_not_the_best,
+                                   keeping_the_best_undoes_no_removal, a_callback_may_not_fit };
     return run_tests("meddling", tests, sizeof tests / sizeof tests[0]);
 }

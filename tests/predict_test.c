@@ -33,6 +33,12 @@ static void open_fixture(fixture *f)
     world_data_make(&f->world, SAMPLES, INPUTS, OUTPUTS, 5);
     f->model = world_model(NULL, widths, 3, PRUNE_SIGMOID, 2);
     world_remove(f->model, 0, 3);
+    for (size_t p = 1; p < 6; p += 2) { /* biases, so that none can go astray unnoticed */
+        float bias[17];
+        for (size_t i = 0; i < 17; i++)
+            bias[i] = 0.25f + 0.125f * (float)i;
+        ck_assert_ok(prune_model_set_param(f->model, p, bias, widths[p / 2 + 1]));
+    }
     prune_workspace *workspace = workspace_of(f->model, 1);
     for (size_t s = 0; s < SAMPLES; s++) {
         prune_tensor *x = world_rows(f->world.x_tensor, s, 1), *y;
@@ -311,9 +317,95 @@ START_TEST(workspaces_have_limits_and_a_known_size)
 }
 END_TEST
 
+/* Both models have the same checksum of their architectures (found by search); the second is wider. */
+START_TEST(a_forged_signature_writes_nowhere)
+{
+    const size_t wider[] = { 200, 129, 69, 300, 2 };
+    const int32_t activations[] = { PRUNE_LINEAR, PRUNE_LINEAR, PRUNE_LINEAR, PRUNE_LINEAR, PRUNE_LINEAR };
+    const size_t narrow[] = { 4, 8, 2 };
+    float x[4] = { 1, 2, 3, 4 }, y[2] = { 7, 7 };
+    prune_model *small = world_model(NULL, narrow, 2, PRUNE_RELU, 1), *wide;
+    ck_assert_ok(prune_model_create(&wide, NULL, 4));
+    for (size_t l = 0; l < 5; l++)
+        ck_assert_ok(prune_model_add_dense(wide, wider[l], activations[l]));
+    prune_workspace *workspace;
+    prune_tensor *inputs, *outputs;
+    ck_assert_ok(prune_workspace_create(&workspace, NULL, small, 1, NULL));
+    ck_assert_ok(prune_tensor_matrix(&inputs, NULL, PRUNE_F32, 1, 4, x));
+    ck_assert_ok(prune_tensor_matrix(&outputs, NULL, PRUNE_F32, 1, 2, y));
+    ck_assert_status(prune_predict(outputs, wide, workspace, inputs), PRUNE_E_STATE);
+    ck_assert(y[0] == 7.0f && y[1] == 7.0f);
+    prune_tensor_free(inputs);
+    prune_tensor_free(outputs);
+    prune_workspace_free(workspace);
+    prune_model_free(small);
+    prune_model_free(wide);
+}
+END_TEST
+
+/* BLAS counts in int. A single row needs no leading dimension, so any is fine there. */
+START_TEST(rows_far_apart_are_refused_or_right)
+{
+    const size_t shape[] = { 4, 8, 2 }, far = (size_t)INT_MAX + 1;
+    const prune_shape one = { 2, { 1, 4, 0, 0 } }, two = { 2, { 2, 4, 0, 0 } };
+    float x[4] = { 1, 2, 3, 4 }, y[2], expected[2];
+    prune_model *model = world_model(NULL, shape, 2, PRUNE_RELU, 1);
+    prune_workspace *workspace;
+    prune_tensor *near, *single, *pair, *outputs, *reference, *both;
+    float many[4];
+    ck_assert_ok(prune_workspace_create(&workspace, NULL, model, 2, NULL));
+    ck_assert_ok(prune_tensor_matrix(&near, NULL, PRUNE_F32, 1, 4, x));
+    ck_assert_ok(prune_tensor_wrap(&single, NULL, PRUNE_F32, &one, far, x));
+    ck_assert_ok(prune_tensor_wrap(&pair, NULL, PRUNE_F32, &two, far, x)); /* refused before it is read */
+    ck_assert_ok(prune_tensor_matrix(&outputs, NULL, PRUNE_F32, 1, 2, y));
+    ck_assert_ok(prune_tensor_matrix(&reference, NULL, PRUNE_F32, 1, 2, expected));
+    ck_assert_ok(prune_tensor_matrix(&both, NULL, PRUNE_F32, 2, 2, many));
+    ck_assert_ok(prune_predict(reference, model, workspace, near));
+    ck_assert_ok(prune_predict(outputs, model, workspace, single));
+    ck_assert_mem_eq(y, expected, sizeof y);
+    ck_assert_status(prune_predict(both, model, workspace, pair), PRUNE_E_LIMIT);
+    prune_tensor *const tensors[] = { near, single, pair, outputs, reference, both };
+    for (size_t i = 0; i < 6; i++)
+        prune_tensor_free(tensors[i]);
+    prune_workspace_free(workspace);
+    prune_model_free(model);
+}
+END_TEST
+
+/* A back end of the caller's: counts, and lets the reference work. */
+static void counted(void *user, const prune_gemm *args)
+{
+    *(size_t *)user += 1;
+    prune_backend_reference()->run(NULL, args);
+}
+
+START_TEST(a_back_end_may_be_the_callers)
+{
+    const size_t shape[] = { 4, 8, 2 };
+    size_t calls = 0;
+    const prune_backend mine = { "counted", counted, &calls };
+    float x[4] = { 1, 2, 3, 4 }, y[2];
+    prune_model *model = world_model(NULL, shape, 2, PRUNE_RELU, 1);
+    prune_workspace *workspace;
+    prune_tensor *inputs, *outputs;
+    ck_assert_ok(prune_workspace_create(&workspace, NULL, model, 1, &mine));
+    ck_assert_ok(prune_tensor_matrix(&inputs, NULL, PRUNE_F32, 1, 4, x));
+    ck_assert_ok(prune_tensor_matrix(&outputs, NULL, PRUNE_F32, 1, 2, y));
+    ck_assert_ok(prune_predict(outputs, model, workspace, inputs));
+    ck_assert_uint_eq(calls, 2);
+    prune_tensor_free(inputs);
+    prune_tensor_free(outputs);
+    prune_workspace_free(workspace);
+    prune_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        a_forged_signature_writes_nowhere,
+        rows_far_apart_are_refused_or_right,
+        a_back_end_may_be_the_callers,
         a_small_net_by_hand,
         any_batch_through_any_workspace_gives_the_same_bits,
         the_default_back_end_agrees_to_rounding,

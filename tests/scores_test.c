@@ -251,12 +251,84 @@ START_TEST(bytes_are_exact_and_memory_may_be_refused)
 }
 END_TEST
 
+static void add_gradient(prune_importance *scores, prune_trainer *trainer, float value)
+{
+    const float one = 1.0f;
+    prune_tensor *x, *dh;
+    ck_assert_ok(prune_tensor_const_matrix(&x, NULL, PRUNE_F32, 1, 1, &one));
+    ck_assert_ok(prune_tensor_const_matrix(&dh, NULL, PRUNE_F32, 1, 1, &value));
+    ck_assert_ok(prune_trainer_forward(trainer, x));
+    ck_assert_ok(prune_trainer_backward(trainer, dh));
+    ck_assert_ok(prune_importance_add(scores, trainer, 1));
+    prune_tensor_free(x);
+    prune_tensor_free(dh);
+}
+
+/* Ones that are added to a hundred million are lost in plain float. */
+START_TEST(sums_are_compensated)
+{
+    const size_t shape[] = { 1, 1 };
+    prune_importance *scores;
+    prune_trainer *trainer;
+    prune_trainer_options options;
+    prune_trainer_options_init(&options);
+    options.loss = PRUNE_MSE;
+    prune_model *model = world_model(NULL, shape, 1, PRUNE_LINEAR, 1);
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_GRADIENT));
+    add_gradient(scores, trainer, 1e8f);
+    for (size_t i = 0; i < 998; i++)
+        add_gradient(scores, trainer, 1.0f);
+    add_gradient(scores, trainer, -1e8f);
+    ck_assert_ok(prune_importance_refresh(scores));
+    ck_assert(prune_importance_scores(scores, 0)[0] == 0.998f);
+    prune_importance_free(scores);
+    prune_trainer_free(trainer);
+    prune_model_free(model);
+}
+END_TEST
+
+START_TEST(a_penalty_is_summed_with_care)
+{
+    enum { WIDTH = 10001 };
+    static float weights[WIDTH], x[WIDTH];
+    const size_t shape[] = { WIDTH, 1 };
+    float penalty, none = 0.0f;
+    prune_trainer *trainer;
+    prune_tensor *inputs, *dh;
+    prune_trainer_options options;
+    prune_trainer_options_init(&options);
+    options.loss = PRUNE_MSE;
+    options.l1 = 1.0f;
+    prune_model *model = world_model(NULL, shape, 1, PRUNE_LINEAR, 1);
+    for (size_t i = 0; i < WIDTH; i++)
+        weights[i] = i == 0 ? 1e8f : i % 2 ? 1.0f : -1.0f;
+    ck_assert_ok(prune_model_set_param(model, 0, weights, WIDTH));
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
+    ck_assert_ok(prune_tensor_const_matrix(&inputs, NULL, PRUNE_F32, 1, WIDTH, x));
+    ck_assert_ok(prune_tensor_const_matrix(&dh, NULL, PRUNE_F32, 1, 1, &none));
+    ck_assert_ok(prune_trainer_forward(trainer, inputs));
+    ck_assert_ok(prune_trainer_backward(trainer, dh));
+    ck_assert_ok(prune_trainer_penalize(&penalty, trainer));
+    ck_assert(penalty == 100010000.0f);
+    prune_tensor_free(inputs);
+    prune_tensor_free(dh);
+    prune_trainer_free(trainer);
+    prune_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        a_neuron_is_the_kept_weights_of_its_row,   neurons_of_tiny_and_huge_weights_keep_their_order,
-        data_that_are_refused_leave_the_sums,      what_diverges_empties_the_sums,
-        a_score_beyond_float_is_refused,           arguments_are_checked,
+        sums_are_compensated,
+        a_penalty_is_summed_with_care,
+        a_neuron_is_the_kept_weights_of_its_row,
+        neurons_of_tiny_and_huge_weights_keep_their_order,
+        data_that_are_refused_leave_the_sums,
+        what_diverges_empties_the_sums,
+        a_score_beyond_float_is_refused,
+        arguments_are_checked,
         bytes_are_exact_and_memory_may_be_refused,
     };
     return run_tests("scores", tests, sizeof tests / sizeof tests[0]);

@@ -108,7 +108,8 @@ START_TEST(floats_of_a_trainer)
     check_trainer_number(PRUNE_ADAM, BETA1, 4, bits_of(1.0f), PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, BETA2, 4, bits_of(1.0f), PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, EPSILON, 4, bits_of(0.0f), PRUNE_E_FORMAT);
-    check_trainer_number(PRUNE_ADAM, COMPLEMENT1, 4, bits_of(0.0f), PRUNE_E_FORMAT); /* after 7 steps */
+    check_trainer_number(PRUNE_ADAM, COMPLEMENT1, 4, bits_of(0.0f), PRUNE_E_FORMAT);   /* after 7 steps */
+    check_trainer_number(PRUNE_ADAM, COMPLEMENT1, 4, bits_of(1e-30f), PRUNE_E_FORMAT); /* below 1 - beta */
     check_trainer_number(PRUNE_ADAM, COMPLEMENT2, 4, bits_of(1.0000001f), PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, COMPLEMENT2, 4, bits_of(1.0f), PRUNE_OK);
 }
@@ -219,6 +220,10 @@ START_TEST(moments)
         check_float("TRNR", both[i], 1, 1.0f, PRUNE_OK);
     }
     check_float("TRNR", m, 1, -1.0f, PRUNE_OK);
+    check_float("TRNR", m, 1, -1e18f, PRUNE_OK);
+    check_float("TRNR", m, 1, -1.02e18f, PRUNE_E_FORMAT); /* gradients end at 1e18 */
+    check_float("TRNR", v, 1, 1e36f, PRUNE_OK);
+    check_float("TRNR", v, 1, 1.03e36f, PRUNE_E_FORMAT);
     check_float("TRNR", v, 1, -1e-45f, PRUNE_E_FORMAT); /* its square root would be NaN */
 }
 END_TEST

@@ -398,9 +398,72 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
+START_TEST(neighbouring_floats_have_one_logarithm)
+{
+    const float next = nextafterf(1e10f, INFINITY), weights[] = { 1e10f, next, nextafterf(next, INFINITY) };
+    const size_t shape[] = { 3, 1 };
+    uint64_t counts[4];
+    prune_importance *scores;
+    prune_histogram h;
+    prune_model *model = world_model(NULL, shape, 1, PRUNE_LINEAR, 1);
+    ck_assert_ok(prune_model_set_param(model, 0, weights, 3));
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    prune_histogram_init(&h);
+    h.bins = 4;
+    h.counts = counts;
+    h.log_scale = 1;
+    ck_assert_ok(prune_histogram_fill(&h, scores, NULL));
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(prune_histogram_edge(&h, i) == weights[0]); /* below which lies nothing */
+        ck_assert_uint_eq(counts[i], 0);
+    }
+    ck_assert_uint_eq(counts[3], 3);
+    prune_importance_free(scores);
+    prune_model_free(model);
+}
+END_TEST
+
+/* Thousands of floats in a row, in bins of eight: logarithms are too coarse to find the bin by. */
+START_TEST(bins_agree_with_their_edges)
+{
+    enum { FLOATS = 8000, SOME = 1000 };
+    static const float from[] = { 1e-30f, 1e-20f, 1.0f, 1e10f };
+    static float weights[FLOATS];
+    static uint64_t counts[SOME];
+    const size_t shape[] = { FLOATS, 1 };
+    for (size_t k = 0; k < 8; k++) {
+        prune_importance *scores;
+        prune_histogram h;
+        prune_model *model = world_model(NULL, shape, 1, PRUNE_LINEAR, 1);
+        weights[0] = from[k / 2];
+        for (size_t i = 1; i < FLOATS; i++)
+            weights[i] = nextafterf(weights[i - 1], INFINITY);
+        ck_assert_ok(prune_model_set_param(model, 0, weights, FLOATS));
+        ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+        prune_histogram_init(&h);
+        h.bins = SOME;
+        h.counts = counts;
+        h.log_scale = (int32_t)(k % 2);
+        ck_assert_ok(prune_histogram_fill(&h, scores, NULL));
+        uint64_t before = 0;
+        size_t below = 0;
+        for (size_t i = 0; i < SOME; before += counts[i++]) {
+            while (below < FLOATS && weights[below] < prune_histogram_edge(&h, i))
+                below++;
+            ck_assert_uint_eq(before, below);
+        }
+        ck_assert_uint_eq(before, FLOATS);
+        prune_importance_free(scores);
+        prune_model_free(model);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        bins_agree_with_their_edges,
+        neighbouring_floats_have_one_logarithm,
         bins_hold_what_they_should,
         below_an_edge_lies_what_the_bins_before_it_hold,
         scores_on_edges_are_in_the_bin_above,

@@ -21,7 +21,9 @@ void prune_data_init(prune_data *data);
 /* Whether the data fit the model and the loss, every value finite, every label in range. The training
  * and scoring calls do this themselves before they change anything.
  * PRUNE_E_EMPTY: no samples or no tensors; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_NONFINITE;
- * PRUNE_E_LABEL; error names the first bad element. Any thread. */
+ * PRUNE_E_LABEL; PRUNE_E_LIMIT: rows more than INT_MAX elements apart; PRUNE_E_NO_LAYERS;
+ * PRUNE_E_ARGUMENT: NULL, or an unknown loss; PRUNE_E_VERSION: data->size. error names the first bad
+ * element. Any thread. */
 prune_status prune_data_check(const prune_data *data, const prune_model *model, int32_t loss,
                               prune_error *error);
 /* FFI-END */

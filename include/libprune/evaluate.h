@@ -24,7 +24,8 @@ typedef struct prune_metrics {
 void prune_metrics_init(prune_metrics *metrics);
 
 /* Measures the model. Sums are in double. Takes a workspace for 256 samples from the model's
- * allocator for the time of the call. Outputs that are not finite give a loss that is not.
+ * allocator for the time of the call. Outputs that are not finite give a loss that is not. It
+ * computes with prune_backend_default().
  * Errors as prune_data_check(); PRUNE_E_MEMORY; PRUNE_E_NO_LAYERS.
  * Threads: as reading the model, if they may share its allocator (malloc: yes; an arena: no). */
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,

@@ -50,7 +50,9 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
                                          const prune_data *data, prune_error *error);
 
 /* The step of it, for loops of the user's own: adds the gradients that prune_trainer_backward() has
- * just left for a batch of `samples` (a mean over them). Then prune_importance_refresh(). */
+ * just left for a batch of `samples` (a mean over them). Then prune_importance_refresh().
+ * PRUNE_E_SIZE: samples is 0; PRUNE_E_STATE: the trainer has no fresh gradients or another model, or the
+ * criterion needs none; PRUNE_E_DIVERGED: a gradient is not finite. On failure nothing is added. */
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples);
 
 /* Adds the gradient of the trainer's l1 and l2 penalty, at the model's weights as they are, to the

@@ -21,7 +21,7 @@ enum { PRUNE_MSE = 1, PRUNE_SOFTMAX_CROSS_ENTROPY = 2 };
 /* *loss = L over the n rows of `outputs`, and dL/dh into `gradient` (same shape; NULL if not
  * wanted). Any thread. PRUNE_E_ARGUMENT: unknown kind, NULL; PRUNE_E_SHAPE; PRUNE_E_TYPE;
  * PRUNE_E_NONFINITE: a target is NaN or Inf; PRUNE_E_LABEL; PRUNE_E_READONLY. Non-finite outputs
- * give a non-finite loss. On failure nothing is written. */
+ * give a non-finite loss. `gradient` may be `outputs`. On failure nothing is written. */
 prune_status prune_loss(float *loss, prune_tensor *gradient, int32_t kind, const prune_tensor *outputs,
                         const prune_tensor *targets);
 /* FFI-END */

@@ -33,7 +33,8 @@ prune_status prune_model_create(prune_model **out, const prune_allocator *mem, s
 prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation);
 
 /* Draws all weights anew and sets biases to 0. Layer l uses a generator of its own, seeded with
- * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0. */
+ * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0.
+ * PRUNE_E_ARGUMENT: NULL, or an unknown initializer; PRUNE_E_NO_LAYERS. */
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed);
 
 /* A deep copy, masks included; mem may be another allocator. */

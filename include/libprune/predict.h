@@ -30,8 +30,9 @@ void prune_workspace_free(prune_workspace *workspace);
 /* y[B][O] = model(x[B][I]), any B >= 1, computed max_batch samples at a time. Allocates nothing.
  * Non-finite inputs are not refused: they give what IEEE arithmetic gives, except that ReLU makes 0
  * of NaN. x and y must not overlap.
- * PRUNE_E_SHAPE, PRUNE_E_TYPE (both F32), PRUNE_E_READONLY (y), PRUNE_E_STATE: the workspace was
- * made for another architecture. On failure y is untouched. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_NO_LAYERS; PRUNE_E_SHAPE; PRUNE_E_TYPE (both F32);
+ * PRUNE_E_READONLY (y); PRUNE_E_LIMIT: rows more than INT_MAX elements apart; PRUNE_E_STATE: the
+ * workspace was made for another architecture. On failure y is untouched. */
 prune_status prune_predict(prune_tensor *y, const prune_model *model, prune_workspace *workspace,
                            const prune_tensor *x);
 /* FFI-END */

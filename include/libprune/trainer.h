@@ -54,7 +54,7 @@ typedef struct prune_trainer prune_trainer;
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
                                   const prune_trainer_options *options, prune_error *error);
 
-/* Bytes that such a trainer takes from its allocator. */
+/* Bytes that such a trainer takes from its allocator. Errors as above. */
 prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
                                  const prune_trainer_options *options);
 
@@ -66,7 +66,8 @@ prune_model *prune_trainer_model(prune_trainer *trainer);
 
 /* Runs x[B][I] through the model and keeps what backward needs.
  * x is borrowed and must not change before prune_trainer_backward().
- * PRUNE_E_NONFINITE: x; PRUNE_E_LIMIT: B over max_batch; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
+ * PRUNE_E_NONFINITE: x; PRUNE_E_LIMIT: B over max_batch, or rows more than INT_MAX
+ * elements apart; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
 prune_status prune_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 
 /* Outputs h[B][O] of the last forward pass: borrowed, overwritten by the next one; NULL before it. */
@@ -78,7 +79,9 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer);
 prune_status prune_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
 
 /* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
- * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied. */
+ * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied.
+ * PRUNE_E_STATE: no forward pass (with NULL: no loss) since the last one; PRUNE_E_SHAPE; PRUNE_E_TYPE:
+ * not F32. */
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
 
 /* Adds the gradient of the l1 and l2 penalty to the gradients, and gives the penalty itself
@@ -89,7 +92,8 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
  * leave float): nothing was changed. PRUNE_E_STATE: no gradients. */
 prune_status prune_trainer_update(prune_trainer *trainer);
 
-/* The whole step; *loss is without penalty, and may be NULL. */
+/* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
+ * weights and optimizer state are as before. */
 prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                 const prune_tensor *targets);
 
