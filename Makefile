@@ -26,7 +26,7 @@ FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_n
            rank mask snapshot checkpoint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
-DEPS_DEV = clang clang-format clang-tidy libclang-rt-14-dev cppcheck g++ valgrind python3 python3-cffi luajit \
+DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
 
 PREFIX     ?= /usr/local
@@ -48,7 +48,7 @@ endif
 .DEFAULT_GOAL = all
 .PHONY: deps deps-dev
 deps: ; $(call install_missing,$(DEPS))
-deps-dev: ; $(call install_missing,$(DEPS) $(DEPS_DEV))
+deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -135,7 +135,9 @@ $B/flags $B/firmware/flags: FORCE
 # What is missing is called by its name. need: the programs $1 must be there; $2 brings them.
 need = for p in $1; do command -v $$p >/dev/null || { echo "$$p is missing: run '$2'" >&2; exit 1; }; done
 $(TESTS:=.o): | have-check
-.PHONY: have-compiler have-check have-linters
+.PHONY: have-compiler have-check have-linters have-cross
+have-cross:
+	$(call need,$(CROSS)gcc,make deps-dev)
 have-compiler:
 	$(call need,$(firstword $(CC)),make deps)
 	[ -z "$(BLAS_PC)" ] || [ -n "$(BLAS_LIBS)" ] || \
@@ -199,7 +201,7 @@ format:
 
 # The part for microcontrollers asks for nothing but mem*() and keeps no data of its own. It knows no double:
 # not by name (LAYERS), not by promotion (CHIP's warnings), and arithmetic in it would ask for a library.
-$B/firmware/%.o: %.c $B/firmware/flags
+$B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 	rm -f $@ && $(CROSS)ar rcs $@ $^

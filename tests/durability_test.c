@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -91,7 +92,7 @@ static int on_a_small_disk(void)
     prune_error error;
     prune_model *large = folder_model(1000, 4), *larger = folder_model(3000, 5);
     if (!can_mount())
-        return 0; /* not here; see the head of this file */
+        return getenv("CI") != NULL; /* not allowed here, see the head of this file; in CI it must be */
     if (prune_model_save(larger, place.file, &error) != PRUNE_E_SPACE || folder_count(&place) != 0)
         return 2;
     if (prune_model_save(large, place.file, NULL) != PRUNE_OK)

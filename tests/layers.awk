@@ -40,20 +40,16 @@ FNR == 1 {
 length($0) > 110 && dir !~ /fixtures$/ { complain("longer than 110") }
 FNR == 501 && dir !~ /fixtures$/ { complain("longer than 500 lines") }
 
-code ~ /^[ \t]*#[ \t]*include[ \t]*"/ {
+code ~ /^[ \t]*#[ \t]*include/ {
     name = code
-    gsub(/^[^"]*"|".*$/, "", name)
-    if (name ~ /\.\./)
-        complain("a path with .. in " name)
-    else if (inside)
-        look_down(stem(name))
-    else if (name !~ /^libprune(\.h|\/)/ && !exists(dir "/" name))
-        complain(name " is neither an installed header nor in " dir "/")
-}
-inside && code ~ /^[ \t]*#[ \t]*include[ \t]*</ && !(me in is_hosted) {
-    split(code, part, /[ \t]*include[ \t]*|[ \t]+$/)
-    if (part[2] !~ small_libc)
-        complain(part[2] " is for HOSTED modules")
+    gsub(/^[ \t]*#[ \t]*include[ \t]*["<]?|[">].*$/, "", name)
+    ours = code ~ /"/ || name ~ /^libprune/ || name ~ /\.\./ || (name !~ /\// && stem(name) in rank)
+    if (code !~ /[<"]/)
+        complain("an include by a macro")
+    else if (ours)
+        check_include(name)
+    else if (inside && !(me in is_hosted) && ("<" name ">") !~ small_libc)
+        complain("<" name "> is for HOSTED modules")
 }
 inside && me in is_firmware && code ~ ("(^|" other ")double(" other "|$)") { complain("double in a FIRMWARE module") }
 
@@ -73,6 +69,15 @@ END {
         if (!(name in present))
             report("Makefile: RANKS names " name ", but there is no such file")
     exit bad
+}
+
+function check_include(name) {
+    if (name ~ /\.\./)
+        complain("a path with .. in " name)
+    else if (inside)
+        look_down(stem(name))
+    else if (name !~ /^libprune(\.h|\/)/ && !exists(dir "/" name))
+        complain(name " is neither an installed header nor in " dir "/")
 }
 
 function look_down(target) {

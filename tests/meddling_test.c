@@ -1,4 +1,4 @@
-/* meddling_test.c -- fits that are not left alone: callbacks that mask or fit, data with gaps, what stays after
+/* meddling_test.c -- fits not left alone: callbacks that mask or fit, data with gaps, what stays after
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
