@@ -77,9 +77,11 @@ static prune_importance *taylor_scores(const study *s)
 {
     prune_importance *scores;
     prune_trainer *trainer;
-    must(prune_importance_create(&scores, NULL, s->dense, PRUNE_TAYLOR), "scores", NULL);
-    must(prune_trainer_create(&trainer, NULL, s->dense, NULL, NULL), "trainer", NULL);
-    must(prune_importance_accumulate(scores, trainer, &s->train.data, NULL), "scores", NULL);
+    must(prune_importance_create(&scores, NULL, study_example(s)->after[STUDY_DENSE], PRUNE_TAYLOR), "scores",
+         NULL);
+    must(prune_trainer_create(&trainer, NULL, study_example(s)->after[STUDY_DENSE], NULL, NULL), "trainer",
+         NULL);
+    must(prune_importance_accumulate(scores, trainer, &study_example(s)->train.data, NULL), "scores", NULL);
     prune_trainer_free(trainer);
     return scores;
 }
@@ -151,18 +153,20 @@ static prune_model *prune_within_a_point(const study *s)
     prune_snapshot *snapshot;
     prune_metrics dense;
     prune_validation v;
+    const prune_model *before = study_example(s)->after[STUDY_DENSE];
+    const prune_data *validation = &study_example(s)->validation.data;
     prune_metrics_init(&dense);
     prune_validation_init(&v);
-    must(prune_evaluate(&dense, s->dense, &s->validation.data, v.loss, NULL), "evaluation", NULL);
-    must(prune_snapshot_create(&snapshot, NULL, s->dense), "snapshot", NULL);
-    must(prune_model_clone(&model, NULL, s->dense), "model", NULL);
+    must(prune_evaluate(&dense, before, validation, v.loss, NULL), "evaluation", NULL);
+    must(prune_snapshot_create(&snapshot, NULL, before), "snapshot", NULL);
+    must(prune_model_clone(&model, NULL, before), "model", NULL);
     v.reference = dense.accuracy;
     v.tolerance = 0.01;
     printf("\nHow much may go, within one point of the dense net's %.2f %% on validation data?\n",
            100.0 * v.reference);
     for (size_t i = STUDY_SHARES; i-- > 0 && !v.accepted;) {
         study_prune(s, model, s->plan.shares[i]);
-        must(prune_validate(&v, model, snapshot, &s->validation.data, NULL), "validation", NULL);
+        must(prune_validate(&v, model, snapshot, validation, NULL), "validation", NULL);
         printf("  %2.0f %% removed: %.2f %%, %s\n", 100.0 * s->plan.shares[i], 100.0 * v.value,
                v.accepted ? "accepted" : "refused: the dense weights are back");
     }
@@ -175,11 +179,11 @@ static prune_status write_out(void *user, const void *bytes, size_t count)
     return fwrite(bytes, 1, count, user) == count ? PRUNE_OK : PRUNE_E_IO;
 }
 
-static void print_first(const study *s)
+/* Scores, thresholds and the verdict of one dense net. */
+static void show_example(const study *s)
 {
     const prune_writer out = { write_out, stdout };
     prune_importance *scores = taylor_scores(s);
-    print_table(s);
     print_histogram(&s->plan, scores);
     print_preview(&s->plan, scores);
     prune_importance_free(scores);
@@ -189,6 +193,30 @@ static void print_first(const study *s)
     prune_model_free(pruned);
 }
 
+/* Nothing is chosen any more: from here on the test data may be looked at. */
+static void show_tables(study *all, study *few)
+{
+    study_measure(all);
+    study_measure(few);
+    printf("\nAccuracy in per cent on the training part and on held-out data: %s.\n"
+           "Non-zero bytes: parameters that are not 0, as floats. MACs: multiply-accumulates whose weight is "
+           "kept.\n\n",
+           all->plan.info->test_means);
+    print_table(all);
+    printf("\nThe same with %d training samples only, where overfitting shows:\n\n", (int)few->plan.samples);
+    print_table(few);
+}
+
+static study_plan with_few_samples(study_plan plan)
+{
+    plan.samples = 200;
+    plan.batch = 32;
+    plan.epochs *= 3; /* fewer steps an epoch */
+    plan.tuning *= 5;
+    plan.gradual *= 3;
+    return plan;
+}
+
 int main(int argc, char **argv)
 {
     const dataset_info *info = argc == 3 ? dataset_find(argv[1]) : NULL;
@@ -196,31 +224,22 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: demo digits|fashion-mnist FOLDER\n");
         return 2;
     }
-    study_plan all = strcmp(info->name, "digits") == 0 ? digits : fashion, few;
-    study first, second;
+    study_plan plan = strcmp(info->name, "digits") == 0 ? digits : fashion;
+    static study all, few;
     progress bar;
     (void)prune_blas_set_threads(1);
-    all.info = info;
-    all.folder = argv[2];
-    few = all;
-    few.samples = 200;
-    few.batch = 32;
-    few.epochs *= 3; /* fewer steps an epoch */
-    few.tuning *= 5;
-    few.gradual *= 3;
-    progress_start(&bar, study_epochs(&all) + study_epochs(&few));
-    study_run(&first, &all, &bar);
-    study_run(&second, &few, &bar);
+    plan.info = info;
+    plan.folder = argv[2];
+    const study_plan short_plan = with_few_samples(plan);
+    progress_start(&bar, study_epochs(&plan) + study_epochs(&short_plan));
+    study_train(&all, &plan, &bar);
+    study_train(&few, &short_plan, &bar);
     progress_end(&bar);
-    printf("%s, %d-%d-%d-%d. Accuracy in per cent on the training part and on held-out data: %s.\n"
-           "Non-zero bytes: parameters that are not 0, as floats. MACs: multiply-accumulates whose weight is "
-           "kept.\n\n",
-           info->name, (int)info->inputs, (int)all.hidden[0], (int)all.hidden[1], (int)info->classes,
-           info->test_means);
-    print_first(&first);
-    printf("\nThe same with %d training samples only, where overfitting shows:\n\n", (int)few.samples);
-    print_table(&second);
-    study_end(&first);
-    study_end(&second);
+    printf("%s, %d-%d-%d-%d\n", info->name, (int)info->inputs, (int)plan.hidden[0], (int)plan.hidden[1],
+           (int)info->classes);
+    show_example(&all);
+    show_tables(&all, &few);
+    study_end(&all);
+    study_end(&few);
     return 0;
 }

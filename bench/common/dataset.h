@@ -3,8 +3,8 @@
  *   "digits"         UCI optical digits, FOLDER/digits.txt, 1 797 x 64; parted into 5 folds
  *   "fashion-mnist"  FOLDER/{train,t10k}-{images-idx3,labels-idx1}-ubyte, 60 000 + 10 000 x 784; one part
  *
- * Models are trained on a training part and chosen on a validation part. The test part is not even read
- * before dataset_open_test(), which callers call when all is chosen.
+ * Models are trained on a training part and chosen on a validation part. Nothing of the test part is to be
+ * had but from dataset_open_test(), which callers call when all is chosen.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BENCH_DATASET_H

@@ -1,7 +1,6 @@
 /* study.c -- one comparison on one data set
  *
- * In each fold everything is trained, chosen and cut first; then the test part is opened, once, and all
- * models are measured on it.
+ * Everything is trained, chosen and cut first; only then are the test parts opened.
  *
  * SPDX-License-Identifier: MIT */
 #include "study.h"
@@ -40,14 +39,6 @@ uint64_t study_epochs(const study_plan *plan)
 
 /* ---- one fold ---- */
 
-typedef struct fold {
-    const study_plan *plan;
-    progress *bar;
-    const dataset *train, *validation;
-    prune_model *before[STUDY_ROWS], *after[STUDY_ROWS]; /* `before` only of rows that are tuned */
-    float threshold[STUDY_ROWS];
-} fold;
-
 static prune_model *new_model(const study_plan *plan)
 {
     prune_model *model;
@@ -66,40 +57,40 @@ static prune_model *copy_of(const prune_model *model)
     return copy;
 }
 
-static recipe recipe_of(const fold *f, uint64_t epochs)
+static recipe recipe_of(const study *s, uint64_t epochs)
 {
     recipe how = recipe_default(epochs, 1);
-    how.batch = f->plan->batch;
-    how.learning_rate = f->plan->learning_rate;
-    how.progress = f->bar == NULL ? NULL : progress_epoch;
-    how.user = f->bar;
+    how.batch = s->plan.batch;
+    how.learning_rate = s->plan.learning_rate;
+    how.progress = s->bar == NULL ? NULL : progress_epoch;
+    how.user = s->bar;
     return how;
 }
 
-static double train(const fold *f, prune_model *model, const recipe *how)
+static double train(const study_fold *f, prune_model *model, const recipe *how)
 {
-    return recipe_train(model, &f->train->data, &f->validation->data, how);
+    return recipe_train(model, &f->train.data, &f->validation.data, how);
 }
 
-static void make_dense(fold *f)
+static void make_dense(const study *s, study_fold *f)
 {
-    const recipe how = recipe_of(f, f->plan->epochs);
-    progress_stage(f->bar, study_name(STUDY_DENSE));
-    f->after[STUDY_DENSE] = new_model(f->plan);
+    const recipe how = recipe_of(s, s->plan.epochs);
+    progress_stage(s->bar, study_name(STUDY_DENSE));
+    f->after[STUDY_DENSE] = new_model(&s->plan);
     train(f, f->after[STUDY_DENSE], &how);
 }
 
 /* Trains with both strengths of a penalty and keeps the better by validation. */
-static void make_penalized(fold *f, size_t row)
+static void make_penalized(const study *s, study_fold *f, size_t row)
 {
     double accuracy[2];
     prune_model *tried[2];
-    progress_stage(f->bar, study_name(row));
+    progress_stage(s->bar, study_name(row));
     for (size_t i = 0; i < 2; i++) {
-        recipe how = recipe_of(f, f->plan->epochs);
-        how.l1 = row == STUDY_L1 ? f->plan->l1[i] : 0.0f;
-        how.l2 = row == STUDY_L2 ? f->plan->l2[i] : 0.0f;
-        tried[i] = new_model(f->plan);
+        recipe how = recipe_of(s, s->plan.epochs);
+        how.l1 = row == STUDY_L1 ? s->plan.l1[i] : 0.0f;
+        how.l2 = row == STUDY_L2 ? s->plan.l2[i] : 0.0f;
+        tried[i] = new_model(&s->plan);
         accuracy[i] = train(f, tried[i], &how);
     }
     const size_t better = accuracy[1] > accuracy[0];
@@ -107,7 +98,7 @@ static void make_penalized(fold *f, size_t row)
     prune_model_free(tried[1 - better]);
 }
 
-static prune_importance *score(const fold *f, prune_model *model, int32_t criterion)
+static prune_importance *score(const study_fold *f, prune_model *model, int32_t criterion)
 {
     prune_importance *scores;
     prune_trainer *trainer;
@@ -118,19 +109,19 @@ static prune_importance *score(const fold *f, prune_model *model, int32_t criter
     if (criterion == PRUNE_MAGNITUDE)
         return scores;
     must(prune_trainer_create(&trainer, NULL, model, &options, NULL), "trainer", NULL);
-    must(prune_importance_accumulate(scores, trainer, &f->train->data, NULL), "scores", NULL);
+    must(prune_importance_accumulate(scores, trainer, &f->train.data, NULL), "scores", NULL);
     prune_trainer_free(trainer);
     return scores;
 }
 
 /* The dense model, cut at a threshold of the distribution of its scores, and tuned under the mask. */
-static void make_pruned(fold *f, size_t row)
+static void make_pruned(const study *s, study_fold *f, size_t row)
 {
-    const recipe how = recipe_of(f, f->plan->tuning);
+    const recipe how = recipe_of(s, s->plan.tuning);
     prune_model *model = copy_of(f->after[STUDY_DENSE]);
     prune_importance *scores = score(f, model, study_criterion(row));
-    const double share = study_share(f->plan, row);
-    progress_stage(f->bar, study_name(row));
+    const double share = study_share(&s->plan, row);
+    progress_stage(s->bar, study_name(row));
     must(prune_threshold_quantile(&f->threshold[row], scores, NULL, share), "threshold", NULL);
     must(prune_mask_below(NULL, model, scores, NULL, f->threshold[row]), "mask", NULL);
     prune_importance_free(scores);
@@ -140,19 +131,19 @@ static void make_pruned(fold *f, size_t row)
 }
 
 /* Pruned on the way, in a training of its own after the dense one. */
-static void prune_gradually(const fold *f, prune_model *model, double share)
+static void prune_gradually(const study *s, const study_fold *f, prune_model *model, double share)
 {
-    recipe how = recipe_of(f, f->plan->gradual);
+    recipe how = recipe_of(s, s->plan.gradual);
     how.pruning_epochs = how.epochs * 2 / 3;
     how.removed = share;
     train(f, model, &how);
 }
 
-static void make_gradual(fold *f)
+static void make_gradual(const study *s, study_fold *f)
 {
-    progress_stage(f->bar, study_name(STUDY_GRADUAL));
+    progress_stage(s->bar, study_name(STUDY_GRADUAL));
     f->after[STUDY_GRADUAL] = copy_of(f->after[STUDY_DENSE]);
-    prune_gradually(f, f->after[STUDY_GRADUAL], study_share(f->plan, STUDY_GRADUAL));
+    prune_gradually(s, f, f->after[STUDY_GRADUAL], study_share(&s->plan, STUDY_GRADUAL));
 }
 
 /* ---- measuring ---- */
@@ -186,12 +177,12 @@ static void add_size(study_row *row, const prune_model *model)
     }
 }
 
-static void measure(study *s, const fold *f, const dataset *test)
+static void measure(study *s, const study_fold *f, const dataset *test)
 {
     for (size_t r = 0; r < STUDY_ROWS; r++) {
         must(prune_model_verify(f->after[r], NULL), "masks", NULL);
-        add_figures(&s->rows[r].before, f->before[r], f->train, test);
-        add_figures(&s->rows[r].after, f->after[r], f->train, test);
+        add_figures(&s->rows[r].before, f->before[r], &f->train, test);
+        add_figures(&s->rows[r].after, f->after[r], &f->train, test);
         add_size(&s->rows[r], f->after[r]);
         s->rows[r].threshold = (double)f->threshold[r];
     }
@@ -199,40 +190,28 @@ static void measure(study *s, const fold *f, const dataset *test)
 
 /* ---- the whole ---- */
 
-static void open_data(study *s, size_t number)
+static void open_data(const study *s, study_fold *f, size_t number)
 {
     dataset all;
-    dataset_open(&all, &s->validation, s->plan.info, s->plan.folder, number);
-    dataset_head(&s->train, &all, s->plan.samples == 0 ? all.samples : s->plan.samples);
+    dataset_open(&all, &f->validation, s->plan.info, s->plan.folder, number);
+    dataset_head(&f->train, &all, s->plan.samples == 0 ? all.samples : s->plan.samples);
     dataset_end(&all);
 }
 
-/* The dense model lives on, the rest ends. */
-static void end_fold(study *s, fold *f)
+void study_train(study *s, const study_plan *plan, progress *bar)
 {
-    s->dense = f->after[STUDY_DENSE];
-    for (size_t r = 0; r < STUDY_ROWS; r++) {
-        prune_model_free(f->before[r]);
-        if (r != STUDY_DENSE)
-            prune_model_free(f->after[r]);
+    *s = (study){ .plan = *plan, .bar = bar };
+    for (size_t number = 0; number < plan->info->folds; number++) {
+        study_fold *f = &s->folds[number];
+        open_data(s, f, number);
+        make_dense(s, f);
+        make_penalized(s, f, STUDY_L1);
+        make_penalized(s, f, STUDY_L2);
+        for (size_t r = STUDY_ONE_SHOT; r < STUDY_GRADUAL; r++)
+            make_pruned(s, f, r);
+        make_gradual(s, f);
     }
-}
-
-static void run_fold(study *s, size_t number, progress *bar)
-{
-    dataset test;
-    open_data(s, number);
-    fold f = { .plan = &s->plan, .bar = bar, .train = &s->train, .validation = &s->validation };
-    make_dense(&f);
-    make_penalized(&f, STUDY_L1);
-    make_penalized(&f, STUDY_L2);
-    for (size_t r = STUDY_ONE_SHOT; r < STUDY_GRADUAL; r++)
-        make_pruned(&f, r);
-    make_gradual(&f);
-    dataset_open_test(&test, s->plan.info, s->plan.folder, number);
-    measure(s, &f, &test);
-    dataset_end(&test);
-    end_fold(s, &f);
+    s->bar = NULL;
 }
 
 static void to_means(study_row *row, double folds)
@@ -243,27 +222,37 @@ static void to_means(study_row *row, double folds)
         *sums[i] /= folds;
 }
 
-void study_run(study *s, const study_plan *plan, progress *bar)
+void study_measure(study *s)
 {
-    *s = (study){ .plan = *plan };
-    for (size_t number = 0; number < plan->info->folds; number++) {
-        if (number != 0)
-            study_end(s);
-        run_fold(s, number, bar);
+    for (size_t number = 0; number < s->plan.info->folds; number++) {
+        dataset test;
+        dataset_open_test(&test, s->plan.info, s->plan.folder, number);
+        measure(s, &s->folds[number], &test);
+        dataset_end(&test);
     }
     for (size_t r = 0; r < STUDY_ROWS; r++)
-        to_means(&s->rows[r], (double)plan->info->folds);
+        to_means(&s->rows[r], (double)s->plan.info->folds);
 }
 
 void study_end(study *s)
 {
-    prune_model_free(s->dense);
-    dataset_end(&s->train);
-    dataset_end(&s->validation);
+    for (size_t number = 0; number < s->plan.info->folds; number++) {
+        study_fold *f = &s->folds[number];
+        for (size_t r = 0; r < STUDY_ROWS; r++) {
+            prune_model_free(f->before[r]);
+            prune_model_free(f->after[r]);
+        }
+        dataset_end(&f->train);
+        dataset_end(&f->validation);
+    }
+}
+
+const study_fold *study_example(const study *s)
+{
+    return &s->folds[s->plan.info->folds - 1];
 }
 
 void study_prune(const study *s, prune_model *model, double share)
 {
-    const fold last = { .plan = &s->plan, .train = &s->train, .validation = &s->validation };
-    prune_gradually(&last, model, share);
+    prune_gradually(s, study_example(s), model, share);
 }

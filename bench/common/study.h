@@ -7,7 +7,7 @@
 #include "dataset.h"
 #include "progress.h"
 
-enum { STUDY_LAYERS = 3, STUDY_SHARES = 4, STUDY_CRITERIA = 3 };
+enum { STUDY_LAYERS = 3, STUDY_SHARES = 4, STUDY_CRITERIA = 3, STUDY_FOLDS = 5 };
 enum {
     STUDY_DENSE,
     STUDY_L1,
@@ -32,7 +32,7 @@ typedef struct study_plan {
     double shares[STUDY_SHARES]; /* of the weights, removed at once by a threshold */
 } study_plan;
 
-/* Sums over the folds; means after study_run(). */
+/* Means over the folds. */
 typedef struct study_figures {
     double train, held_out; /* accuracy, in per cent */
 } study_figures;
@@ -43,21 +43,35 @@ typedef struct study_row {
     double weights, nonzero_bytes, macs;
 } study_row;
 
+/* What became of one part of the data. */
+typedef struct study_fold {
+    dataset train, validation;
+    prune_model *before[STUDY_ROWS], *after[STUDY_ROWS]; /* `before` only of rows that are tuned */
+    float threshold[STUDY_ROWS];
+} study_fold;
+
 typedef struct study {
     study_plan plan;
+    study_fold folds[STUDY_FOLDS];
     study_row rows[STUDY_ROWS];
-    prune_model *dense; /* of the last fold, and what it was trained and validated on */
-    dataset train, validation;
+    progress *bar;
 } study;
 
-/* Epochs that study_run() will report to the progress. */
+/* Epochs that study_train() will report to the progress. */
 uint64_t study_epochs(const study_plan *plan);
 
-/* Does it, over all folds of the data set. */
-void study_run(study *s, const study_plan *plan, progress *p);
+/* Trains, chooses and cuts, over all folds of the data set. */
+void study_train(study *s, const study_plan *plan, progress *bar);
+
+/* Then, when nothing is to be chosen any more: opens the test parts, and fills in the rows. */
+void study_measure(study *s);
+
 void study_end(study *s);
 
-/* Prunes a model of the last fold gradually, by |w|, to a share of its weights. */
+/* The fold that a single example is taken from. */
+const study_fold *study_example(const study *s);
+
+/* Prunes a model of that fold gradually, by |w|, to a share of its weights. */
 void study_prune(const study *s, prune_model *model, double share);
 
 /* The criterion, the share and the name of a pruned row. */
