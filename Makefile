@@ -87,7 +87,7 @@ WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wvla -Wcast-q
            -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2
 EXACT    = -ffp-contract=off -fno-math-errno -fno-trapping-math $(ROUNDED)
 ROUNDED := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-fexcess-precision=fast)# clang never exceeds
-INTERNAL = -Iinclude -Ilib -Isrc
+INTERNAL = -Iinclude -Ilib $(addprefix -I,$(wildcard src/*))
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 C11      = -std=c11 -Iinclude $(EXACT) $(WARN) $(if $(WERROR),-Werror) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
 OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
@@ -96,7 +96,7 @@ SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune
            $(if $(SAN),,-Wl,-z,defs)
 CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror
 
-sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/$(module).c src/*/$(module).c))
+sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SRC      = $(call sources,$(filter-out bare $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
