@@ -2,10 +2,18 @@
  *
  * Scores of a weight w, from the mean gradient g of the data loss over all samples that were given
  * (no penalty unless asked), however they were cut into batches:
- *   PRUNE_MAGNITUDE  |w|       needs no data
- *   PRUNE_GRADIENT   |g|       (also of removed weights: what regrowth looks at)
- *   PRUNE_TAYLOR     |w g|     first-order estimate of the change of the loss when w goes to 0
- *                              (P. Molchanov et al., ICLR 2017)
+ *   PRUNE_MAGNITUDE          |w|      needs no data
+ *   PRUNE_GRADIENT           |g|      also of removed weights: what regrowth looks at
+ *   PRUNE_TAYLOR             |w g|    first-order estimate of the change of the loss when w goes to 0
+ *                                     (P. Molchanov et al., ICLR 2017)
+ *   PRUNE_MAGNITUDE_SQUARED  w^2      their squares: the same ranking of weights, other sums over a row
+ *   PRUNE_GRADIENT_SQUARED   g^2
+ *   PRUNE_TAYLOR_SQUARED     (w g)^2  (P. Molchanov et al., CVPR 2019)
+ * and from the gradients g_i of the losses of single samples, which do not cancel out where the mean
+ * does; the trainer that lends its buffers needs the option per_sample:
+ *   PRUNE_SAMPLE_GRADIENT    E|g_i|        with PRUNE_PER_SAMPLE_ABSOLUTE
+ *   PRUNE_FISHER             w^2 E[g_i^2]  with PRUNE_PER_SAMPLE_SQUARE: twice the estimate of the change
+ *                                     of the loss by the empirical Fisher information (L. Theis et al., 2018)
  * Sums over batches are compensated (Neumaier), in float.
  * A neuron's score is aggregated over its row of the weight matrix, see prune_importance_neurons().
  *
@@ -23,7 +31,16 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum { PRUNE_MAGNITUDE = 1, PRUNE_GRADIENT = 2, PRUNE_TAYLOR = 3 };
+enum {
+    PRUNE_MAGNITUDE = 1,
+    PRUNE_GRADIENT = 2,
+    PRUNE_TAYLOR = 3,
+    PRUNE_MAGNITUDE_SQUARED = 4,
+    PRUNE_GRADIENT_SQUARED = 5,
+    PRUNE_TAYLOR_SQUARED = 6,
+    PRUNE_SAMPLE_GRADIENT = 7,
+    PRUNE_FISHER = 8
+};
 enum { PRUNE_ROW_MAX = 1, PRUNE_ROW_L1 = 2, PRUNE_ROW_L2 = 3 };
 
 typedef struct prune_importance prune_importance;
@@ -43,9 +60,10 @@ void prune_importance_free(prune_importance *importance);
 /* Adds all samples of `data` and computes the scores anew; for magnitudes it only does the latter. The
  * trainer lends loss, batch size and buffers; its optimizer state and the model stay as they are, its
  * gradients are overwritten.
- * PRUNE_E_STATE: the trainer belongs to another model; PRUNE_E_DIVERGED: a loss, a gradient or a score
- * is not finite; errors as prune_data_check(). On failure the sums are those from before the call, except
- * PRUNE_E_DIVERGED, which empties them. */
+ * PRUNE_E_STATE: the trainer belongs to another model, or was made with another per_sample than the
+ * criterion wants; PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as
+ * prune_data_check(). On failure the sums are those from before the call, except PRUNE_E_DIVERGED, which
+ * empties them. */
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error);
 
@@ -57,7 +75,8 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
 
 /* Adds the gradient of the trainer's l1 and l2 penalty, at the model's weights as they are, to the
  * mean gradient (0 or 1 switches it), and computes the scores anew if there are samples.
- * PRUNE_E_STATE: as above; PRUNE_E_NONFINITE: a score would be NaN or Inf. */
+ * PRUNE_E_STATE: as above, or the criterion is not one of the mean gradient; PRUNE_E_NONFINITE: a score
+ * would be NaN or Inf. */
 prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,
                                               int32_t include);
 

@@ -24,6 +24,8 @@ PRUNE_API_BEGIN
 /* Ranges: 0 <= learning_rate <= 1e6; 0 <= momentum, beta1, beta2 < 1; epsilon > 0; l1, l2 >= 0; all finite.
  * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
  * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. */
+enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
+
 typedef struct prune_trainer_options {
     size_t size;
     int32_t loss;                 /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
@@ -39,6 +41,9 @@ typedef struct prune_trainer_options {
     uint64_t seed;                /* of the shuffling; default 0 */
     size_t max_batch;             /* the largest B; default 32 */
     const prune_backend *backend; /* NULL: prune_backend_default() */
+    /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (but not a step of training) also sums |g| or
+     * g^2 of each sample, for criteria of importance.h that want it, in buffers of its own. Not saved. */
+    int32_t per_sample;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */

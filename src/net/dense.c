@@ -93,6 +93,30 @@ static void dense_backward(const prn_layer *layer, const prn_pass *pass)
         input_gradient(layer, pass);
 }
 
+/* |x| or x^2 of a matrix with rows ldx apart; to may be from. */
+static void raise(float *to, const float *from, size_t ldx, const size_t shape[2], int32_t power)
+{
+    for (size_t r = 0; r < shape[0]; r++)
+        for (size_t c = 0; c < shape[1]; c++) {
+            const float x = from[r * ldx + c];
+            to[r * shape[1] + c] = power == 2 ? x * x : x < 0.0f ? -x : x;
+        }
+}
+
+/* The gradient of one sample is d x^T, so |g| = |d| |x|^T and g^2 = d^2 (x^2)^T, element by element: summed
+ * over the batch, both are the weight gradient of other matrices. */
+static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    const size_t of_x[2] = { pass->batch, inputs }, of_dy[2] = { pass->batch, outputs };
+    prn_pass other = *pass;
+    raise(pass->scratch, pass->x, pass->ldx, of_x, pass->power);
+    raise(pass->dy, pass->dy, outputs, of_dy, pass->power);
+    other.gradient[WEIGHT] = pass->samples[WEIGHT];
+    other.gradient[BIAS] = pass->samples[BIAS];
+    weight_gradient(layer, &other, pass->scratch, inputs);
+}
+
 static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *rng)
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
@@ -106,6 +130,11 @@ static size_t dense_cache_size(const prn_layer *layer)
 {
     (void)layer;
     return 0;
+}
+
+static uint64_t dense_bytes(const prn_layer *layer)
+{
+    return prn_layer_floats(layer) * sizeof(float);
 }
 
 static uint64_t dense_macs(const prn_layer *layer)
@@ -137,8 +166,10 @@ static const prn_layer_ops dense_ops = {
     .name = "dense",
     .forward = dense_forward,
     .backward = dense_backward,
+    .sample_gradients = dense_sample_gradients,
     .initialize = dense_initialize,
     .cache_size = dense_cache_size,
+    .bytes = dense_bytes,
     .macs = dense_macs,
     .macs_kept = dense_macs_kept,
     .units = outputs_of,

@@ -32,9 +32,10 @@ typedef struct prn_slice {
 
 typedef struct prn_layer prn_layer;
 
-/* One pass through one layer. Forward reads x and writes y (rows ldx, ldy apart) and the cache;
- * backward reads x, y (ldy = out), cache and dy[B][out], which it may overwrite, and writes the
- * gradients of the parameters, and dx[B][in] unless that is NULL. */
+/* One pass through one layer. Forward reads x and writes y (rows ldx, ldy apart), and the cache[B][size]
+ * unless that is NULL (nothing will go backward); backward reads x, y (ldy = out), cache and dy[B][out],
+ * which it may overwrite, and writes the gradients of the parameters, and dx[B][in] unless that is NULL.
+ * Per-sample gradients come after backward, of the same pass: dy is as that left it, and may be spoilt. */
 typedef struct prn_pass {
     const prune_backend *backend;
     size_t batch;
@@ -45,6 +46,9 @@ typedef struct prn_pass {
     float *dy;
     float *dx;
     float *gradient[PRN_LAYER_PARAMS];
+    float *samples[PRN_LAYER_PARAMS]; /* out: sums over the batch of |g| or g^2 of each sample */
+    float *scratch;                   /* [B][in] */
+    int32_t power;                    /* 1: |g|; 2: g^2 */
 } prn_pass;
 
 typedef struct prn_layer_ops {
@@ -52,8 +56,10 @@ typedef struct prn_layer_ops {
     const char *name;
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
+    void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass);
     void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);
     size_t (*cache_size)(const prn_layer *layer);  /* floats per sample, beside y */
+    uint64_t (*bytes)(const prn_layer *layer);     /* of the parameters, as stored */
     uint64_t (*macs)(const prn_layer *layer);      /* per sample, all weights */
     uint64_t (*macs_kept)(const prn_layer *layer); /* per sample, kept weights */
     size_t (*units)(const prn_layer *layer);       /* neurons: what structured pruning removes */

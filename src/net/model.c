@@ -244,6 +244,16 @@ size_t prn_model_width(const prune_model *model)
     return width;
 }
 
+size_t prn_model_width_in(const prune_model *model)
+{
+    size_t width = 0;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const size_t input = prn_shape_count(&model->layers[l]->input);
+        width = input > width ? input : width;
+    }
+    return width;
+}
+
 static int32_t same_layer(const prn_layer *a, const prn_layer *b)
 {
     return a->ops == b->ops && a->activation == b->activation && prn_shape_equal(&a->input, &b->input) &&
@@ -298,7 +308,6 @@ size_t prune_model_bytes(const prune_model *model)
 static void add_param(prune_layer_info *info, const prn_param *param)
 {
     info->parameters += param->count;
-    info->bytes += param->count * sizeof(float);
     for (size_t i = 0; i < param->count; i++)
         info->nonzeros += param->value[i] > 0.0f || param->value[i] < 0.0f;
     if (param->prunable) {
@@ -322,6 +331,7 @@ prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *m
                               .activation = layer->activation,
                               .input = layer->input,
                               .output = layer->output,
+                              .bytes = layer->ops->bytes(layer),
                               .macs = layer->ops->macs(layer),
                               .macs_kept = layer->ops->macs_kept(layer) };
     for (size_t p = 0; p < layer->param_count; p++)

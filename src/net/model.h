@@ -44,6 +44,9 @@ size_t prn_model_removed(const prune_model *model);
 /* Floats that the widest layer output takes, per sample. */
 size_t prn_model_width(const prune_model *model);
 
+/* The same for the widest layer input. */
+size_t prn_model_width_in(const prune_model *model);
+
 /* PRUNE_E_ARGUMENT: NULL; PRUNE_E_NO_LAYERS. */
 prune_status prn_model_check(const prune_model *model);
 

@@ -15,30 +15,60 @@ static float magnitude(float x)
     return x < 0.0f ? -x : x;
 }
 
-static float score_magnitude(float w, float g)
+/* Each gives a score from the weight and m, which is a mean over samples of what the criterion `takes`. */
+static float score_magnitude(float w, float m)
 {
-    (void)g;
+    (void)m;
     return magnitude(w);
 }
 
-static float score_gradient(float w, float g)
+static float score_magnitude_squared(float w, float m)
+{
+    (void)m;
+    return w * w;
+}
+
+static float score_gradient(float w, float m)
 {
     (void)w;
-    return magnitude(g);
+    return magnitude(m);
 }
 
-static float score_taylor(float w, float g)
+static float score_gradient_squared(float w, float m)
 {
-    return magnitude(w * g);
+    (void)w;
+    return m * m;
 }
+
+static float score_taylor(float w, float m)
+{
+    return magnitude(w * m);
+}
+
+static float score_taylor_squared(float w, float m)
+{
+    return w * m * (w * m);
+}
+
+static float score_fisher(float w, float m)
+{
+    return w * w * m;
+}
+
+enum { TAKES_NOTHING, TAKES_GRADIENTS, TAKES_ABSOLUTES, TAKES_SQUARES };
 
 static const struct criterion_ops {
-    float (*score)(float w, float g);
-    int32_t needs_data;
+    float (*score)(float w, float m);
+    int32_t takes;
 } table[] = {
-    [PRUNE_MAGNITUDE] = { score_magnitude, 0 },
-    [PRUNE_GRADIENT] = { score_gradient, 1 },
-    [PRUNE_TAYLOR] = { score_taylor, 1 },
+    [PRUNE_MAGNITUDE] = { score_magnitude, TAKES_NOTHING },
+    [PRUNE_GRADIENT] = { score_gradient, TAKES_GRADIENTS },
+    [PRUNE_TAYLOR] = { score_taylor, TAKES_GRADIENTS },
+    [PRUNE_MAGNITUDE_SQUARED] = { score_magnitude_squared, TAKES_NOTHING },
+    [PRUNE_GRADIENT_SQUARED] = { score_gradient_squared, TAKES_GRADIENTS },
+    [PRUNE_TAYLOR_SQUARED] = { score_taylor_squared, TAKES_GRADIENTS },
+    [PRUNE_SAMPLE_GRADIENT] = { score_gradient, TAKES_ABSOLUTES },
+    [PRUNE_FISHER] = { score_fisher, TAKES_SQUARES },
 };
 
 /* ---- making and ending ---- */
@@ -53,7 +83,7 @@ static prune_status lay_out(parts *out, const prune_model *model, int32_t criter
     const prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return status;
-    if (criterion < PRUNE_MAGNITUDE || criterion > PRUNE_TAYLOR)
+    if (criterion < PRUNE_MAGNITUDE || criterion > PRUNE_FISHER)
         return PRUNE_E_ARGUMENT;
     const size_t floats = prn_model_floats(model);
     prn_layout layout = { 0 };
@@ -68,7 +98,7 @@ static prune_status lay_out(parts *out, const prune_model *model, int32_t criter
     }
     out->neuron = prn_layout_add(&layout, neurons, sizeof(float));
     out->neuron_mask = prn_layout_add(&layout, words, sizeof(uint32_t));
-    out->gradient = table[criterion].needs_data ? prn_layout_add(&layout, floats, sizeof(prn_sum)) : 0;
+    out->gradient = table[criterion].takes ? prn_layout_add(&layout, floats, sizeof(prn_sum)) : 0;
     out->bytes = layout.bytes;
     return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
 }
@@ -122,7 +152,7 @@ prune_status prune_importance_create(prune_importance **out, const prune_allocat
     prune_importance *importance = build(&own, model, criterion, &plan);
     if (importance == NULL)
         return PRUNE_E_MEMORY;
-    if (!table[criterion].needs_data)
+    if (!table[criterion].takes)
         status = prune_importance_refresh(importance);
     if (status != PRUNE_OK) {
         prune_importance_free(importance);
@@ -157,6 +187,13 @@ prune_status prn_importance_check(const prune_importance *importance)
     return importance->ready ? PRUNE_OK : PRUNE_E_STATE;
 }
 
+static int32_t gives_what_it_takes(const prune_trainer *trainer, const prune_importance *importance)
+{
+    const int32_t takes = table[importance->criterion].takes;
+    return (takes != TAKES_ABSOLUTES || trainer->per_sample == PRUNE_PER_SAMPLE_ABSOLUTE) &&
+           (takes != TAKES_SQUARES || trainer->per_sample == PRUNE_PER_SAMPLE_SQUARE);
+}
+
 /* Whether the trainer's gradients are gradients of this table's model. */
 static prune_status check_pair(const prune_importance *importance, const prune_trainer *trainer)
 {
@@ -166,13 +203,23 @@ static prune_status check_pair(const prune_importance *importance, const prune_t
     if (status != PRUNE_OK)
         return status;
     const int32_t fits = trainer->model == importance->model && importance->gradient != NULL;
-    return fits ? PRUNE_OK : PRUNE_E_STATE;
+    return fits && gives_what_it_takes(trainer, importance) ? PRUNE_OK : PRUNE_E_STATE;
 }
 
-static void add_scaled(prn_sum *sums, const float *gradient, size_t count, float scale)
+static void add_scaled(prn_sum *sums, const float *values, size_t count, float scale)
 {
     for (size_t i = 0; i < count; i++)
-        prn_sum_add(&sums[i], scale * gradient[i]);
+        prn_sum_add(&sums[i], scale * values[i]);
+}
+
+/* What is added for a batch of B samples. Gradients are means over the batch, and so what a sample puts in is
+ * 1/B of its own gradient. */
+static const float *batch_values(float *scale, const prune_importance *importance,
+                                 const prune_trainer *trainer, size_t samples)
+{
+    const int32_t takes = table[importance->criterion].takes;
+    *scale = takes == TAKES_SQUARES ? (float)samples * (float)samples : (float)samples;
+    return takes == TAKES_GRADIENTS ? trainer->gradient : trainer->samples;
 }
 
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
@@ -184,9 +231,11 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
         return PRUNE_E_SIZE;
     if (trainer->stage != PRN_BACKWARD)
         return PRUNE_E_STATE;
-    if (prn_scan_finite(trainer->gradient, trainer->floats) != trainer->floats)
+    float scale;
+    const float *values = batch_values(&scale, importance, trainer, samples);
+    if (prn_scan_finite(values, trainer->floats) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_scaled(importance->gradient, trainer->gradient, importance->floats, (float)samples);
+    add_scaled(importance->gradient, values, importance->floats, scale);
     importance->samples += samples;
     importance->ready = 0;
     return PRUNE_OK;
@@ -216,6 +265,9 @@ static prune_status open_pair(const prune_importance *importance, const prune_tr
     status = prn_trainer_open(trainer, error);
     if (status == PRUNE_OK && trainer->model != importance->model)
         return prn_error_set(error, PRUNE_E_STATE, "trainer", "it trains another model than the scored one");
+    if (status == PRUNE_OK && !gives_what_it_takes(trainer, importance))
+        return prn_error_set(error, PRUNE_E_STATE, "trainer",
+                             "the criterion wants another per_sample in the trainer's options");
     return status;
 }
 
@@ -256,6 +308,8 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
     prune_status status = check_pair(importance, trainer);
     if (status != PRUNE_OK)
         return status;
+    if (table[importance->criterion].takes != TAKES_GRADIENTS)
+        return PRUNE_E_STATE;
     const prn_regularizer before = importance->penalty;
     importance->penalty = include ? trainer->regularizer : (prn_regularizer){ 0 };
     if (importance->samples == 0)

@@ -62,6 +62,8 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "epsilon", in_range(is_size(o->epsilon) && o->epsilon > 0.0f), "not a finite number above 0" },
         { "l1", in_range(is_size(o->l1)), "not a finite number from 0 on" },
         { "l2", in_range(is_size(o->l2)), "not a finite number from 0 on" },
+        { "per_sample", in_range(o->per_sample >= 0 && o->per_sample <= PRUNE_PER_SAMPLE_SQUARE),
+          "not one of those in trainer.h" },
         { "max_batch", prn_batch_check(o->max_batch), "not in 1 .. INT_MAX" },
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
@@ -97,6 +99,7 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .seed = t->seed,
         .max_batch = t->max_batch,
         .backend = t->backend,
+        .per_sample = t->per_sample,
     };
 }
 
@@ -117,26 +120,52 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
 
 /* ---- making and ending ---- */
 
+static float *floats_at(prune_trainer *t, size_t offset)
+{
+    return (float *)(void *)((unsigned char *)t + offset);
+}
+
+/* Lays out what each layer leaves behind for its way back; t NULL: only the size counts. */
+static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *model, size_t batch)
+{
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_layer *layer = model->layers[l];
+        const size_t output = prn_layout_add(layout, batch * prn_shape_count(&layer->output), sizeof(float));
+        const size_t cache_size = layer->ops->cache_size(layer);
+        if (prn_mem_overflows(batch, cache_size))
+            layout->overflow = 1;
+        const size_t cache = prn_layout_add(layout, batch * cache_size, sizeof(float));
+        if (t == NULL)
+            continue;
+        t->outputs[l] = floats_at(t, output);
+        t->caches[l] = floats_at(t, cache);
+    }
+}
+
 typedef struct parts {
     size_t bytes;
-    size_t gradient, state[2], outputs, delta[2]; /* offsets */
+    size_t gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
 {
     const size_t batch = options->max_batch, floats = prn_model_floats(model);
-    if (prn_mem_overflows(batch, prn_model_width(model)))
+    const size_t wide = prn_model_width(model), wide_in = prn_model_width_in(model);
+    if (prn_mem_overflows(batch, wide) || prn_mem_overflows(batch, wide_in))
         return PRUNE_E_OVERFLOW;
     prn_layout layout = { 0 };
     prn_layout_add(&layout, 1, sizeof(prune_trainer));
     out->gradient = prn_layout_add(&layout, floats, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
+    out->samples = prn_layout_add(&layout, options->per_sample ? floats : 0, sizeof(float));
+    out->scratch = prn_layout_add(&layout, options->per_sample ? batch * wide_in : 0, sizeof(float));
     out->outputs = prn_layout_add(&layout, model->layer_count, sizeof(float *));
+    out->caches = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     for (size_t i = 0; i < 2; i++)
-        out->delta[i] = prn_layout_add(&layout, batch * prn_model_width(model), sizeof(float));
-    for (size_t l = 0; l < model->layer_count; l++)
-        prn_layout_add(&layout, batch * prn_shape_count(&model->layers[l]->output), sizeof(float));
+        out->delta[i] = prn_layout_add(&layout, batch * wide, sizeof(float));
+    out->layers = layout.bytes;
+    add_layers(NULL, &layout, model, batch);
     out->bytes = layout.bytes;
     return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
 }
@@ -168,22 +197,22 @@ prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
     return status;
 }
 
-/* Sets the pointers into the block behind the trainer. The layers' outputs follow delta[1]. */
+/* Sets the pointers into the block behind the trainer. */
 static void place(prune_trainer *t, const parts *plan)
 {
-    unsigned char *block = (unsigned char *)t;
-    t->gradient = (float *)(void *)(block + plan->gradient);
+    t->gradient = floats_at(t, plan->gradient);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
-        t->state[s] = (float *)(void *)(block + plan->state[s]);
-    t->outputs = (float **)(void *)(block + plan->outputs);
-    for (size_t i = 0; i < 2; i++)
-        t->delta[i] = (float *)(void *)(block + plan->delta[i]);
-    prn_layout layout = { plan->delta[1], 0 };
-    (void)prn_layout_add(&layout, t->max_batch * prn_model_width(t->model), sizeof(float));
-    for (size_t l = 0; l < t->model->layer_count; l++) {
-        const size_t floats = t->max_batch * prn_shape_count(&t->model->layers[l]->output);
-        t->outputs[l] = (float *)(void *)(block + prn_layout_add(&layout, floats, sizeof(float)));
+        t->state[s] = floats_at(t, plan->state[s]);
+    if (t->per_sample) {
+        t->samples = floats_at(t, plan->samples);
+        t->scratch = floats_at(t, plan->scratch);
     }
+    t->outputs = (float **)(void *)((unsigned char *)t + plan->outputs);
+    t->caches = (float **)(void *)((unsigned char *)t + plan->caches);
+    for (size_t i = 0; i < 2; i++)
+        t->delta[i] = floats_at(t, plan->delta[i]);
+    prn_layout layout = { plan->layers, 0 };
+    add_layers(t, &layout, t->model, t->max_batch);
 }
 
 static prune_trainer from_options(prune_model *model, const prune_trainer_options *o)
@@ -196,6 +225,7 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
         .loss = o->loss,
         .seed = o->seed,
         .max_batch = o->max_batch,
+        .per_sample = o->per_sample,
         .optimizer = { .kind = o->optimizer,
                        .learning_rate = o->learning_rate,
                        .momentum = o->momentum,

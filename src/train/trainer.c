@@ -41,6 +41,7 @@ void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
     for (size_t l = 0; l < model->layer_count; l++) {
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
+        pass.cache = t->caches[l];
         model->layers[l]->ops->forward(model->layers[l], &pass);
         pass.x = pass.y;
         pass.ldx = pass.ldy;
@@ -101,31 +102,46 @@ prune_status prune_trainer_loss(float *loss, prune_trainer *t, const prune_tenso
     return status != PRUNE_OK ? status : prn_trainer_loss(loss, t, targets);
 }
 
-static void backward(prune_trainer *t)
+/* Pointers to a layer's part of an array laid out like all parameters; `part` is where it begins. */
+static void point_at(float *to[PRN_LAYER_PARAMS], float *part, const prn_layer *layer)
 {
-    const prune_model *model = t->model;
-    float *gradient = t->gradient + t->floats;
-    float *dy = t->delta[0], *dx = t->delta[1];
-    for (size_t l = model->layer_count; l-- > 0;) {
-        const prn_layer *layer = model->layers[l];
-        prn_pass pass = { .backend = t->backend,
-                          .batch = prn_tensor_rows(&t->x),
-                          .x = l == 0 ? t->x.data : t->outputs[l - 1],
-                          .ldx = l == 0 ? t->x.ld : prn_shape_count(&layer->input),
-                          .y = t->outputs[l],
-                          .ldy = prn_shape_count(&layer->output),
-                          .dy = dy,
-                          .dx = l == 0 ? NULL : dx };
-        gradient -= prn_layer_floats(layer);
-        float *next = gradient;
-        for (size_t p = 0; p < layer->param_count; p++) {
-            pass.gradient[p] = next;
-            next += layer->params[p].count;
-        }
-        layer->ops->backward(layer, &pass);
-        float *const done = dy;
-        dy = dx;
-        dx = done;
+    for (size_t p = 0; p < layer->param_count; p++) {
+        to[p] = part;
+        part += layer->params[p].count;
+    }
+}
+
+static void backward_layer(const prune_trainer *t, size_t l, size_t offset, float *const dy_dx[2],
+                           int32_t scores)
+{
+    const prn_layer *layer = t->model->layers[l];
+    prn_pass pass = { .backend = t->backend,
+                      .batch = prn_tensor_rows(&t->x),
+                      .x = l == 0 ? t->x.data : t->outputs[l - 1],
+                      .ldx = l == 0 ? t->x.ld : prn_shape_count(&layer->input),
+                      .y = t->outputs[l],
+                      .ldy = prn_shape_count(&layer->output),
+                      .cache = t->caches[l],
+                      .dy = dy_dx[0],
+                      .dx = l == 0 ? NULL : dy_dx[1],
+                      .scratch = t->scratch,
+                      .power = t->per_sample };
+    point_at(pass.gradient, t->gradient + offset, layer);
+    layer->ops->backward(layer, &pass);
+    if (t->samples == NULL || !scores)
+        return;
+    point_at(pass.samples, t->samples + offset, layer);
+    layer->ops->sample_gradients(layer, &pass);
+}
+
+/* `scores`: with the gradients of single samples, if the plan has them; a training step does without. */
+static void backward(prune_trainer *t, int32_t scores)
+{
+    size_t offset = t->floats;
+    for (size_t l = t->model->layer_count, turn = 0; l-- > 0; turn = 1 - turn) {
+        float *const dy_dx[2] = { t->delta[turn], t->delta[1 - turn] };
+        offset -= prn_layer_floats(t->model->layers[l]);
+        backward_layer(t, l, offset, dy_dx, scores);
     }
     t->stage = PRN_BACKWARD;
 }
@@ -146,7 +162,7 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
         if (copied != PRUNE_OK)
             return copied;
     }
-    backward(t);
+    backward(t, 1);
     return PRUNE_OK;
 }
 
@@ -193,7 +209,7 @@ prune_status prune_trainer_update(prune_trainer *t)
 
 static prune_status finish_step(prune_trainer *t)
 {
-    backward(t);
+    backward(t, 0);
     const prune_status status = prune_trainer_penalize(NULL, t);
     return status != PRUNE_OK ? status : prune_trainer_update(t);
 }

@@ -33,9 +33,14 @@ struct prune_trainer {
     size_t floats;
     float *gradient;
     float *state[2];
+    int32_t per_sample; /* PRUNE_PER_SAMPLE_*, or 0 */
+    float *samples;     /* sums over the batch of |g| or g^2 of each sample; NULL with 0, and so is scratch */
+    float *scratch;     /* [max_batch][widest input] */
 
-    /* Per layer, outputs[l][max_batch][out]; then dL/dy of two neighbouring layers in turn. */
+    /* Per layer, outputs[l][max_batch][out], and what else it keeps (or nothing); then dL/dy of two
+     * neighbouring layers in turn. */
     float **outputs;
+    float **caches;
     float *delta[2];
 
     int32_t stage;

@@ -35,7 +35,7 @@ Data = struct("Data", [("size", size), ("inputs, targets", handle)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
-    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle)])
+    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample", i32)])
 Progress = struct("Progress", [
     ("size", size), ("epoch, epochs, batch, batches", u64), ("epoch_end", i32),
     ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle)])

@@ -63,7 +63,22 @@ prune_importance *twin_importance(const prune_model *model, int32_t criterion)
 
 double twin_formula(int32_t criterion, double w, double g)
 {
-    return criterion == PRUNE_MAGNITUDE ? fabs(w) : criterion == PRUNE_GRADIENT ? fabs(g) : fabs(w * g);
+    switch (criterion) {
+    case PRUNE_MAGNITUDE:
+        return fabs(w);
+    case PRUNE_TAYLOR:
+        return fabs(w * g);
+    case PRUNE_MAGNITUDE_SQUARED:
+        return w * w;
+    case PRUNE_GRADIENT_SQUARED:
+        return g * g;
+    case PRUNE_TAYLOR_SQUARED:
+        return w * g * w * g;
+    case PRUNE_FISHER:
+        return w * w * g;
+    default:
+        return fabs(g);
+    }
 }
 
 void twin_check_scores(const prune_importance *scores, const twin *w, const double *g, int32_t criterion,

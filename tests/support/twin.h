@@ -30,7 +30,7 @@ prune_trainer *twin_trainer(prune_model *model, int32_t loss, size_t max_batch, 
 
 prune_importance *twin_importance(const prune_model *model, int32_t criterion);
 
-/* What a score should be. */
+/* What a score should be, g the mean of what the criterion is made of. */
 double twin_formula(int32_t criterion, double w, double g);
 
 /* Every score against the formula for gradients g, to `error` of the largest score of its parameter. */
