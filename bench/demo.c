@@ -162,8 +162,10 @@ static prune_model *prune_within_a_point(const study *s)
     must(prune_model_clone(&model, NULL, before), "model", NULL);
     v.reference = dense.accuracy;
     v.tolerance = 0.01;
-    printf("\nHow much may go, within one point of the dense net's %.2f %% on validation data?\n",
-           100.0 * v.reference);
+    printf(
+        "\nHow much may go, within one point of the dense net's %.2f %% on the %d validation samples of one "
+        "fold?\n",
+        100.0 * v.reference, (int)study_example(s)->validation.samples);
     for (size_t i = STUDY_SHARES; i-- > 0 && !v.accepted;) {
         study_prune(s, model, s->plan.shares[i]);
         must(prune_validate(&v, model, snapshot, validation, NULL), "validation", NULL);
