@@ -52,21 +52,33 @@ static prune_status try_selection(prune_model *model, const void *options)
     return prune_mask_units(&units, &kept, model, options);
 }
 
+static prune_status try_rule(prune_model *model, const void *options)
+{
+    float threshold;
+    prune_importance *scores;
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    const prune_status status = prune_threshold_from_rule(&threshold, scores, NULL, options);
+    prune_importance_free(scores);
+    return status;
+}
+
 static void *defaults_of(size_t *size, size_t which)
 {
     static prune_trainer_options trainer;
     static prune_fit_options fit;
     static prune_selection selection;
+    static prune_threshold_rule rule;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
-    void *const all[] = { &trainer, &trainer, &fit, &selection };
-    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection };
+    prune_threshold_rule_init(&rule);
+    void *const all[] = { &trainer, &trainer, &fit, &selection, &rule };
+    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection, sizeof rule };
     *size = sizes[which];
     return all[which];
 }
 
-static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection };
+static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection, try_rule };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 START_TEST(initialisers_set_the_size)
