@@ -3,7 +3,7 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
- * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, rule, save,
+ * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, rule, save, split,
  * summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -32,6 +32,7 @@
 #include "libprune/rule.h"
 #include "libprune/save.h"
 #include "libprune/snapshot.h"
+#include "libprune/split.h"
 #include "libprune/summary.h"
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"

@@ -67,6 +67,17 @@ size_t prune_dtype_size(int32_t dtype);
  * become the nearest end, NaN becomes 0. Same dtype copies the bits. They must not overlap.
  * PRUNE_E_SHAPE, PRUNE_E_READONLY, PRUNE_E_ARGUMENT (NULL). */
 prune_status prune_tensor_copy(prune_tensor *to, const prune_tensor *from);
+
+/* Row i of `to` becomes row order[i] of `from`, converted as by prune_tensor_copy(), for all `count` rows of
+ * `to`; a row may be taken many times. The dimensions behind the first must agree. They must not overlap.
+ * For indices from split.h, for example. PRUNE_E_SHAPE: also when `to` has not `count` rows; PRUNE_E_RANGE:
+ * there is no such row, nothing is written then; PRUNE_E_READONLY, PRUNE_E_ARGUMENT (NULL). */
+prune_status prune_tensor_take_rows(prune_tensor *to, const prune_tensor *from, const size_t *order,
+                                    size_t count);
+
+/* The same into a new tensor of from's dtype. Errors also as prune_tensor_create(). */
+prune_status prune_tensor_create_rows(prune_tensor **out, const prune_allocator *mem,
+                                      const prune_tensor *from, const size_t *order, size_t count);
 /* FFI-END */
 PRUNE_API_END
 

@@ -351,3 +351,48 @@ prune_status prune_tensor_copy(prune_tensor *to, const prune_tensor *from)
                 from->dtype, row);
     return PRUNE_OK;
 }
+
+static int32_t rows_are_there(const prune_tensor *from, const size_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (order[i] >= prn_tensor_rows(from))
+            return 0;
+    return 1;
+}
+
+prune_status prune_tensor_take_rows(prune_tensor *to, const prune_tensor *from, const size_t *order,
+                                    size_t count)
+{
+    if (to == NULL || from == NULL || order == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (to->read_only)
+        return PRUNE_E_READONLY;
+    prune_shape shape = from->shape;
+    shape.dims[0] = count;
+    if (!same_shape(&to->shape, &shape))
+        return PRUNE_E_SHAPE;
+    if (!rows_are_there(from, order, count))
+        return PRUNE_E_RANGE;
+    const size_t to_step = to->ld * prune_dtype_size(to->dtype);
+    const size_t from_step = from->ld * prune_dtype_size(from->dtype);
+    for (size_t i = 0; i < count; i++)
+        convert((char *)to->data + i * to_step, to->dtype, (const char *)from->data + order[i] * from_step,
+                from->dtype, prn_tensor_row(to));
+    return PRUNE_OK;
+}
+
+prune_status prune_tensor_create_rows(prune_tensor **out, const prune_allocator *mem,
+                                      const prune_tensor *from, const size_t *order, size_t count)
+{
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    if (from == NULL || order == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (!rows_are_there(from, order, count))
+        return PRUNE_E_RANGE;
+    prune_shape shape = from->shape;
+    shape.dims[0] = count;
+    const prune_status status = prune_tensor_create(out, mem, from->dtype, &shape);
+    return status == PRUNE_OK ? prune_tensor_take_rows(*out, from, order, count) : status;
+}
