@@ -4,7 +4,7 @@
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
  * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, rule, save, split,
- * summary, threshold and validate are for hosts.
+ * standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -33,6 +33,7 @@
 #include "libprune/save.h"
 #include "libprune/snapshot.h"
 #include "libprune/split.h"
+#include "libprune/standardize.h"
 #include "libprune/summary.h"
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"
