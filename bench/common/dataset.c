@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH = 4096, LINE = 256, DIGITS = 1797, IDX_IMAGES = 0x803, IDX_LABELS = 0x801 };
+enum { PATH = 4096, LINE = 256, DIGITS = 1797 };
 enum { TRAIN_PART, TEST_PART };
 
 static void fail(const char *what, const char *where)
@@ -49,8 +49,8 @@ static void start(dataset *set, size_t samples, size_t inputs)
     *set = (dataset){ .samples = samples };
     set->x = take(samples * inputs, sizeof *set->x);
     set->label = take(samples, sizeof *set->label);
-    must(prune_tensor_const_matrix(&set->inputs, NULL, PRUNE_F32, samples, inputs, set->x), "data", NULL);
-    must(prune_tensor_const_matrix(&set->labels, NULL, PRUNE_I32, samples, 1, set->label), "data", NULL);
+    must(prune_tensor_matrix(&set->inputs, NULL, PRUNE_F32, samples, inputs, set->x), "data", NULL);
+    must(prune_tensor_matrix(&set->labels, NULL, PRUNE_I32, samples, 1, set->label), "data", NULL);
     prune_data_init(&set->data);
     set->data.inputs = set->inputs;
     set->data.targets = set->labels;
@@ -69,10 +69,8 @@ static void gather(dataset *to, const dataset *from, const size_t *order, size_t
 {
     const size_t inputs = prune_tensor_dim(from->inputs, 1);
     start(to, count, inputs);
-    for (size_t i = 0; i < count; i++) {
-        memcpy(to->x + i * inputs, from->x + order[i] * inputs, inputs * sizeof *to->x);
-        to->label[i] = from->label[order[i]];
-    }
+    must(prune_tensor_take_rows(to->inputs, from->inputs, order, count), "data", NULL);
+    must(prune_tensor_take_rows(to->labels, from->labels, order, count), "data", NULL);
 }
 
 static size_t *shuffled(size_t count, uint64_t seed)
@@ -143,47 +141,45 @@ static void read_digits(dataset *out, const char *folder, size_t fold, int part)
 
 /* ---- Fashion-MNIST ---- */
 
-static uint32_t big_endian(const unsigned char *b)
-{
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-/* The bytes behind an IDX header; *samples is 0 at first, and must agree from then on. */
-static unsigned char *read_idx(const char *folder, const char *name, uint32_t magic, size_t *samples)
+static prune_tensor *load_idx(const char *folder, const char *name)
 {
     char path[PATH];
-    unsigned char header[16];
-    const size_t length = magic == IDX_IMAGES ? 16 : 8, item = magic == IDX_IMAGES ? 784 : 1;
-    FILE *file = open_file(path, folder, name);
-    if (fread(header, 1, length, file) != length || big_endian(header) != magic)
-        fail("not an IDX file of the kind expected", path);
-    const size_t count = big_endian(header + 4);
-    if (count == 0 || count > 1000000 || (*samples != 0 && count != *samples))
-        fail("an unexpected number of samples", path);
-    unsigned char *bytes = take(count, item);
-    if (fread(bytes, item, count, file) != count)
-        fail("shorter than its header says", path);
-    fclose(file);
-    *samples = count;
-    return bytes;
+    prune_tensor *tensor;
+    prune_error error;
+    snprintf(path, PATH, "%s/%s", folder, name);
+    must(prune_idx_load(&tensor, NULL, path, &error), "data", &error);
+    return tensor;
+}
+
+/* `to` and, seen as one row, all elements of `from` are the same numbers. */
+static void convert(prune_tensor *to, const prune_tensor *from)
+{
+    const size_t count = prune_tensor_count(to);
+    prune_tensor *flat[2];
+    if (prune_tensor_count(from) != count || prune_tensor_dtype(from) != PRUNE_U8)
+        fail("not as many bytes as there should be", "Fashion-MNIST");
+    must(prune_tensor_matrix(&flat[0], NULL, prune_tensor_dtype(to), 1, count, prune_tensor_data_mut(to)),
+         "data", NULL);
+    must(prune_tensor_const_matrix(&flat[1], NULL, PRUNE_U8, 1, count, prune_tensor_data(from)), "data",
+         NULL);
+    must(prune_tensor_copy(flat[0], flat[1]), "data", NULL);
+    prune_tensor_free(flat[0]);
+    prune_tensor_free(flat[1]);
 }
 
 static void read_fashion(dataset *out, const char *folder, size_t fold, int part)
 {
     (void)fold;
     const int test = part == TEST_PART;
-    size_t samples = 0;
-    unsigned char *pixels =
-        read_idx(folder, test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte", IDX_IMAGES, &samples);
-    unsigned char *labels =
-        read_idx(folder, test ? "t10k-labels-idx1-ubyte" : "train-labels-idx1-ubyte", IDX_LABELS, &samples);
-    start(out, samples, 784);
-    for (size_t i = 0; i < samples * 784; i++)
-        out->x[i] = (float)pixels[i] / 255.0f;
-    for (size_t i = 0; i < samples; i++)
-        out->label[i] = labels[i];
-    free(pixels);
-    free(labels);
+    prune_tensor *images = load_idx(folder, test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte");
+    prune_tensor *labels = load_idx(folder, test ? "t10k-labels-idx1-ubyte" : "train-labels-idx1-ubyte");
+    start(out, prune_tensor_dim(images, 0), 784);
+    convert(out->inputs, images);
+    convert(out->labels, labels);
+    for (size_t i = 0; i < out->samples * 784; i++)
+        out->x[i] /= 255.0f;
+    prune_tensor_free(images);
+    prune_tensor_free(labels);
 }
 
 /* ---- both ---- */

@@ -1,4 +1,4 @@
-/* save.h -- models and trainers in files (hosts only); the format is in checkpoint.h
+/* save.h -- models, trainers and data in files (hosts only); the formats are in checkpoint.h and idx.h
  *
  * Saving never loses what was there: a temporary file beside the target (".NAME.prune-tmp") is written,
  * flushed to the disk, closed, and renamed over the target, and the folder is flushed. Symbolic links
@@ -12,6 +12,7 @@
 #define LIBPRUNE_SAVE_H
 
 #include "libprune/checkpoint.h"
+#include "libprune/idx.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
@@ -29,6 +30,11 @@ prune_status prune_model_load(prune_model **out, const prune_allocator *mem, con
                               prune_error *error);
 prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const char *path, const prune_backend *backend, prune_error *error);
+
+/* Reads an IDX file, for example train-images-idx3-ubyte. Errors as prune_idx_read(), and PRUNE_E_IO as
+ * above. */
+prune_status prune_idx_load(prune_tensor **out, const prune_allocator *mem, const char *path,
+                            prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

@@ -1,4 +1,4 @@
-/* save.c -- models and trainers in files of the system
+/* save.c -- models, trainers and data in files of the system
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/save.h"
@@ -64,4 +64,19 @@ prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const 
     if (status != PRUNE_OK)
         return status;
     return prn_file_close(&file, path, prune_trainer_read(out, model, mem, &reader, backend, error), error);
+}
+
+prune_status prune_idx_load(prune_tensor **out, const prune_allocator *mem, const char *path,
+                            prune_error *error)
+{
+    prn_file file;
+    prune_reader reader;
+    if (out != NULL)
+        *out = NULL;
+    if (out == NULL || path == NULL)
+        return argument_error(error);
+    const prune_status status = prn_file_open(&file, &reader, path, error);
+    if (status != PRUNE_OK)
+        return status;
+    return prn_file_close(&file, path, prune_idx_read(out, mem, &reader, error), error);
 }
