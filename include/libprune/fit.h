@@ -16,6 +16,12 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
+/* What epochs are compared by. */
+enum {
+    PRUNE_MONITOR_METRIC = 0, /* the validation metric: accuracy, or RMSE for PRUNE_MSE */
+    PRUNE_MONITOR_LOSS = 1    /* the validation loss */
+};
+
 /* What a progress callback sees; borrowed for the call. */
 typedef struct prune_progress {
     size_t size;
@@ -38,8 +44,8 @@ typedef struct prune_fit_options {
     uint64_t epochs;   /* default 10; 0 does nothing */
     size_t batch_size; /* default 0: the trainer's max_batch */
     int32_t shuffle;   /* default 1 */
-    /* Default 0; 1: ends with the weights and masks of the epoch with the best validation metric (the
-     * first of equals); needs validation data. Removing is never undone: once the callback has masked the
+    /* Default 0; 1: ends with the weights and masks of the epoch that is best by `monitor` (the first of
+     * equals); needs validation data. Removing is never undone: once the callback has masked the
      * model, the epochs before that do not count any more. The optimizer's state stays that of the end. */
     int32_t keep_best;
     const prune_data *validation; /* default NULL */
@@ -54,6 +60,15 @@ typedef struct prune_fit_options {
     void *user;
     uint64_t progress_every;  /* default 0: only at the end of an epoch */
     const prune_clock *clock; /* default NULL: the system's */
+    /* Early stopping. Default 0: none. Else the fit ends after the epoch that is the patience-th in a row
+     * that was not better than the last one that was, by more than min_delta (any number is better than
+     * nothing, and than NaN); needs validation data. The ending epoch is reported like any other. Once
+     * the callback has masked the model, waiting starts anew. Patience is not saved with a trainer. To end
+     * with the best weights and not those of the last epoch, set keep_best as well, which any improvement
+     * counts for. */
+    uint64_t patience;
+    double min_delta; /* default 0; in units of what is monitored; not negative */
+    int32_t monitor;  /* default PRUNE_MONITOR_METRIC */
 } prune_fit_options;
 
 /* The defaults above. NULL is fine. */
@@ -65,12 +80,13 @@ typedef struct prune_fit_result {
     uint64_t epochs;        /* complete epochs */
     uint64_t steps;         /* optimizer steps */
     int32_t stopped;        /* 1: the progress callback asked to stop */
-    uint64_t best_epoch;    /* the best by validation, 1 .. epochs; 0 without validation data, and with
+    uint64_t best_epoch;    /* the best by `monitor`, 1 .. epochs; 0 without validation data, and with
                                keep_best when the callback masked the model after the last of them */
     double loss;            /* of the last complete epoch */
     double validation_loss; /* at best_epoch with keep_best if there is one, else of the last epoch; NaN
                                without validation data */
     double validation_metric;
+    int32_t stopped_early; /* 1: patience ran out */
 } prune_fit_result;
 
 /* Sets size, the rest 0. NULL is fine. */
@@ -81,8 +97,8 @@ void prune_fit_result_init(prune_fit_result *result);
  * order and for validation comes from the trainer's allocator, before the first step.
  * PRUNE_E_DIVERGED leaves the last finite weights; every other error but what a callback does is found
  * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
- * PRUNE_E_RANGE: validation_fraction; PRUNE_E_ARGUMENT: keep_best without validation, a clock without a
- * function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, or a fit is under way. */
+ * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best or patience without
+ * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, or a fit is under way. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

@@ -14,6 +14,7 @@
 #include "text.h"
 #include "trainer.h"
 
+#include <float.h>
 #include <string.h>
 
 void prune_fit_options_init(prune_fit_options *options)
@@ -40,19 +41,35 @@ typedef struct session {
     size_t *base, *order;
     float *x;
     void *y;
-    prune_snapshot *best;
+    prune_snapshot *kept;
 
     const prune_clock *clock;
     uint64_t start;
     prune_progress progress;
     prune_fit_result result;
-    double best_metric;
-    size_t best_removed; /* how much was removed from the model then */
+    double best;      /* what is monitored, at best_epoch */
+    double reference; /* the same at the last epoch that patience counts as better */
+    uint64_t waited;  /* epochs since then */
+    size_t removed;   /* how much was removed from the model at the last validation */
     double loss_sum;
     size_t seen;
 } session;
 
 /* ---- setting up ---- */
+
+static prune_status check_monitoring(const session *s, int32_t validates, prune_error *error)
+{
+    const prune_fit_options *o = &s->options;
+    if (o->keep_best && !validates)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "keep_best", "there are no validation data");
+    if (o->patience != 0 && !validates)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "patience", "there are no validation data");
+    if (o->monitor != PRUNE_MONITOR_METRIC && o->monitor != PRUNE_MONITOR_LOSS)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "monitor", "not one of PRUNE_MONITOR_");
+    if (!(o->min_delta >= 0.0 && o->min_delta <= DBL_MAX))
+        return prn_error_set(error, PRUNE_E_RANGE, "min_delta", "it must be finite and not negative");
+    return PRUNE_OK;
+}
 
 static prune_status count_held(session *s, prune_error *error)
 {
@@ -68,10 +85,7 @@ static prune_status count_held(session *s, prune_error *error)
     }
     s->held = (size_t)held;
     s->train = samples - s->held;
-    const int32_t validates = s->held != 0 || s->options.validation != NULL;
-    if (s->options.keep_best && !validates)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "keep_best", "there are no validation data");
-    return PRUNE_OK;
+    return check_monitoring(s, s->held != 0 || s->options.validation != NULL, error);
 }
 
 static prune_status open_session(session *s, const prune_data *data, const prune_fit_options *options,
@@ -113,14 +127,14 @@ static prune_status take_memory(session *s, prune_error *error)
     s->y = (unsigned char *)s->block + y;
     if (!s->options.keep_best)
         return PRUNE_OK;
-    const prune_status status = prune_snapshot_create(&s->best, mem, s->trainer->model);
+    const prune_status status = prune_snapshot_create(&s->kept, mem, s->trainer->model);
     return status == PRUNE_OK ? PRUNE_OK
                               : prn_error_set(error, status, "fit", "no memory for the best weights");
 }
 
 static void end_session(session *s)
 {
-    prune_snapshot_free(s->best);
+    prune_snapshot_free(s->kept);
     if (s->block != NULL)
         prn_mem_free(&s->trainer->mem, s->block, 1, s->block_bytes);
 }
@@ -193,21 +207,55 @@ static void validation_batch(session *s, prn_tally *tally, size_t first, size_t 
     prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &y);
 }
 
-static int32_t is_better(const session *s, double metric)
+/* Whether `value` is better than `than` by more than `delta`; a number is better than NaN. */
+static int32_t is_better(const session *s, double value, double than, double delta)
 {
-    if (s->result.best_epoch == 0 || s->best_metric != s->best_metric) /* nothing yet, or NaN */
-        return 1;
-    const int32_t higher = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
-    return higher ? metric > s->best_metric : metric < s->best_metric;
+    if (than != than)
+        return value == value;
+    const int32_t higher =
+        s->options.monitor == PRUNE_MONITOR_METRIC && s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
+    return higher ? value - than > delta : than - value > delta;
 }
 
 /* What was best before more was removed is no match any more, or coming back to it would undo that. */
-static void drop_best_if_masked(session *s)
+static void forget_if_masked(session *s)
 {
     const size_t removed = prn_model_removed(s->trainer->model);
-    if (s->best != NULL && removed != s->best_removed)
+    if (removed == s->removed)
+        return;
+    s->removed = removed;
+    s->reference = prn_tally_none();
+    s->waited = 0;
+    if (s->kept != NULL)
         s->result.best_epoch = 0;
-    s->best_removed = removed;
+}
+
+static void run_out_of_patience(session *s, double value)
+{
+    s->waited++;
+    if (is_better(s, value, s->reference, s->options.min_delta)) {
+        s->reference = value;
+        s->waited = 0;
+    }
+    s->result.stopped_early = s->options.patience != 0 && s->waited >= s->options.patience;
+}
+
+static void compare_epoch(session *s)
+{
+    const prune_progress *p = &s->progress;
+    const double value = s->options.monitor == PRUNE_MONITOR_LOSS ? p->validation_loss : p->validation_metric;
+    const int32_t better = s->result.best_epoch == 0 || is_better(s, value, s->best, 0.0);
+    run_out_of_patience(s, value);
+    if (better) {
+        s->best = value;
+        s->result.best_epoch = p->epoch;
+        if (s->kept != NULL)
+            (void)prune_snapshot_take(s->kept, s->trainer->model);
+    }
+    if (better || s->kept == NULL) {
+        s->result.validation_loss = p->validation_loss;
+        s->result.validation_metric = p->validation_metric;
+    }
 }
 
 static void validate_epoch(session *s)
@@ -221,18 +269,8 @@ static void validate_epoch(session *s)
     const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);
     s->progress.validation_loss = m.loss;
     s->progress.validation_metric = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY ? m.accuracy : m.rmse;
-    drop_best_if_masked(s);
-    const int32_t better = is_better(s, s->progress.validation_metric);
-    if (better) {
-        s->best_metric = s->progress.validation_metric;
-        s->result.best_epoch = s->progress.epoch;
-        if (s->best != NULL)
-            (void)prune_snapshot_take(s->best, s->trainer->model);
-    }
-    if (better || s->best == NULL) {
-        s->result.validation_loss = m.loss;
-        s->result.validation_metric = s->progress.validation_metric;
-    }
+    forget_if_masked(s);
+    compare_epoch(s);
 }
 
 /* ---- training ---- */
@@ -297,12 +335,19 @@ static prune_status diverged(const session *s, prune_error *error)
         numbers);
 }
 
+static int32_t is_over(const session *s)
+{
+    return s->result.stopped || s->result.stopped_early;
+}
+
 static prune_status train(session *s, prune_error *error)
 {
     prune_status status = PRUNE_OK;
     draw_base(s);
+    s->reference = prn_tally_none();
+    s->removed = prn_model_removed(s->trainer->model);
     start_progress(s);
-    for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !s->result.stopped; e++) {
+    for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !is_over(s); e++) {
         s->progress.epoch = e + 1;
         status = train_epoch(s);
     }
@@ -310,9 +355,9 @@ static prune_status train(session *s, prune_error *error)
         return diverged(s, error);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "fit", "the model was changed by the progress callback");
-    drop_best_if_masked(s);
-    if (s->best != NULL && s->result.best_epoch != 0)
-        status = prune_snapshot_restore(s->best, s->trainer->model);
+    forget_if_masked(s);
+    if (s->kept != NULL && s->result.best_epoch != 0)
+        status = prune_snapshot_restore(s->kept, s->trainer->model);
     return status;
 }
 
