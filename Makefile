@@ -16,10 +16,10 @@
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file \
+RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
            / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation initializer rows layer idx \
            / dense loss / model / data optimizer regularizer sections standardize / predict trainer / plan / evaluate importance \
-           / unit / rank / mask snapshot / fraction / threshold split / rule fit validate checkpoint / summary save
+           / unit / rank / mask snapshot / fraction / threshold split / rule fit validate checkpoint / summary save history
 HOSTED   = file gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            initializer rows layer dense loss model data optimizer regularizer sections predict trainer plan importance unit \

@@ -3,8 +3,8 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
- * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, idx, rule, save,
- * split, standardize, summary, threshold and validate are for hosts.
+ * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, rule,
+ * save, split, standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -20,6 +20,7 @@
 #include "libprune/fmath.h"
 #include "libprune/fraction.h"
 #include "libprune/gemm.h"
+#include "libprune/history.h"
 #include "libprune/idx.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"

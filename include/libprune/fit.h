@@ -3,7 +3,7 @@
  * The same seed, data and options give the same bits (see gemm.h for what the BLAS must hold). An
  * epoch visits the samples in an order drawn from the trainer's generator at the epoch's start, so
  * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7. To resume after a
- * crash, save the trainer where epoch_end is 1, and fit what prune_trainer_epochs() leaves of the
+ * crash, save the trainer where epoch_end is 1 (prune_autosave_progress() in save.h does), and fit what prune_trainer_epochs() leaves of the
  * epochs wanted; what was saved in mid-epoch goes on with a new epoch.
  *
  * SPDX-License-Identifier: MIT */

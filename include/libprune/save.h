@@ -12,6 +12,7 @@
 #define LIBPRUNE_SAVE_H
 
 #include "libprune/checkpoint.h"
+#include "libprune/fit.h"
 #include "libprune/idx.h"
 
 PRUNE_API_BEGIN
@@ -30,6 +31,29 @@ prune_status prune_model_load(prune_model **out, const prune_allocator *mem, con
                               prune_error *error);
 prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const char *path, const prune_backend *backend, prune_error *error);
+
+/* Saves the trainer every so many epochs of a fit: fit.progress = prune_autosave_progress, fit.user = a struct
+ * like this. prune_trainer_load() and a fit of the epochs that are left then give the same bits as a fit that
+ * was never interrupted (see fit.h). */
+typedef struct prune_autosave {
+    size_t size;
+    const char *path; /* borrowed */
+    uint64_t every;   /* default 1: after the epochs that prune_trainer_epochs() says are a multiple of it */
+    /* Default PRUNE_OK; what prune_trainer_save() returned when it failed, with its error; the fit is then
+     * stopped, and nothing is saved any more. PRUNE_E_ARGUMENT: path is NULL, or every 0. */
+    prune_status status;
+    prune_error error;
+    /* Default NULL; your own progress callback, or prune_history_csv(). Called before saving, so that what it
+     * does to the model is in the file, and for the reports within an epoch; it may stop the fit. */
+    int32_t (*next)(void *user, const prune_progress *progress);
+    void *next_user;
+} prune_autosave;
+
+/* The defaults above. NULL is fine. */
+void prune_autosave_init(prune_autosave *autosave);
+
+/* The callback. Also stops the fit when user is NULL or its size not that of a prune_autosave. */
+int32_t prune_autosave_progress(void *user, const prune_progress *progress);
 
 /* Reads an IDX file, for example train-images-idx3-ubyte. Errors as prune_idx_read(), and PRUNE_E_IO as
  * above. */

@@ -80,3 +80,30 @@ prune_status prune_idx_load(prune_tensor **out, const prune_allocator *mem, cons
         return status;
     return prn_file_close(&file, path, prune_idx_read(out, mem, &reader, error), error);
 }
+
+void prune_autosave_init(prune_autosave *autosave)
+{
+    if (autosave != NULL)
+        *autosave = (prune_autosave){ .size = sizeof *autosave, .every = 1 };
+}
+
+static void save_if_due(prune_autosave *a, const prune_trainer *trainer)
+{
+    if (a->path == NULL || a->every == 0)
+        a->status = prn_error_set(&a->error, PRUNE_E_ARGUMENT, "autosave", "path is NULL, or every is 0");
+    else if (prune_trainer_epochs(trainer) % a->every == 0)
+        a->status = prune_trainer_save(trainer, a->path, &a->error);
+}
+
+int32_t prune_autosave_progress(void *user, const prune_progress *progress)
+{
+    prune_autosave *a = user;
+    int32_t stop = 0;
+    if (a == NULL || a->size != sizeof *a)
+        return 1;
+    if (a->next != NULL)
+        stop = a->next(a->next_user, progress);
+    if (a->status == PRUNE_OK && progress->epoch_end)
+        save_if_due(a, progress->trainer);
+    return stop != 0 || a->status != PRUNE_OK;
+}

@@ -1,0 +1,11 @@
+/* decimal.h -- a double in decimal, without stdio and without a locale */
+#ifndef PRN_DECIMAL_H
+#define PRN_DECIMAL_H
+
+#include "text.h"
+
+/* 9 significant digits, without trailing zeros; an exponent where the number would be longer: "0.125", "-3e-07".
+ * Its error is below 0.501 of the last digit, so that a float is read back as itself. "inf", "-inf", "nan". */
+void prn_decimal_add(prn_text *text, double value);
+
+#endif
