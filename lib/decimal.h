@@ -4,8 +4,9 @@
 
 #include "text.h"
 
-/* 9 significant digits, without trailing zeros; an exponent where the number would be longer: "0.125", "-3e-07".
- * Its error is below 0.501 of the last digit, so that a float is read back as itself. "inf", "-inf", "nan". */
+/* 9 significant digits, without trailing zeros, with an exponent below 1e-4 and from 1e9 on: "0.125",
+ * "-3e-07". The error is below 0.501 of the last digit, so that a float is read back as itself. Also "inf",
+ * "-inf" and "nan". */
 void prn_decimal_add(prn_text *text, double value);
 
 #endif

@@ -3,8 +3,8 @@
  * The same seed, data and options give the same bits (see gemm.h for what the BLAS must hold). An
  * epoch visits the samples in an order drawn from the trainer's generator at the epoch's start, so
  * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7. To resume after a
- * crash, save the trainer where epoch_end is 1 (prune_autosave_progress() in save.h does), and fit what prune_trainer_epochs() leaves of the
- * epochs wanted; what was saved in mid-epoch goes on with a new epoch.
+ * crash, save the trainer where epoch_end is 1 (prune_autosave_progress() in save.h does), and fit what
+ * prune_trainer_epochs() leaves of the epochs wanted; what was saved in mid-epoch goes on with a new epoch.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FIT_H
@@ -98,7 +98,8 @@ void prune_fit_result_init(prune_fit_result *result);
  * PRUNE_E_DIVERGED leaves the last finite weights; every other error but what a callback does is found
  * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best or patience without
- * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, or a fit is under way. */
+ * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has
+ * changed, or a fit is under way. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

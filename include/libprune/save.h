@@ -32,9 +32,9 @@ prune_status prune_model_load(prune_model **out, const prune_allocator *mem, con
 prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const char *path, const prune_backend *backend, prune_error *error);
 
-/* Saves the trainer every so many epochs of a fit: fit.progress = prune_autosave_progress, fit.user = a struct
- * like this. prune_trainer_load() and a fit of the epochs that are left then give the same bits as a fit that
- * was never interrupted (see fit.h). */
+/* Saves the trainer every so many epochs of a fit: fit.progress = prune_autosave_progress, fit.user = a
+ * struct like this. prune_trainer_load() and a fit of the epochs that are left then give the same bits as a
+ * fit that was never interrupted (see fit.h). */
 typedef struct prune_autosave {
     size_t size;
     const char *path; /* borrowed */

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Set on an index that is in its place; indices are below 2^31 where size_t has 32 bits, as 4 byte labels are. */
+/* Set on an index that is in its place. No index has it: there is a label of 4 bytes for each. */
 #define PLACED (~(SIZE_MAX >> 1))
 
 static void draw(size_t *order, size_t count, prune_rng *rng)

@@ -48,6 +48,15 @@ static void find_deviations(float *deviation, const double *mean, const prune_te
     }
 }
 
+static void fit_block(float *mean, float *deviation, const prune_tensor *x, size_t first, size_t width)
+{
+    double means[BLOCK];
+    find_means(means, x, first, width);
+    find_deviations(deviation, means, x, first, width);
+    for (size_t j = 0; j < width; j++)
+        mean[j] = (float)means[j];
+}
+
 prune_status prune_standardize_fit(float *mean, float *deviation, size_t columns, const prune_tensor *x,
                                    prune_error *error)
 {
@@ -59,14 +68,9 @@ prune_status prune_standardize_fit(float *mean, float *deviation, size_t columns
     if (prn_tensor_row(x) != columns)
         return prn_error_format(error, PRUNE_E_SHAPE, "x", "a row has % numbers, not %", wide);
     const prune_status status = prn_rows_check_finite(x, "x", error);
-    for (size_t first = 0; first < columns && status == PRUNE_OK; first += BLOCK) {
-        const size_t width = columns - first < BLOCK ? columns - first : BLOCK;
-        double means[BLOCK];
-        find_means(means, x, first, width);
-        find_deviations(deviation + first, means, x, first, width);
-        for (size_t j = 0; j < width; j++)
-            mean[first + j] = (float)means[j];
-    }
+    for (size_t first = 0; first < columns && status == PRUNE_OK; first += BLOCK)
+        fit_block(mean + first, deviation + first, x, first,
+                  columns - first < BLOCK ? columns - first : BLOCK);
     return status;
 }
 
