@@ -178,6 +178,20 @@ START_TEST(masking_starts_the_waiting_anew)
 }
 END_TEST
 
+START_TEST(without_a_best_epoch_the_figures_are_those_of_the_last)
+{
+    outcome out;
+    prune_fit_options fit = usual_fit();
+    fit.keep_best = 1;
+    run(&out, PRUNE_MSE, fit, EPOCHS); /* masked when all is done */
+    ck_assert_ok(out.status);
+    ck_assert_uint_lt(find_best(&out.seen, EPOCHS, PRUNE_MSE, PRUNE_MONITOR_METRIC), EPOCHS - 1);
+    ck_assert_uint_eq(out.result.best_epoch, 0);
+    ck_assert_double_eq(out.result.validation_loss, out.seen.loss[EPOCHS - 1]);
+    ck_assert_double_eq(out.result.validation_metric, out.seen.metric[EPOCHS - 1]);
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
     static const double bad[] = { -1e-9, (double)NAN, (double)INFINITY };
@@ -208,6 +222,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { it_stops_where_counting_by_hand_stops, the_best_weights_come_back,
-                                   masking_starts_the_waiting_anew, what_makes_no_sense_is_refused };
+                                   masking_starts_the_waiting_anew,
+                                   without_a_best_epoch_the_figures_are_those_of_the_last,
+                                   what_makes_no_sense_is_refused };
     return run_tests("patience", tests, sizeof tests / sizeof tests[0]);
 }

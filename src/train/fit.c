@@ -226,8 +226,11 @@ static void forget_if_masked(session *s)
     s->removed = removed;
     s->reference = prn_tally_none();
     s->waited = 0;
-    if (s->kept != NULL)
-        s->result.best_epoch = 0;
+    if (s->kept == NULL)
+        return;
+    s->result.best_epoch = 0;
+    s->result.validation_loss = s->progress.validation_loss;
+    s->result.validation_metric = s->progress.validation_metric;
 }
 
 static void run_out_of_patience(session *s, double value)
