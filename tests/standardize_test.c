@@ -50,9 +50,9 @@ START_TEST(means_and_deviations_are_those_of_the_columns)
     for (size_t j = 0; j < COLUMNS; j++) {
         long double sum = 0, squares = 0;
         for (size_t r = 0; r < ROWS; r++)
-            sum += table[r][j];
+            sum += (long double)table[r][j];
         for (size_t r = 0; r < ROWS; r++)
-            squares += (table[r][j] - sum / ROWS) * (table[r][j] - sum / ROWS);
+            squares += powl((long double)table[r][j] - sum / ROWS, 2);
         assert_near(mean[j], (float)(sum / ROWS), 1e-7f * fabsf(mean[j]));
         assert_near(deviation[j], (float)sqrtl(squares / ROWS), 2e-7f * deviation[j]);
     }
