@@ -3,7 +3,7 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
- * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, rule, save,
+ * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, metrics, rule, save,
  * summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -25,6 +25,7 @@
 #include "libprune/layer.h"
 #include "libprune/loss.h"
 #include "libprune/mask.h"
+#include "libprune/metrics.h"
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
 #include "libprune/predict.h"
