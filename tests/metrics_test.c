@@ -191,6 +191,58 @@ START_TEST(a_model_has_the_same_metrics_either_way)
 }
 END_TEST
 
+/* As a user would write it. */
+static prune_status macro_f1(void *user, double *value, const prune_tensor *outputs,
+                             const prune_tensor *targets)
+{
+    uint64_t counts[16];
+    prune_confusion confusion = confusion_of(counts, 4, 0.0f);
+    prune_class_scores scores;
+    (void)user;
+    prune_class_scores_init(&scores);
+    prune_status status = prune_confusion_add(&confusion, outputs, targets, NULL);
+    if (status == PRUNE_OK)
+        status = prune_confusion_average(&scores, &confusion, PRUNE_AVERAGE_MACRO);
+    *value = scores.f1;
+    return status;
+}
+
+START_TEST(f1_can_decide_whether_pruning_is_kept)
+{
+    const size_t widths[] = { 6, 9, 4 };
+    const prune_metric metric = { macro_f1, NULL, 1 };
+    world_data world;
+    prune_snapshot *snapshot;
+    prune_validation validation;
+    double dense, pruned;
+    world_data_make(&world, 300, 6, 4, 3);
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_TANH, 8);
+    const prune_data *data = &world.labelled;
+    const int32_t loss = PRUNE_SOFTMAX_CROSS_ENTROPY;
+    ck_assert_ok(prune_snapshot_create(&snapshot, NULL, model));
+    ck_assert_ok(prune_evaluate_metric(&dense, model, data, loss, &metric, NULL));
+    for (size_t neuron = 0; neuron < 8; neuron++)
+        ck_assert_ok(prune_mask_neuron(model, 0, neuron));
+    ck_assert_ok(prune_evaluate_metric(&pruned, model, data, loss, &metric, NULL));
+    ck_assert(fabs(pruned - dense) > 0.01);
+    prune_validation_init(&validation);
+    validation.metric = PRUNE_METRIC_OWN;
+    validation.own = &metric;
+    validation.reference = pruned + 0.05;
+    validation.tolerance = 0.06;
+    ck_assert_ok(prune_validate(&validation, model, snapshot, data, NULL));
+    ck_assert(validation.accepted && validation.value == pruned);
+    validation.tolerance = 0.04;
+    ck_assert_ok(prune_validate(&validation, model, snapshot, data, NULL));
+    ck_assert(!validation.accepted);
+    ck_assert_ok(prune_evaluate_metric(&pruned, model, data, loss, &metric, NULL));
+    ck_assert(pruned == dense); /* it is the dense model again */
+    prune_snapshot_free(snapshot);
+    prune_model_free(model);
+    world_data_end(&world);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 START_TEST(the_area_takes_8_bytes_a_sample_and_gives_them_back)
@@ -396,6 +448,7 @@ int main(void)
         ranks_of_logits_do_not_saturate,
         outputs_may_be_columns_of_something_wider,
         a_model_has_the_same_metrics_either_way,
+        f1_can_decide_whether_pruning_is_kept,
         the_area_takes_8_bytes_a_sample_and_gives_them_back,
         bad_outputs_and_labels,
         bad_confusions,

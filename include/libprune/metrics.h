@@ -1,7 +1,8 @@
 /* metrics.h -- how good given outputs are, whatever they come from
  *
  * prune_evaluate() tells loss, accuracy, MAE and RMSE of a model in one call; here is the rest, for any
- * outputs: of prune_predict() (any number of rows in one call), of another program, of another library.
+ * outputs: of prune_predict() (any number of rows in one call), or of another program. In a prune_metric
+ * (evaluate.h) these can decide for prune_validate().
  *
  * Shapes: n samples, C classes, O outputs.
  *   outputs h[n][O]          PRUNE_F32, finite

@@ -63,7 +63,8 @@ Confusion = struct("Confusion", [("size, classes", size), ("counts", c.POINTER(u
 ClassScores = struct("ClassScores", [("size", size), ("precision, recall, f1", f64), ("support", u64)])
 Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
-    ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32)])
+    ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
+    ("own", handle)])
 LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64)])
