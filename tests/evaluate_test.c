@@ -225,7 +225,7 @@ START_TEST(an_own_metric_sees_all_outputs_and_the_targets)
     const prune_metric metric = { largest, &seen, 1 };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         world_data world;
-        double value, expected = -INFINITY;
+        double value, expected = (double)-INFINITY;
         world_data_make(&world, sizes[i], INPUTS, CLASSES, i);
         prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 3);
         predict(h, model, &world);
