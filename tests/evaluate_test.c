@@ -5,6 +5,7 @@
 #include "support/training.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { INPUTS = 5, CLASSES = 4, MOST = 700 };
 
@@ -192,12 +193,108 @@ START_TEST(bad_arguments_leave_the_metrics)
 }
 END_TEST
 
+/* ---- a metric of one's own ---- */
+
+/* A metric that takes notes, and the largest output as its value. */
+typedef struct notes {
+    size_t calls, rows, columns;
+    const prune_tensor *targets;
+    float h[MOST * CLASSES];
+    prune_status status;
+} notes;
+
+static prune_status largest(void *user, double *value, const prune_tensor *outputs,
+                            const prune_tensor *targets)
+{
+    notes *n = user;
+    n->calls++;
+    n->rows = prune_tensor_dim(outputs, 0);
+    n->columns = prune_tensor_dim(outputs, 1);
+    n->targets = targets;
+    memcpy(n->h, prune_tensor_data(outputs), prune_tensor_count(outputs) * sizeof(float));
+    *value = (double)n->h[0];
+    for (size_t i = 1; i < prune_tensor_count(outputs); i++)
+        *value = fmax(*value, (double)n->h[i]);
+    return n->status;
+}
+
+START_TEST(an_own_metric_sees_all_outputs_and_the_targets)
+{
+    static float h[MOST * CLASSES];
+    static notes seen;
+    const prune_metric metric = { largest, &seen, 1 };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        world_data world;
+        double value, expected = (double)-INFINITY;
+        world_data_make(&world, sizes[i], INPUTS, CLASSES, i);
+        prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 3);
+        predict(h, model, &world);
+        for (size_t k = 0; k < sizes[i] * CLASSES; k++)
+            expected = fmax(expected, (double)h[k]);
+        ck_assert_ok(prune_evaluate_metric(&value, model, &world.valued, PRUNE_MSE, &metric, NULL));
+        ck_assert_uint_eq(seen.calls, i + 1);
+        ck_assert_uint_eq(seen.rows, sizes[i]);
+        ck_assert_uint_eq(seen.columns, CLASSES);
+        ck_assert_ptr_eq(seen.targets, world.y_tensor);
+        for (size_t k = 0; k < sizes[i] * CLASSES; k++)
+            ck_assert_double_eq_tol((double)seen.h[k], (double)h[k], 1e-6);
+        ck_assert_double_eq_tol(value, expected, 1e-6);
+        prune_model_free(model);
+        world_data_end(&world);
+    }
+}
+END_TEST
+
+START_TEST(an_own_metric_may_refuse_and_leaves_nothing_behind)
+{
+    static notes seen;
+    heap h = { 0 };
+    world_data world;
+    prune_error error = { 0 };
+    double value = 7.0;
+    const prune_allocator mem = heap_allocator(&h);
+    const prune_metric metric = { largest, &seen, 0 }, none = { NULL, &seen, 0 };
+    world_data_make(&world, 300, INPUTS, CLASSES, 1);
+    prune_model *model = world_model(&mem, widths, 2, PRUNE_TANH, 3);
+    const size_t blocks = h.live_blocks;
+    const int32_t loss = PRUNE_SOFTMAX_CROSS_ENTROPY;
+    const prune_data *data = &world.labelled;
+    for (size_t n = 1; n <= 2; n++) {
+        heap_refuse_once(&h, n);
+        ck_assert_status(prune_evaluate_metric(&value, model, data, loss, &metric, &error), PRUNE_E_MEMORY);
+        ck_assert_uint_eq(h.live_blocks, blocks);
+    }
+    ck_assert_status(prune_evaluate_metric(NULL, model, data, loss, &metric, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_evaluate_metric(&value, NULL, data, loss, &metric, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_evaluate_metric(&value, model, NULL, loss, &metric, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_evaluate_metric(&value, model, data, loss, NULL, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_evaluate_metric(&value, model, data, loss, &none, &error), PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(error.place, "metric");
+    ck_assert_status(prune_evaluate_metric(&value, model, data, PRUNE_MSE, &metric, NULL), PRUNE_E_TYPE);
+    ck_assert_uint_eq(seen.calls, 0);
+    seen.status = PRUNE_E_EMPTY;
+    ck_assert_status(prune_evaluate_metric(&value, model, data, loss, &metric, &error), PRUNE_E_EMPTY);
+    ck_assert_str_eq(error.place, "metric");
+    ck_assert_int_eq(error.status, PRUNE_E_EMPTY);
+    ck_assert(value == 7.0);
+    ck_assert_uint_eq(h.live_blocks, blocks);
+    prune_model_free(model);
+    ck_assert(heap_is_clean(&h));
+    world_data_end(&world);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        labelled_data_have_loss_and_accuracy, valued_data_have_loss_and_errors,
-        of_equal_outputs_the_first_counts,    large_outputs_do_not_overflow,
-        evaluating_changes_nothing,           bad_arguments_leave_the_metrics,
+        labelled_data_have_loss_and_accuracy,
+        valued_data_have_loss_and_errors,
+        of_equal_outputs_the_first_counts,
+        large_outputs_do_not_overflow,
+        evaluating_changes_nothing,
+        bad_arguments_leave_the_metrics,
+        an_own_metric_sees_all_outputs_and_the_targets,
+        an_own_metric_may_refuse_and_leaves_nothing_behind,
     };
     return run_tests("evaluate", tests, sizeof tests / sizeof tests[0]);
 }

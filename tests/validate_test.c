@@ -196,6 +196,53 @@ START_TEST(what_is_not_a_number_goes_back)
 }
 END_TEST
 
+/* ---- a metric of one's own ---- */
+
+/* Says what it is told to. */
+typedef struct told {
+    double value;
+    prune_status status;
+} told;
+
+static prune_status say(void *user, double *value, const prune_tensor *outputs, const prune_tensor *targets)
+{
+    const told *t = user;
+    ck_assert_uint_eq(prune_tensor_dim(outputs, 0), prune_tensor_dim(targets, 0));
+    *value = t->value;
+    return t->status;
+}
+
+START_TEST(an_own_metric_decides)
+{
+    static const struct {
+        int32_t higher_is_better;
+        double reference, value, tolerance;
+        int32_t accepted;
+    } cases[] = {
+        { 1, 0.8, 0.7, 0.1, 1 },       { 1, 0.8, 0.7, 0.0999, 0 },
+        { 1, 0.8, 0.9, 0, 1 },         { 0, 0.8, 0.9, 0.1, 1 },
+        { 0, 0.8, 0.9, 0.0999, 0 },    { 0, 0.8, 0.7, 0, 1 },
+        { 1, -0.5, -0.6, 0.1, 1 },     { 1, -0.5, -0.6, 0.0999, 0 },
+        { 0, -0.5, -0.4, 0.1, 1 },     { 0, -0.5, -0.4, 0.0999, 0 },
+        { 1, 50, 49, 2, 1 },           { 1, 0.5, (double)NAN, 1e9, 0 },
+        { 0, 0.5, (double)NAN, 1, 0 }, { 0, 0.5, (double)INFINITY, 1, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        scene s;
+        make_scene(&s, NULL);
+        told t = { cases[i].value, PRUNE_OK };
+        const prune_metric own = { say, &t, cases[i].higher_is_better };
+        prune_validation v = question(PRUNE_MSE, PRUNE_METRIC_OWN, cases[i].reference, cases[i].tolerance);
+        v.own = &own;
+        ck_assert_ok(prune_validate(&v, s.model, s.snapshot, &s.data.valued, NULL));
+        ck_assert_msg(v.accepted == cases[i].accepted, "case %d", (int)i);
+        ck_assert(v.value == t.value || (isnan(v.value) && isnan(t.value)));
+        ck_assert_uint_eq(world_hash(s.model), v.accepted ? s.pruned : s.dense);
+        end_scene(&s);
+    }
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static const struct refusal {
@@ -207,7 +254,8 @@ static const struct refusal {
     { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_MAE, 1, 0, PRUNE_E_ARGUMENT },
     { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_RMSE, 1, 0, PRUNE_E_ARGUMENT },
     { PRUNE_MSE, 0, 1, 0, PRUNE_E_ARGUMENT },
-    { PRUNE_SOFTMAX_CROSS_ENTROPY, 5, 1, 0, PRUNE_E_ARGUMENT },
+    { PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_METRIC_OWN, 1, 0, PRUNE_E_ARGUMENT }, /* there is none */
+    { PRUNE_SOFTMAX_CROSS_ENTROPY, 6, 1, 0, PRUNE_E_ARGUMENT },
     { 0, PRUNE_METRIC_LOSS, 1, 0, PRUNE_E_ARGUMENT },
     { 3, PRUNE_METRIC_LOSS, 1, 0, PRUNE_E_ARGUMENT },
     { PRUNE_MSE, PRUNE_METRIC_LOSS, (double)NAN, 0, PRUNE_E_RANGE },
@@ -246,6 +294,30 @@ START_TEST(questions_without_sense_are_refused)
     prune_validation v = question(PRUNE_MSE, PRUNE_METRIC_LOSS, 0, 0);
     v.size += 8;
     check_refused(&s, &v, &s.data.valued, PRUNE_E_VERSION);
+    end_scene(&s);
+}
+END_TEST
+
+START_TEST(an_own_metric_that_fails_touches_nothing)
+{
+    scene s;
+    told t = { 0.5, PRUNE_E_UNSUPPORTED };
+    const prune_metric own = { say, &t, 1 }, none = { NULL, &t, 1 };
+    make_scene(&s, NULL);
+    prune_validation v = question(PRUNE_MSE, PRUNE_METRIC_OWN, 0.5, 0.1);
+    v.own = &own;
+    check_refused(&s, &v, &s.data.valued, PRUNE_E_UNSUPPORTED);
+    t.status = PRUNE_OK;
+    v.reference = (double)NAN;
+    check_refused(&s, &v, &s.data.valued, PRUNE_E_RANGE);
+    v.reference = (double)-INFINITY;
+    check_refused(&s, &v, &s.data.valued, PRUNE_E_RANGE);
+    v.reference = 0.5;
+    v.tolerance = -0.1;
+    check_refused(&s, &v, &s.data.valued, PRUNE_E_RANGE);
+    v.tolerance = 0.1;
+    v.own = &none;
+    check_refused(&s, &v, &s.data.valued, PRUNE_E_ARGUMENT);
     end_scene(&s);
 }
 END_TEST
@@ -317,10 +389,15 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_metric_decides,           the_boundary_is_meant_in_decimals,
-        what_is_not_a_number_goes_back, questions_without_sense_are_refused,
-        bad_data_are_refused,           what_is_missing_or_does_not_fit_is_refused,
+        every_metric_decides,
+        the_boundary_is_meant_in_decimals,
+        what_is_not_a_number_goes_back,
+        questions_without_sense_are_refused,
+        bad_data_are_refused,
+        what_is_missing_or_does_not_fit_is_refused,
         without_memory_nothing_happens,
+        an_own_metric_decides,
+        an_own_metric_that_fails_touches_nothing,
     };
     return run_tests("validate", tests, sizeof tests / sizeof tests[0]);
 }

@@ -30,6 +30,22 @@ void prune_metrics_init(prune_metrics *metrics);
  * Threads: as reading the model, if they may share its allocator (malloc: yes; an arena: no). */
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
                             int32_t loss, prune_error *error);
+
+/* A metric of the user's own, such as those of metrics.h: *value from all outputs h[n][O] of the model and
+ * the targets of the data. Any status but PRUNE_OK ends the call that asked, and is what it returns. The
+ * tensors are borrowed for the time of the call. */
+typedef struct prune_metric {
+    prune_status (*measure)(void *user, double *value, const prune_tensor *outputs,
+                            const prune_tensor *targets);
+    void *user;
+    int32_t higher_is_better; /* for prune_validate(): 1 as of an accuracy, 0 as of an error */
+} prune_metric;
+
+/* *value = the metric over the data, whose targets are as `loss` wants them. Takes memory for all outputs at
+ * once, and a workspace for 256 samples, as prune_evaluate() does.
+ * PRUNE_E_ARGUMENT: no function; what it returned; else errors and threads as prune_evaluate(). */
+prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
+                                   int32_t loss, const prune_metric *metric, prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

@@ -9,7 +9,13 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum { PRUNE_METRIC_LOSS = 1, PRUNE_METRIC_ACCURACY = 2, PRUNE_METRIC_MAE = 3, PRUNE_METRIC_RMSE = 4 };
+enum {
+    PRUNE_METRIC_LOSS = 1,
+    PRUNE_METRIC_ACCURACY = 2,
+    PRUNE_METRIC_MAE = 3,
+    PRUNE_METRIC_RMSE = 4,
+    PRUNE_METRIC_OWN = 5 /* validation->own */
+};
 
 typedef struct prune_validation {
     size_t size;      /* sizeof(prune_validation), by prune_validation_init() */
@@ -20,6 +26,7 @@ typedef struct prune_validation {
                          point is 0.01 */
     double value;     /* out: the metric now */
     int32_t accepted; /* out: 1 kept, 0 rolled back */
+    const prune_metric *own; /* in: of PRUNE_METRIC_OWN, see evaluate.h: F1, ROC AUC, R2, ... */
 } prune_validation;
 
 /* Sets size and defaults, the rest 0. NULL is fine. */
@@ -27,10 +34,11 @@ void prune_validation_init(prune_validation *validation);
 
 /* Measures the model on `data`. If the metric is worse than reference by more than tolerance (and 1e-12 of
  * the reference, for rounding), or not a number, the model goes back to the snapshot. Smaller is better
- * for all metrics but accuracy.
- * PRUNE_E_RANGE: tolerance or reference negative or NaN, or of accuracy not a fraction (tolerance below 1,
- * reference at most 1); PRUNE_E_ARGUMENT: a metric that the loss
- * does not have; PRUNE_E_SHAPE: the snapshot is of another architecture; errors as prune_evaluate().
+ * for all metrics but accuracy, and the own one if it says so.
+ * PRUNE_E_RANGE: tolerance or reference negative or NaN (an own metric's reference may be negative, but is
+ * finite), or of accuracy not a fraction (tolerance below 1, reference at most 1); PRUNE_E_ARGUMENT: a
+ * metric that the loss does not have, or no own one; PRUNE_E_SHAPE: the snapshot is of another
+ * architecture; errors as prune_evaluate(), and what an own metric returns.
  * On failure the model is untouched. */
 prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
                             const prune_data *data, prune_error *error);

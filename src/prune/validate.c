@@ -33,9 +33,16 @@ static int32_t has_metric(const prune_validation *v)
 {
     if (v->metric == PRUNE_METRIC_LOSS)
         return 1;
+    if (v->metric == PRUNE_METRIC_OWN)
+        return v->own != NULL && v->own->measure != NULL;
     const int32_t labels = v->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
     return labels ? v->metric == PRUNE_METRIC_ACCURACY
                   : v->metric == PRUNE_METRIC_MAE || v->metric == PRUNE_METRIC_RMSE;
+}
+
+static int32_t is_finite(double x)
+{
+    return x - x == 0.0;
 }
 
 static prune_status read_validation(prune_validation *mine, const prune_validation *given, prune_error *error)
@@ -48,11 +55,15 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
                              given == NULL ? "NULL" : prn_options_reason(status));
     if (!has_metric(mine))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric",
-                             "the loss does not have this metric");
+                             "the loss does not have this metric, or `own` has no function");
     const int32_t fraction = mine->metric == PRUNE_METRIC_ACCURACY;
     if (!(mine->tolerance >= 0.0) || (fraction && !(mine->tolerance < 1.0)))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance",
                              "negative or NaN, or not a fraction: of accuracy, one point is 0.01");
+    if (mine->metric == PRUNE_METRIC_OWN)
+        return is_finite(mine->reference)
+                   ? PRUNE_OK
+                   : prn_error_set(error, PRUNE_E_RANGE, "validation.reference", "NaN or infinite");
     if (!(mine->reference >= 0.0) || (fraction && !(mine->reference <= 1.0)))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.reference",
                              "negative or NaN, or not a fraction: an accuracy of 97.5 % is 0.975");
@@ -65,16 +76,30 @@ static const double rounding = 1e-12;
 /* False for a NaN. */
 static int32_t holds(const prune_validation *v)
 {
-    const int32_t higher = v->metric == PRUNE_METRIC_ACCURACY;
+    const int32_t own = v->metric == PRUNE_METRIC_OWN;
+    const int32_t higher = own ? v->own->higher_is_better : v->metric == PRUNE_METRIC_ACCURACY;
     const double worse = higher ? v->reference - v->value : v->value - v->reference;
-    return worse <= v->tolerance + rounding * v->reference;
+    const double size = v->reference < 0.0 ? -v->reference : v->reference;
+    return worse <= v->tolerance + rounding * size;
+}
+
+static prune_status measure(prune_validation *v, const prune_model *model, const prune_data *data,
+                            prune_error *error)
+{
+    if (v->metric == PRUNE_METRIC_OWN)
+        return prune_evaluate_metric(&v->value, model, data, v->loss, v->own, error);
+    prune_metrics metrics;
+    prune_metrics_init(&metrics);
+    const prune_status status = prune_evaluate(&metrics, model, data, v->loss, error);
+    if (status == PRUNE_OK)
+        v->value = pick(&metrics, v->metric);
+    return status;
 }
 
 prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
                             const prune_data *data, prune_error *error)
 {
     prune_validation mine;
-    prune_metrics metrics;
     prune_status status = read_validation(&mine, validation, error);
     if (status != PRUNE_OK)
         return status;
@@ -83,11 +108,9 @@ prune_status prune_validate(prune_validation *validation, prune_model *model, co
         return prn_error_set(error, status, "snapshot",
                              snapshot == NULL || model == NULL ? "it or the model is NULL"
                                                                : "it is of another architecture");
-    prune_metrics_init(&metrics);
-    status = prune_evaluate(&metrics, model, data, mine.loss, error);
+    status = measure(&mine, model, data, error);
     if (status != PRUNE_OK)
         return status;
-    mine.value = pick(&metrics, mine.metric);
     mine.accepted = holds(&mine);
     prn_result_write(validation, &mine);
     return mine.accepted ? PRUNE_OK : prune_snapshot_restore(snapshot, model);

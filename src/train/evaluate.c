@@ -117,3 +117,41 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
     prn_result_write(metrics, &measured);
     return PRUNE_OK;
 }
+
+/* *h = all outputs, in a tensor that the caller ends, also after a failure. */
+static prune_status predict_all(prune_tensor **h, const prune_model *model, const prune_tensor *inputs)
+{
+    const prune_shape shape = { 2, { prn_tensor_rows(inputs), prune_model_outputs(model), 0, 0 } };
+    prune_workspace *workspace = NULL;
+    prune_status status = prune_tensor_create(h, &model->mem, PRUNE_F32, &shape);
+    if (status == PRUNE_OK)
+        status = prune_workspace_create(&workspace, &model->mem, model, BATCH, NULL);
+    if (status == PRUNE_OK)
+        status = prune_predict(*h, model, workspace, inputs);
+    prune_workspace_free(workspace);
+    return status;
+}
+
+prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
+                                   int32_t loss, const prune_metric *metric, prune_error *error)
+{
+    prune_data mine;
+    prune_tensor *h = NULL;
+    double measured = prn_tally_none();
+    if (value == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "value", "NULL");
+    if (metric == NULL || metric->measure == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "metric", "no function");
+    prune_status status = prn_data_open(&mine, data, model, loss, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = predict_all(&h, model, mine.inputs);
+    if (status != PRUNE_OK)
+        prn_error_set(error, status, "model", prune_status_string(status));
+    else if ((status = metric->measure(metric->user, &measured, h, mine.targets)) != PRUNE_OK)
+        prn_error_set(error, status, "metric", prune_status_string(status));
+    prune_tensor_free(h);
+    if (status == PRUNE_OK)
+        *value = measured;
+    return status;
+}

@@ -59,8 +59,12 @@ Histogram = struct("Histogram", [
     ("total, zeros", u64)])
 ThresholdRule = struct("ThresholdRule", [
     ("size", size), ("kind, log_scale", i32), ("k, from_fraction, to_fraction", f64)])
+Confusion = struct("Confusion", [("size, classes", size), ("counts", c.POINTER(u64)), ("threshold", f32)])
+ClassScores = struct("ClassScores", [("size", size), ("precision, recall, f1", f64), ("support", u64)])
+Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
-    ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32)])
+    ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
+    ("own", handle)])
 LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64)])
@@ -80,6 +84,9 @@ INITIALISED = {
     "prune_selection": (Selection, {
         "granularity": WEIGHTS, "scope": GLOBAL, "aggregate": ROW_L2, "layer": -1, "min_kept": 1}),
     "prune_removal": (Removal, {}),
+    "prune_confusion": (Confusion, {}),
+    "prune_class_scores": (ClassScores, {}),
+    "prune_regression": (Regression, {}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
     "prune_validation": (Validation, {"loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY}),
