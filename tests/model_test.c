@@ -57,7 +57,7 @@ START_TEST(layers_have_limits)
                   { SIZE_MAX, PRUNE_RELU, PRUNE_E_LIMIT },
                   { INT_MAX, PRUNE_RELU, PRUNE_E_OVERFLOW },
                   { 3, -1, PRUNE_E_ARGUMENT },
-                  { 3, PRUNE_TANH + 1, PRUNE_E_ARGUMENT },
+                  { 3, PRUNE_SOFTPLUS + 1, PRUNE_E_ARGUMENT },
                   { 3, PRUNE_RELU, PRUNE_E_MEMORY } };
     heap h = { 0 };
     const prune_allocator mem = heap_allocator(&h);
