@@ -134,7 +134,7 @@ static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *r
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
     prn_param *weight = &layer->params[WEIGHT];
-    prn_initializer_fill(weight->value, fan, initializer, layer->activation == PRUNE_RELU, rng);
+    prn_initializer_fill(weight->value, fan, initializer, layer->activation, rng);
     prn_param_mask_values(weight, weight->value);
     memset(layer->params[BIAS].value, 0, outputs_of(layer) * sizeof(float));
 }
