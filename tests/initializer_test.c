@@ -142,8 +142,8 @@ START_TEST(orthogonal_is_orthogonal)
 }
 END_TEST
 
-/* Each entry of a random matrix of n orthogonal rows has mean 0 and mean square 1/n, by symmetry: also the last
- * row's, to which Gram-Schmidt leaves no choice but the sign. */
+/* Each entry of a random matrix of n orthogonal rows has mean 0 and mean square 1/n, by symmetry: also the
+ * last row's, to which Gram-Schmidt leaves no choice but the sign. */
 START_TEST(orthogonal_prefers_no_direction)
 {
     enum { WIDTH = 3, SEEDS = 4000 };

@@ -32,8 +32,8 @@ float prune_expm1f(float x);
  * below -87.33654 it is 0. */
 float prune_softplusf(float x);
 
-/* Distribution function of the standard normal distribution, (1 + erf(x / sqrt(2))) / 2; relative error at most
- * 5.2e-7 while the result is a normal number, also far out on the left, where erf has no digits left. */
+/* Standard normal distribution function, (1 + erf(x / sqrt(2))) / 2; relative error at most 5.2e-7 while the
+ * result is a normal number, also far out on the left, where erf has no digits left. */
 float prune_normcdff(float x);
 
 /* Square root, correctly rounded. x < 0 gives NaN. */

@@ -177,7 +177,7 @@ static void silu_backward(float *dy, const float *z, size_t count)
     }
 }
 
-/* (1 + tanh(u)) / 2 = sigmoid(2 u) with 2 u = z (TWICE + CUBIC z^2), which has all its digits for u < 0 too. */
+/* (1 + tanh(u)) / 2 = sigmoid(2 u), 2 u = z (TWICE + CUBIC z^2): all its digits for u < 0 too. */
 static const float TWICE = 1.59576917f, CUBIC = 0.0713548163f;
 
 static void gelu_tanh_forward(float *y, const float *bias, size_t count)
