@@ -4,9 +4,9 @@
  * K. Gimpel, arXiv 1606.08415, 2016. SiLU: S. Elfwing et al., Neural Networks 107, 2018.
  *
  * Values are those of the formulas to a few units in the last place (GELU_TANH: of the argument of its tanh),
- * also where 1 + erf and 1 + tanh have no digits left; at -Inf they are the limits. NaN gives NaN, but ReLU
- * makes it 0. The derivatives of GELU, GELU_TANH and SiLU need x itself: a trainer keeps it for them, in
- * further floats, as many as the layer has outputs, for each sample of a batch.
+ * also where 1 + erf and 1 + tanh have no digits left, but may be 0 below 1e-36; at -Inf they are the limits.
+ * NaN gives NaN, but ReLU makes it 0. The derivatives of GELU, GELU_TANH and SiLU need x itself: a trainer
+ * keeps it for them, as many floats as the layer has outputs, for each sample of a batch.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ACTIVATION_H

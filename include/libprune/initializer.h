@@ -22,8 +22,8 @@ enum {
     PRUNE_INIT_LECUN_UNIFORM = 5,  /* uniform in +-sqrt(3 / I) */
     PRUNE_INIT_LECUN_NORMAL = 6,   /* standard deviation sqrt(1 / I) */
     PRUNE_INIT_ORTHOGONAL = 7,     /* rows of length 1 at right angles; if O > I the columns instead. Each
-                                      such matrix is equally likely; takes 4 O I min(O, I) multiply-adds */
-    PRUNE_INIT_ZEROS = 8 /* all 0: neurons of one layer then learn the same, but for an output layer */
+                                      such matrix is equally likely; takes 2 O I min(O, I) multiply-adds */
+    PRUNE_INIT_ZEROS = 8           /* all 0: for an output layer; hidden neurons would learn alike */
 };
 /* FFI-END */
 PRUNE_API_END
