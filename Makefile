@@ -17,7 +17,7 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
-           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation initializer rows layer idx \
+           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation / initializer rows layer idx \
            / dense loss / model / data metrics optimizer regularizer sections standardize \
            / predict trainer roc / plan / evaluate importance / unit / rank / mask snapshot / fraction \
            / threshold split / rule fit validate checkpoint / summary save history

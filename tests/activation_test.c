@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { KINDS = 4, MOST = 4096, BACKENDS = 2 };
+enum { KINDS = 11, MOST = 4096, BACKENDS = 2 };
 
 /* Asked for once, since asking makes sure of a BLAS's memory. */
 static void backends(const prune_backend *found[BACKENDS])
@@ -19,18 +19,58 @@ static void backends(const prune_backend *found[BACKENDS])
     found[1] = prune_backend_default();
 }
 
+static const double SELU_SCALE = 1.0507009873554804934, SELU_ALPHA = 1.6732632423543772848;
+static const double TWO_ROOT = 1.5957691216057307118; /* 2 sqrt(2 / pi) */
+
+static double logistic(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+static double normal_cdf(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440);
+}
+
+/* 2 u, where the tanh form of GELU has (1 + tanh(u)) / 2 = logistic(2 u). */
+static double twice_u(double x)
+{
+    return TWO_ROOT * (x + 0.044715 * x * x * x);
+}
+
 static double truth(int32_t kind, double x)
 {
     switch (kind) {
     case PRUNE_RELU:
         return x > 0.0 ? x : 0.0;
     case PRUNE_SIGMOID:
-        return 1.0 / (1.0 + exp(-x));
+        return logistic(x);
     case PRUNE_TANH:
         return tanh(x);
+    case PRUNE_LEAKY_RELU:
+        return x > 0.0 ? x : 0.01 * x;
+    case PRUNE_ELU:
+        return x > 0.0 ? x : expm1(x);
+    case PRUNE_SELU:
+        return SELU_SCALE * (x > 0.0 ? x : SELU_ALPHA * expm1(x));
+    case PRUNE_GELU:
+        return x * normal_cdf(x);
+    case PRUNE_GELU_TANH:
+        return x * logistic(twice_u(x));
+    case PRUNE_SILU:
+        return x * logistic(x);
+    case PRUNE_SOFTPLUS:
+        return x > 0.0 ? x + log1p(exp(-x)) : log1p(exp(x));
     default:
         return x;
     }
+}
+
+/* The derivative of the logistic function; even, and 0 far out. */
+static double bump(double x)
+{
+    const double e = exp(-fabs(x));
+    return e / ((1.0 + e) * (1.0 + e));
 }
 
 static double true_slope(int32_t kind, double x)
@@ -39,12 +79,34 @@ static double true_slope(int32_t kind, double x)
     case PRUNE_RELU:
         return x > 0.0 ? 1.0 : 0.0;
     case PRUNE_SIGMOID:
-        return exp(-fabs(x)) / ((1.0 + exp(-fabs(x))) * (1.0 + exp(-fabs(x))));
+        return bump(x);
     case PRUNE_TANH:
         return 1.0 / (cosh(x) * cosh(x));
+    case PRUNE_LEAKY_RELU:
+        return x > 0.0 ? 1.0 : 0.01;
+    case PRUNE_ELU:
+        return x > 0.0 ? 1.0 : exp(x);
+    case PRUNE_SELU:
+        return SELU_SCALE * (x > 0.0 ? 1.0 : SELU_ALPHA * exp(x));
+    case PRUNE_GELU:
+        return normal_cdf(x) + x * exp(-0.5 * x * x) * 0.39894228040143267794;
+    case PRUNE_GELU_TANH:
+        return logistic(twice_u(x)) + x * bump(twice_u(x)) * TWO_ROOT * (1.0 + 3.0 * 0.044715 * x * x);
+    case PRUNE_SILU:
+        return logistic(x) + x * bump(x);
+    case PRUNE_SOFTPLUS:
+        return logistic(x);
     default:
         return 1.0;
     }
+}
+
+/* Relative: units in the last place, times what the function does to an error of its argument's exponent. */
+static double tolerance_of(int32_t kind, double x)
+{
+    return kind == PRUNE_GELU        ? 6e-7
+           : kind == PRUNE_GELU_TANH ? 2.5e-7 * (1.0 + fmax(-twice_u(x), 0.0))
+                                     : 2.5e-7;
 }
 
 static prune_model *unit(int32_t kind, float bias)
@@ -79,9 +141,12 @@ static void apply(float *y, int32_t kind, float bias, const float *x, size_t cou
 
 START_TEST(names)
 {
-    static const char *const expected[KINDS] = { "linear", "relu", "sigmoid", "tanh" };
-    static const int32_t kinds[KINDS] = { PRUNE_LINEAR, PRUNE_RELU, PRUNE_SIGMOID, PRUNE_TANH };
-    static const int32_t unknown[] = { -1, 4, 5, INT32_MIN, INT32_MAX };
+    static const char *const expected[KINDS] = { "linear", "relu", "sigmoid",   "tanh", "leaky_relu", "elu",
+                                                 "selu",   "gelu", "gelu_tanh", "silu", "softplus" };
+    static const int32_t kinds[KINDS] = { PRUNE_LINEAR,     PRUNE_RELU, PRUNE_SIGMOID, PRUNE_TANH,
+                                          PRUNE_LEAKY_RELU, PRUNE_ELU,  PRUNE_SELU,    PRUNE_GELU,
+                                          PRUNE_GELU_TANH,  PRUNE_SILU, PRUNE_SOFTPLUS };
+    static const int32_t unknown[] = { -1, KINDS, KINDS + 1, INT32_MIN, INT32_MAX };
     for (int32_t i = 0; i < KINDS; i++) {
         ck_assert_int_eq(kinds[i], i); /* pinned: files hold them */
         ck_assert_str_eq(prune_activation_name(i), expected[i]);
@@ -93,7 +158,7 @@ END_TEST
 
 START_TEST(unknown_ones_are_refused)
 {
-    static const int32_t unknown[] = { -1, 4, INT32_MIN, INT32_MAX };
+    static const int32_t unknown[] = { -1, KINDS, INT32_MIN, INT32_MAX };
     prune_model *model;
     ck_assert_ok(prune_model_create(&model, NULL, 1));
     for (size_t i = 0; i < 4; i++)
@@ -119,6 +184,12 @@ static size_t many_inputs(float *x)
     return count;
 }
 
+/* Where e^-x is beyond a float, SiLU and the tanh form are 0 already: by less than this. */
+static double lost_below(int32_t kind)
+{
+    return kind == PRUNE_SILU || kind == PRUNE_GELU_TANH ? 90.0 * (double)FLT_MIN : (double)FLT_MIN;
+}
+
 START_TEST(values_agree_with_double)
 {
     static float x[MOST], y[MOST];
@@ -131,7 +202,7 @@ START_TEST(values_agree_with_double)
             for (size_t i = 0; i < count; i++) {
                 const double expected = truth(kind, (double)x[i]);
                 const double error = fabs((double)y[i] - expected);
-                if (error > 1.9e-7 * fabs(expected) + (double)FLT_MIN)
+                if (error > tolerance_of(kind, (double)x[i]) * fabs(expected) + lost_below(kind))
                     ck_abort_msg("%s(%.9g) is %.9g", prune_activation_name(kind), (double)x[i], (double)y[i]);
             }
         }
@@ -158,6 +229,13 @@ START_TEST(extremes)
         { 1e30f, 0, FLT_MAX, 0, INFINITY, 0 },
         { 1, 0, 1, 0, 1, 0 },
         { 1, -1, 1, -1, 1, -1 },
+        { 1e30f, -0.01f * 1e30f, FLT_MAX, -0.01f * FLT_MAX, INFINITY, -INFINITY },
+        { 1e30f, -1, FLT_MAX, -1, INFINITY, -1 },
+        { 1.05070099f * 1e30f, -1.75809934f, INFINITY, -1.75809934f, INFINITY, -1.75809934f },
+        { 1e30f, 0, FLT_MAX, 0, INFINITY, 0 },
+        { 1e30f, 0, FLT_MAX, 0, INFINITY, 0 },
+        { 1e30f, 0, FLT_MAX, 0, INFINITY, 0 },
+        { 1e30f, 0, FLT_MAX, 0, INFINITY, 0 },
     };
     const prune_backend *backend[BACKENDS];
     backends(backend);
@@ -213,6 +291,7 @@ START_TEST(derivatives_agree_with_double)
             ck_assert_double_eq_tol((double)slope_at(trainer, x), true_slope(kind, (double)x), 3e-7);
         }
         ck_assert(kind != PRUNE_RELU || slope_at(trainer, 0.0f) == 0.0f);
+        ck_assert(kind != PRUNE_LEAKY_RELU || slope_at(trainer, 0.0f) == 0.01f);
         ck_assert(kind != PRUNE_RELU || slope_at(trainer, FLT_TRUE_MIN) == 1.0f);
         prune_trainer_free(trainer);
         prune_model_free(model);
@@ -220,7 +299,7 @@ START_TEST(derivatives_agree_with_double)
 }
 END_TEST
 
-/* Far out a derivative is 0, or 1, and no NaN. */
+/* Far out a derivative is a constant, and no NaN. */
 START_TEST(derivatives_far_out)
 {
     static const float x[] = { 100, -100, 1e30f, -1e30f, FLT_MAX, -FLT_MAX };
@@ -229,11 +308,39 @@ START_TEST(derivatives_far_out)
         prune_trainer *trainer;
         ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
         for (size_t i = 0; i < 6; i++) {
-            const double expected = kind == PRUNE_LINEAR || (kind == PRUNE_RELU && x[i] > 0.0f) ? 1.0 : 0.0;
-            ck_assert_double_eq_tol((double)slope_at(trainer, x[i]), expected, 1e-30);
+            const double right[KINDS] = { 1, 1, 0, 0, 1, 1, SELU_SCALE, 1, 1, 1, 1 };
+            const double left[KINDS] = { 1, 0, 0, 0, 0.01, 0, 0, 0, 0, 0, 0 };
+            const double expected = x[i] > 0.0f ? right[kind] : left[kind];
+            ck_assert_double_eq_tol((double)slope_at(trainer, x[i]), expected, 1e-7 * expected + 1e-30);
         }
         prune_trainer_free(trainer);
         prune_model_free(model);
+    }
+}
+END_TEST
+
+/* ---- memory ---- */
+
+static size_t trainer_bytes(int32_t kind, size_t outputs, size_t batch)
+{
+    prune_model *model;
+    prune_trainer_options options;
+    size_t bytes = 0;
+    prune_trainer_options_init(&options);
+    options.max_batch = batch;
+    ck_assert_ok(prune_model_create(&model, NULL, 3));
+    ck_assert_ok(prune_model_add_dense(model, outputs, kind));
+    ck_assert_ok(prune_trainer_bytes(&bytes, model, &options));
+    prune_model_free(model);
+    return bytes;
+}
+
+START_TEST(only_those_that_need_their_input_keep_it)
+{
+    const size_t plain = trainer_bytes(PRUNE_LINEAR, 20, 16);
+    for (int32_t kind = 0; kind < KINDS; kind++) {
+        const int32_t keeps = kind == PRUNE_GELU || kind == PRUNE_GELU_TANH || kind == PRUNE_SILU;
+        ck_assert_uint_eq(trainer_bytes(kind, 20, 16), plain + (keeps ? 20 * 16 * sizeof(float) : 0));
     }
 }
 END_TEST
@@ -249,6 +356,7 @@ int main(void)
         relu_makes_0_of_nan_and_the_others_keep_it,
         derivatives_agree_with_double,
         derivatives_far_out,
+        only_those_that_need_their_input_keep_it,
     };
     return run_tests("activation", tests, sizeof tests / sizeof tests[0]);
 }

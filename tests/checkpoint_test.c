@@ -20,7 +20,8 @@ static const struct shape_case {
     { 1, { 1, 1 }, PRUNE_LINEAR },        { 1, { 7, 9 }, PRUNE_LINEAR },
     { 2, { 3, 8, 4 }, PRUNE_RELU },       { 2, { 33, 31, 1 }, PRUNE_SIGMOID },
     { 3, { 5, 16, 32, 3 }, PRUNE_TANH },  { 4, { 2, 1, 65, 1, 2 }, PRUNE_RELU },
-    { 2, { 64, 64, 10 }, PRUNE_SIGMOID },
+    { 2, { 64, 64, 10 }, PRUNE_SIGMOID }, { 2, { 3, 5, 2 }, PRUNE_GELU },
+    { 2, { 3, 5, 2 }, PRUNE_SOFTPLUS },
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 

@@ -37,6 +37,16 @@ static double sigmoid(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
+static double softplus(double x)
+{
+    return (x > 0.0 ? x : 0.0) + log1p(exp(-fabs(x)));
+}
+
+static double normal_cdf(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440);
+}
+
 static double error_at(const function *f, float x)
 {
     const double truth = f->theirs((double)x), got = (double)f->ours(x);
@@ -126,6 +136,35 @@ START_TEST(sigmoid_is_accurate)
 }
 END_TEST
 
+START_TEST(exponential_minus_one_is_accurate)
+{
+    static const function f = { prune_expm1f, expm1, 1.22e-7 };
+    static const float seams[] = { 0.34657359f, 0.6931472f, 1.0397208f, 1.0f, 17.0f, 20.0f, 88.37626f };
+    check_sweep(&f, 0.0f, 88.722f);
+    check_seams(&f, seams, sizeof seams / sizeof seams[0]);
+    for (uint64_t bits = to_bits(88.722f); bits <= to_bits(88.72283f); bits++)
+        ck_assert_double_le(error_at(&f, from_bits((uint32_t)bits)), f.tolerance);
+}
+END_TEST
+
+START_TEST(softplus_is_accurate)
+{
+    static const function f = { prune_softplusf, softplus, 1.77e-7 };
+    static const float seams[] = { 0.34657359f, 0.8813736f, 1.0f, 15.9f, 16.635532f, 17.3f, 87.33654f };
+    check_sweep(&f, 0.0f, INFINITY);
+    check_seams(&f, seams, sizeof seams / sizeof seams[0]);
+}
+END_TEST
+
+START_TEST(normal_distribution_is_accurate)
+{
+    static const function f = { prune_normcdff, normal_cdf, 5.2e-7 };
+    static const float seams[] = { 1.0f, 2.0f, 4.0f, 8.0f, 5.42f, 12.7f, 13.2156f, 14.0f };
+    check_sweep(&f, 0.0f, INFINITY);
+    check_seams(&f, seams, sizeof seams / sizeof seams[0]);
+}
+END_TEST
+
 /* In double the root of a float has more than twice its digits, so rounding it again is exact. */
 START_TEST(square_root_is_correctly_rounded)
 {
@@ -172,6 +211,15 @@ START_TEST(the_others_have_their_special_values)
     ck_assert(prune_sigmoidf(INFINITY) == 1.0f && to_bits(prune_sigmoidf(-INFINITY)) == 0);
     ck_assert(prune_sigmoidf(0.0f) == 0.5f && prune_sigmoidf(1e30f) == 1.0f &&
               prune_sigmoidf(-1e30f) == 0.0f);
+    ck_assert(prune_expm1f(INFINITY) == INFINITY && prune_expm1f(-INFINITY) == -1.0f);
+    ck_assert(prune_expm1f(0.0f) == 0.0f && prune_expm1f(1e30f) == INFINITY && prune_expm1f(-1e30f) == -1.0f);
+    ck_assert(isfinite(prune_expm1f(88.72283f)) && isinf(prune_expm1f(nextafterf(88.72283f, 100.0f))));
+    ck_assert(prune_softplusf(INFINITY) == INFINITY && to_bits(prune_softplusf(-INFINITY)) == 0);
+    ck_assert(prune_softplusf(FLT_MAX) == FLT_MAX && to_bits(prune_softplusf(-FLT_MAX)) == 0);
+    ck_assert(to_bits(prune_softplusf(nextafterf(-87.33654f, -100.0f))) == 0);
+    ck_assert(prune_normcdff(INFINITY) == 1.0f && to_bits(prune_normcdff(-INFINITY)) == 0);
+    ck_assert(prune_normcdff(FLT_MAX) == 1.0f && to_bits(prune_normcdff(-FLT_MAX)) == 0);
+    ck_assert(prune_normcdff(0.0f) == 0.5f && prune_normcdff(-0.0f) == 0.5f);
     ck_assert(to_bits(prune_sqrtf(0.0f)) == 0 && to_bits(prune_sqrtf(-0.0f)) == 0x80000000u);
     ck_assert(prune_sqrtf(INFINITY) == INFINITY && isnan(prune_sqrtf(-INFINITY)));
     ck_assert(isnan(prune_sqrtf(-FLT_TRUE_MIN)) && isnan(prune_sqrtf(-4.0f)));
@@ -186,6 +234,7 @@ START_TEST(nan_gives_nan)
         const float x = from_bits(nans[i]);
         ck_assert(isnan(prune_expf(x)) && isnan(prune_logf(x)) && isnan(prune_tanhf(x)));
         ck_assert(isnan(prune_sigmoidf(x)) && isnan(prune_sqrtf(x)));
+        ck_assert(isnan(prune_expm1f(x)) && isnan(prune_softplusf(x)) && isnan(prune_normcdff(x)));
     }
 }
 END_TEST
@@ -226,6 +275,9 @@ START_TEST(bits_are_the_same_everywhere)
         { "log", prune_logf, UINT64_C(0x4afa97bb12d77346) },
         { "tanh", prune_tanhf, UINT64_C(0x31d10503a50a349a) },
         { "sigmoid", prune_sigmoidf, UINT64_C(0x1ab45caf49c12059) },
+        { "expm1", prune_expm1f, UINT64_C(0x657904c55c250384) },
+        { "softplus", prune_softplusf, UINT64_C(0xea4c0263cadeb5d2) },
+        { "normcdf", prune_normcdff, UINT64_C(0x28ae7ec11f8f9a39) },
         { "sqrt", prune_sqrtf, UINT64_C(0x961a58d4a0aba3d2) },
     };
     for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; i++) {
@@ -242,6 +294,9 @@ int main(void)
         logarithm_is_accurate,
         hyperbolic_tangent_is_accurate,
         sigmoid_is_accurate,
+        exponential_minus_one_is_accurate,
+        softplus_is_accurate,
+        normal_distribution_is_accurate,
         square_root_is_correctly_rounded,
         exponential_ends_where_the_header_says,
         logarithm_has_its_special_values,

@@ -1,7 +1,7 @@
 /* initializer_test.c -- first weights: limits, moments, and what they depend on
  *
  * SPDX-License-Identifier: MIT */
-#include "support/runner.h"
+#include "support/training.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,17 +24,16 @@ static int32_t same_param(const prune_model *a, size_t p, const prune_model *b, 
 
 /* ---- distributions ---- */
 
-/* The standard deviation by the definition in initializer.h. */
-static double deviation_of(int32_t initializer, double fan_in, double fan_out)
-{
-    const int32_t is_he = initializer == PRUNE_INIT_HE_UNIFORM || initializer == PRUNE_INIT_HE_NORMAL;
-    return is_he ? sqrt(2.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
-}
-
-static int32_t is_uniform(int32_t initializer)
-{
-    return initializer == PRUNE_INIT_GLOROT_UNIFORM || initializer == PRUNE_INIT_HE_UNIFORM;
-}
+static const struct {
+    int32_t initializer, uniform;
+    double numerator;  /* deviation^2 = numerator / fans */
+    int32_t both_fans; /* fan-in and fan-out, else fan-in alone */
+} distributions[] = {
+    { PRUNE_INIT_GLOROT_UNIFORM, 1, 2, 1 }, { PRUNE_INIT_GLOROT_NORMAL, 0, 2, 1 },
+    { PRUNE_INIT_HE_UNIFORM, 1, 2, 0 },     { PRUNE_INIT_HE_NORMAL, 0, 2, 0 },
+    { PRUNE_INIT_LECUN_UNIFORM, 1, 1, 0 },  { PRUNE_INIT_LECUN_NORMAL, 0, 1, 0 },
+};
+enum { DISTRIBUTIONS = sizeof distributions / sizeof distributions[0] };
 
 typedef struct moments {
     double largest;
@@ -76,28 +75,148 @@ START_TEST(each_has_its_limits_and_moments)
 {
     static const size_t fans[][2] = { { 100, 100 }, { 3, 3000 }, { 3000, 3 }, { 64, 160 }, { 5000, 1 } };
     for (size_t f = 0; f < 5; f++)
-        for (int32_t i = PRUNE_INIT_GLOROT_UNIFORM; i <= PRUNE_INIT_HE_NORMAL; i++) {
+        for (size_t i = 0; i < DISTRIBUTIONS; i++) {
             const size_t inputs = fans[f][0], outputs = fans[f][1];
+            const double fan = (double)(distributions[i].both_fans ? inputs + outputs : inputs);
             prune_model *model = one_layer(inputs, outputs, PRUNE_TANH);
-            ck_assert_ok(prune_model_initialize(model, i, 11));
+            ck_assert_ok(prune_model_initialize(model, distributions[i].initializer, 11));
             check_moments(prune_model_param(model, 0), inputs * outputs,
-                          deviation_of(i, (double)inputs, (double)outputs), is_uniform(i));
+                          sqrt(distributions[i].numerator / fan), distributions[i].uniform);
             prune_model_free(model);
         }
 }
 END_TEST
 
-START_TEST(auto_is_he_before_a_relu_and_glorot_before_others)
+START_TEST(auto_goes_by_the_activation)
 {
-    for (int32_t activation = PRUNE_LINEAR; activation <= PRUNE_TANH; activation++) {
-        const int32_t expected = activation == PRUNE_RELU ? PRUNE_INIT_HE_UNIFORM : PRUNE_INIT_GLOROT_UNIFORM;
+    static const int32_t expected[] = {
+        [PRUNE_LINEAR] = PRUNE_INIT_GLOROT_UNIFORM,   [PRUNE_RELU] = PRUNE_INIT_HE_UNIFORM,
+        [PRUNE_SIGMOID] = PRUNE_INIT_GLOROT_UNIFORM,  [PRUNE_TANH] = PRUNE_INIT_GLOROT_UNIFORM,
+        [PRUNE_LEAKY_RELU] = PRUNE_INIT_HE_UNIFORM,   [PRUNE_ELU] = PRUNE_INIT_HE_UNIFORM,
+        [PRUNE_SELU] = PRUNE_INIT_LECUN_NORMAL,       [PRUNE_GELU] = PRUNE_INIT_HE_UNIFORM,
+        [PRUNE_GELU_TANH] = PRUNE_INIT_HE_UNIFORM,    [PRUNE_SILU] = PRUNE_INIT_HE_UNIFORM,
+        [PRUNE_SOFTPLUS] = PRUNE_INIT_GLOROT_UNIFORM,
+    };
+    for (int32_t activation = PRUNE_LINEAR; activation <= PRUNE_SOFTPLUS; activation++) {
         prune_model *a = one_layer(20, 30, activation), *b = one_layer(20, 30, activation);
         ck_assert_ok(prune_model_initialize(a, PRUNE_INIT_AUTO, 5));
-        ck_assert_ok(prune_model_initialize(b, expected, 5));
+        ck_assert_ok(prune_model_initialize(b, expected[activation], 5));
         ck_assert(world_same_models(a, b));
         prune_model_free(a);
         prune_model_free(b);
     }
+}
+END_TEST
+
+/* ---- orthogonal ---- */
+
+/* The largest |V V^T - 1| over the rows, or the columns, V of w[outputs][inputs]: whichever are fewer. */
+static double distance_from_orthogonal(const float *w, size_t inputs, size_t outputs)
+{
+    const size_t by_row = outputs <= inputs, count = by_row ? outputs : inputs;
+    const size_t length = by_row ? inputs : outputs;
+    const size_t across = by_row ? inputs : 1, along = by_row ? 1 : inputs;
+    double worst = 0.0;
+    for (size_t a = 0; a < count; a++)
+        for (size_t b = 0; b <= a; b++) {
+            double sum = a == b ? -1.0 : 0.0;
+            for (size_t e = 0; e < length; e++)
+                sum += (double)w[a * across + e * along] * (double)w[b * across + e * along];
+            worst = fmax(worst, fabs(sum));
+        }
+    return worst;
+}
+
+START_TEST(orthogonal_is_orthogonal)
+{
+    static const size_t fans[][2] = { { 1, 1 },   { 1, 9 },    { 9, 1 },    { 2, 2 },
+                                      { 40, 40 }, { 100, 30 }, { 30, 100 }, { 150, 150 } };
+    for (size_t f = 0; f < sizeof fans / sizeof fans[0]; f++)
+        for (uint64_t seed = 0; seed < (fans[f][0] == 2 ? 3000 : 3); seed++) {
+            prune_model *model = one_layer(fans[f][0], fans[f][1], PRUNE_TANH);
+            ck_assert_ok(prune_model_initialize(model, PRUNE_INIT_ORTHOGONAL, seed));
+            ck_assert_double_le(distance_from_orthogonal(prune_model_param(model, 0), fans[f][0], fans[f][1]),
+                                1e-6);
+            prune_model_free(model);
+        }
+}
+END_TEST
+
+/* Each entry of a random matrix of n orthogonal rows has mean 0 and mean square 1/n, by symmetry: also the
+ * last row's, to which Gram-Schmidt leaves no choice but the sign. */
+START_TEST(orthogonal_prefers_no_direction)
+{
+    enum { WIDTH = 3, SEEDS = 4000 };
+    double mean[WIDTH * WIDTH] = { 0 }, square[WIDTH * WIDTH] = { 0 };
+    prune_model *model = one_layer(WIDTH, WIDTH, PRUNE_TANH);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        ck_assert_ok(prune_model_initialize(model, PRUNE_INIT_ORTHOGONAL, seed));
+        for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++) {
+            const double w = (double)prune_model_param(model, 0)[i];
+            mean[i] += w / SEEDS;
+            square[i] += w * w / SEEDS;
+        }
+    }
+    prune_model_free(model);
+    for (size_t i = 0; i < sizeof mean / sizeof mean[0]; i++) {
+        ck_assert_double_le(fabs(mean[i]), SIGMAS * sqrt(1.0 / 3.0 / SEEDS));
+        ck_assert_double_le(fabs(square[i] - 1.0 / 3.0), SIGMAS * sqrt(4.0 / 45.0 / SEEDS));
+    }
+}
+END_TEST
+
+/* ---- one value ---- */
+
+static int32_t all_are(const prune_model *model, size_t param, size_t count, float value)
+{
+    int32_t good = 1;
+    for (size_t i = 0; i < count; i++)
+        good = good && prune_model_param(model, param)[i] == value;
+    return good;
+}
+
+START_TEST(zeros_and_constants)
+{
+    const size_t widths[] = { 5, 4, 3 };
+    const float ones[4] = { 1, 1, 1, 1 };
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 0);
+    ck_assert_ok(prune_model_set_param(model, 1, ones, 4));
+    ck_assert_ok(prune_model_fill(model, 0.25f));
+    ck_assert(all_are(model, 0, 20, 0.25f) && all_are(model, 2, 12, 0.25f));
+    ck_assert(all_are(model, 1, 4, 0.0f) && all_are(model, 3, 3, 0.0f));
+    ck_assert_ok(prune_model_initialize(model, PRUNE_INIT_ZEROS, 9));
+    for (size_t p = 0; p < 4; p++)
+        ck_assert(all_are(model, p, p == 0 ? 20 : 3, 0.0f));
+    prune_model_free(model);
+}
+END_TEST
+
+START_TEST(fill_keeps_masks)
+{
+    const size_t widths[] = { 5, 4, 3 };
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 0);
+    world_remove(model, 0, 7);
+    ck_assert_ok(prune_model_fill(model, -3.0f));
+    for (size_t i = 0; i < 20; i++)
+        ck_assert(prune_model_param(model, 0)[i] == (i == 7 ? 0.0f : -3.0f));
+    ck_assert_ok(prune_model_verify(model, NULL));
+    prune_model_free(model);
+}
+END_TEST
+
+START_TEST(what_cannot_be_filled_is_refused)
+{
+    prune_model *model = one_layer(4, 3, PRUNE_RELU), *empty;
+    const float bad[] = { NAN, INFINITY, -INFINITY };
+    const uint64_t before = world_hash(model);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_status(prune_model_fill(model, bad[i]), PRUNE_E_NONFINITE);
+    ck_assert(world_hash(model) == before);
+    ck_assert_status(prune_model_fill(NULL, 1.0f), PRUNE_E_ARGUMENT);
+    ck_assert_ok(prune_model_create(&empty, NULL, 4));
+    ck_assert_status(prune_model_fill(empty, 1.0f), PRUNE_E_NO_LAYERS);
+    prune_model_free(empty);
+    prune_model_free(model);
 }
 END_TEST
 
@@ -141,7 +260,7 @@ END_TEST
 START_TEST(a_layer_depends_on_seed_place_and_shape_alone)
 {
     const size_t narrow[] = { 3, 8, 5 }, wide[] = { 30, 8, 5, 4, 2 };
-    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_HE_NORMAL; i++) {
+    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_ZEROS; i++) {
         prune_model *a = world_model(NULL, narrow, 2, PRUNE_TANH, 0),
                     *b = world_model(NULL, wide, 4, PRUNE_TANH, 0);
         ck_assert_ok(prune_model_initialize(a, i, 77));
@@ -182,9 +301,11 @@ START_TEST(weights_are_the_same_everywhere)
 {
     static const uint64_t hashes[] = { UINT64_C(0x62f5a162f044b172), UINT64_C(0x8095d1d86e7d397d),
                                        UINT64_C(0x2352f0522aecc1dd), UINT64_C(0x2c5cff17f983ed37),
-                                       UINT64_C(0x6c97c99881506900) };
+                                       UINT64_C(0x6c97c99881506900), UINT64_C(0x716c50f9b13681d3),
+                                       UINT64_C(0x967102681eabe357), UINT64_C(0x52c0ca23e152d3ff),
+                                       UINT64_C(0x1002766ee10a2c1a) };
     const size_t widths[] = { 7, 6, 5, 4 };
-    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_HE_NORMAL; i++) {
+    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_ZEROS; i++) {
         prune_model *model = world_model(NULL, widths, 3, PRUNE_RELU, 0);
         ck_assert_ok(prune_model_initialize(model, i, 42));
         ck_assert_msg(world_hash(model) == hashes[i], "%d: %#llx", (int)i,
@@ -200,7 +321,7 @@ START_TEST(biases_become_zero)
 {
     static const float ones[4] = { 1, 1, 1, 1 };
     const size_t widths[] = { 5, 4, 4 };
-    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_HE_NORMAL; i++) {
+    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_ZEROS; i++) {
         prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 0);
         ck_assert_ok(prune_model_set_param(model, 1, ones, 4));
         ck_assert_ok(prune_model_set_param(model, 3, ones, 4));
@@ -216,7 +337,7 @@ END_TEST
 START_TEST(removed_weights_stay_removed)
 {
     enum { COUNT = 12 * 10 };
-    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_HE_NORMAL; i++) {
+    for (int32_t i = PRUNE_INIT_AUTO; i <= PRUNE_INIT_ZEROS; i++) {
         prune_model *masked = one_layer(12, 10, PRUNE_RELU), *whole = one_layer(12, 10, PRUNE_RELU);
         uint8_t mask[COUNT], after[COUNT];
         for (size_t k = 0; k < COUNT; k++)
@@ -237,7 +358,7 @@ END_TEST
 
 START_TEST(what_does_not_exist_is_refused)
 {
-    static const int32_t unknown[] = { -1, 5, INT32_MIN, INT32_MAX };
+    static const int32_t unknown[] = { -1, 9, INT32_MIN, INT32_MAX };
     prune_model *model = one_layer(4, 3, PRUNE_RELU), *empty;
     const uint64_t before = world_hash(model);
     for (size_t i = 0; i < 4; i++)
@@ -255,7 +376,12 @@ int main(void)
 {
     const TTest *const tests[] = {
         each_has_its_limits_and_moments,
-        auto_is_he_before_a_relu_and_glorot_before_others,
+        auto_goes_by_the_activation,
+        orthogonal_is_orthogonal,
+        orthogonal_prefers_no_direction,
+        zeros_and_constants,
+        fill_keeps_masks,
+        what_cannot_be_filled_is_refused,
         a_new_layer_is_initialised_with_auto_and_seed_0,
         one_seed_gives_one_model,
         a_layer_depends_on_seed_place_and_shape_alone,

@@ -172,7 +172,7 @@ START_TEST(memory_is_known_and_enough)
         options.loss = PRUNE_MSE;
         options.per_sample = PRUNE_PER_SAMPLE_SQUARE;
         options.max_batch = 5;
-        prune_model *model = world_model(NULL, shapes[i], 2, PRUNE_TANH, 1);
+        prune_model *model = world_model(NULL, shapes[i], 2, i % 2 ? PRUNE_TANH : PRUNE_SILU, 1);
         world_data_make(&data, 12, shapes[i][0], shapes[i][2], 1);
         ck_assert_ok(prune_trainer_bytes(&bytes, model, &options));
         ck_assert_ok(prune_trainer_create(&trainer, &mem, model, &options, NULL));

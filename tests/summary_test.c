@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Keeps what is written; refuses the write number `refuse`, counted from 1. */
@@ -41,10 +42,10 @@ static prune_model *small_model(void)
 START_TEST(a_small_model_reads_so)
 {
     static const char expected[] =
-        "layer             shape           parameters   non-zeros        MACs   MACs kept       bytes\n"
-        "0 dense, sigmoid  4 -> 3                  15          11          12          10          60\n"
-        "1 dense, linear   3 -> 2                   8           6           6           6          32\n"
-        "total                                     23          17          18          16          92\n";
+        "layer                 shape           parameters   non-zeros        MACs   MACs kept       bytes\n"
+        "0 dense, sigmoid      4 -> 3                  15          11          12          10          60\n"
+        "1 dense, linear       3 -> 2                   8           6           6           6          32\n"
+        "total                                         23          17          18          16          92\n";
     prune_model *model = small_model();
     page p = { .length = 0 };
     const prune_writer writer = { keep, &p };
@@ -52,6 +53,26 @@ START_TEST(a_small_model_reads_so)
     ck_assert_ok(prune_model_summary(model, &writer));
     ck_assert_str_eq(p.text, expected);
     ck_assert_uint_eq(world_hash(model), before);
+    prune_model_free(model);
+}
+END_TEST
+
+/* Each name, in a column wide enough for the longest. */
+START_TEST(every_activation_has_its_name)
+{
+    prune_model *model;
+    page p = { .length = 0 };
+    const prune_writer writer = { keep, &p };
+    ck_assert_ok(prune_model_create(&model, NULL, 2));
+    for (int32_t kind = PRUNE_LINEAR; kind <= PRUNE_SOFTPLUS; kind++)
+        ck_assert_ok(prune_model_add_dense(model, 2, kind));
+    ck_assert_ok(prune_model_summary(model, &writer));
+    for (int32_t kind = PRUNE_LINEAR; kind <= PRUNE_SOFTPLUS; kind++) {
+        char line[64], name[32];
+        (void)snprintf(name, sizeof name, "%d dense, %s", (int)kind, prune_activation_name(kind));
+        (void)snprintf(line, sizeof line, "\n%-22s2 -> 2 ", name);
+        ck_assert_ptr_nonnull(strstr(p.text, line));
+    }
     prune_model_free(model);
 }
 END_TEST
@@ -64,7 +85,7 @@ START_TEST(large_numbers_stay_apart)
     ck_assert_ok(prune_model_create(&model, NULL, 1000));
     ck_assert_ok(prune_model_add_dense(model, 2000, PRUNE_RELU));
     ck_assert_ok(prune_model_summary(model, &writer));
-    ck_assert_ptr_nonnull(strstr(p.text, "\n0 dense, relu     1000 -> 2000       2002000 "));
+    ck_assert_ptr_nonnull(strstr(p.text, "\n0 dense, relu         1000 -> 2000       2002000 "));
     ck_assert_ptr_nonnull(strstr(p.text, "     2000000     2000000     8008000\n"));
     prune_model_free(model);
 }
@@ -109,7 +130,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { a_small_model_reads_so, large_numbers_stay_apart,
-                                   a_writer_that_fails_ends_it, null_and_empty };
+    const TTest *const tests[] = { a_small_model_reads_so, every_activation_has_its_name,
+                                   large_numbers_stay_apart, a_writer_that_fails_ends_it, null_and_empty };
     return run_tests("summary", tests, sizeof tests / sizeof tests[0]);
 }

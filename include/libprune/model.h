@@ -37,6 +37,10 @@ prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t a
  * PRUNE_E_ARGUMENT: NULL, or an unknown initializer; PRUNE_E_NO_LAYERS. */
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed);
 
+/* Sets all weights to `value` and biases to 0; masked weights stay 0. The neurons of a layer are then all
+ * alike, and learn alike. PRUNE_E_ARGUMENT: NULL; PRUNE_E_NONFINITE; PRUNE_E_NO_LAYERS. */
+prune_status prune_model_fill(prune_model *model, float value);
+
 /* A deep copy, masks included; mem may be another allocator. */
 prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, const prune_model *model);
 

@@ -1,6 +1,7 @@
 /* activation.c -- the nonlinear functions of a layer
  *
- * Every derivative here is a function of the output alone, so nothing else has to be kept.
+ * Most derivatives are functions of the output y, so nothing else has to be kept; the others, of functions
+ * that fall before they rise, are functions of the input z = x + bias.
  *
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
@@ -9,7 +10,8 @@
 typedef struct activation_ops {
     const char *name;
     void (*forward)(float *y, const float *bias, size_t count);
-    void (*backward)(float *dy, const float *y, size_t count);
+    void (*backward)(float *dy, const float *from, size_t count);
+    int32_t needs_input;
 } activation_ops;
 
 static void linear_forward(float *y, const float *bias, size_t count)
@@ -63,11 +65,152 @@ static void tanh_backward(float *dy, const float *y, size_t count)
         dy[i] *= 1.0f - y[i] * y[i];
 }
 
+static const float LEAK = 0.01f;
+
+static void leaky_relu_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float x = y[i] + bias[i];
+        y[i] = x > 0.0f ? x : LEAK * x;
+    }
+}
+
+static void leaky_relu_backward(float *dy, const float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dy[i] = y[i] > 0.0f ? dy[i] : LEAK * dy[i];
+}
+
+static void elu_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float x = y[i] + bias[i];
+        y[i] = x > 0.0f ? x : prune_expm1f(x);
+    }
+}
+
+static void elu_backward(float *dy, const float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dy[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + 1.0f);
+}
+
+/* The fixed point of mean 0 and variance 1; SELU_LOW is the product with alpha. */
+static const float SELU = 1.05070099f, SELU_LOW = 1.75809934f;
+
+static void selu_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float x = y[i] + bias[i];
+        y[i] = x > 0.0f ? SELU * x : SELU_LOW * prune_expm1f(x);
+    }
+}
+
+static void selu_backward(float *dy, const float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dy[i] *= y[i] > 0.0f ? SELU : y[i] + SELU_LOW;
+}
+
+static void softplus_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = prune_softplusf(y[i] + bias[i]);
+}
+
+/* f' = sigmoid(z) = 1 - e^-y */
+static void softplus_backward(float *dy, const float *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dy[i] *= -prune_expm1f(-y[i]);
+}
+
+/* ---- those of the form z g(z), where g rises from 0 to 1 ---- */
+
+/* z g without the NaN of -Inf times 0. */
+static inline float gated(float z, float g)
+{
+    return g == 0.0f ? 0.0f : z * g;
+}
+
+static void gelu_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float z = y[i] + bias[i];
+        y[i] = gated(z, prune_normcdff(z));
+    }
+}
+
+/* f' = Phi(z) + z phi(z), phi = Phi' */
+static void gelu_backward(float *dy, const float *z, size_t count)
+{
+    const float one_by_root_2_pi = 0.398942280f;
+    for (size_t i = 0; i < count; i++) {
+        const float phi = one_by_root_2_pi * prune_expf(-0.5f * (z[i] * z[i]));
+        dy[i] *= prune_normcdff(z[i]) + gated(z[i], phi);
+    }
+}
+
+/* sigmoid(u), and its derivative e / (1 + e)^2, e = e^-|u|: not s (1 - s), which near 1 has few digits. */
+static inline float sigmoid_and_slope(float u, float *slope)
+{
+    const float e = prune_expf(u > 0.0f ? -u : u), r = 1.0f / (1.0f + e);
+    *slope = e * r * r;
+    return u > 0.0f ? r : e * r;
+}
+
+static void silu_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float z = y[i] + bias[i];
+        y[i] = gated(z, prune_sigmoidf(z));
+    }
+}
+
+/* f' = s + z s' */
+static void silu_backward(float *dy, const float *z, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float slope;
+        const float s = sigmoid_and_slope(z[i], &slope);
+        dy[i] *= s + gated(z[i], slope);
+    }
+}
+
+/* (1 + tanh(u)) / 2 = sigmoid(2 u), 2 u = z (TWICE + CUBIC z^2): all its digits for u < 0 too. */
+static const float TWICE = 1.59576917f, CUBIC = 0.0713548163f;
+
+static void gelu_tanh_forward(float *y, const float *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float z = y[i] + bias[i];
+        y[i] = gated(z, prune_sigmoidf(z * (TWICE + CUBIC * (z * z))));
+    }
+}
+
+/* f' = s + z s' (2 u)' */
+static void gelu_tanh_backward(float *dy, const float *z, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float square = CUBIC * (z[i] * z[i]);
+        float slope;
+        const float s = sigmoid_and_slope(z[i] * (TWICE + square), &slope);
+        dy[i] *= s + gated(z[i] * (TWICE + 3.0f * square), slope);
+    }
+}
+
 static const activation_ops table[] = {
-    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward },
-    [PRUNE_RELU] = { "relu", relu_forward, relu_backward },
-    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward },
-    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward },
+    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward, 0 },
+    [PRUNE_RELU] = { "relu", relu_forward, relu_backward, 0 },
+    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward, 0 },
+    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward, 0 },
+    [PRUNE_LEAKY_RELU] = { "leaky_relu", leaky_relu_forward, leaky_relu_backward, 0 },
+    [PRUNE_ELU] = { "elu", elu_forward, elu_backward, 0 },
+    [PRUNE_SELU] = { "selu", selu_forward, selu_backward, 0 },
+    [PRUNE_GELU] = { "gelu", gelu_forward, gelu_backward, 1 },
+    [PRUNE_GELU_TANH] = { "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward, 1 },
+    [PRUNE_SILU] = { "silu", silu_forward, silu_backward, 1 },
+    [PRUNE_SOFTPLUS] = { "softplus", softplus_forward, softplus_backward, 0 },
 };
 
 int32_t prn_activation_known(int32_t activation)
@@ -80,6 +223,11 @@ const char *prune_activation_name(int32_t activation)
     return prn_activation_known(activation) ? table[activation].name : NULL;
 }
 
+int32_t prn_activation_needs_input(int32_t activation)
+{
+    return table[activation].needs_input;
+}
+
 void prn_activation_forward(int32_t activation, float *y, size_t ldy, const float *bias, size_t rows,
                             size_t columns)
 {
@@ -87,7 +235,7 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
         table[activation].forward(y + r * ldy, bias, columns);
 }
 
-void prn_activation_backward(int32_t activation, float *dy, const float *y, size_t count)
+void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count)
 {
-    table[activation].backward(dy, y, count);
+    table[activation].backward(dy, from, count);
 }

@@ -11,7 +11,10 @@ int32_t prn_activation_known(int32_t activation);
 void prn_activation_forward(int32_t activation, float *y, size_t ldy, const float *bias, size_t rows,
                             size_t columns);
 
-/* dy = dy * f', element by element, f' expressed by the output y. */
-void prn_activation_backward(int32_t activation, float *dy, const float *y, size_t count);
+/* Whether f' is a function of the input x + bias; of the others it is one of the output. */
+int32_t prn_activation_needs_input(int32_t activation);
+
+/* dy = dy * f', element by element; from: the inputs where the activation needs them, else the outputs. */
+void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count);
 
 #endif

@@ -24,6 +24,16 @@ static size_t outputs_of(const prn_layer *layer)
     return layer->params[WEIGHT].shape.dims[0];
 }
 
+/* cache = x W^T + b: what some activations want back. */
+static void keep_activation_input(const prn_layer *layer, const prn_pass *pass)
+{
+    const size_t outputs = outputs_of(layer);
+    const float *bias = layer->params[BIAS].value;
+    for (size_t r = 0; r < pass->batch; r++)
+        for (size_t c = 0; c < outputs; c++)
+            pass->cache[r * outputs + c] = pass->y[r * pass->ldy + c] + bias[c];
+}
+
 static void dense_forward(const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
@@ -39,6 +49,8 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
     pass->backend->run(pass->backend->user, &product);
+    if (pass->cache != NULL && prn_activation_needs_input(layer->activation))
+        keep_activation_input(layer, pass);
     prn_activation_forward(layer->activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
                            outputs);
 }
@@ -87,7 +99,8 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
-    prn_activation_backward(layer->activation, pass->dy, pass->y, pass->batch * outputs_of(layer));
+    const float *from = prn_activation_needs_input(layer->activation) ? pass->cache : pass->y;
+    prn_activation_backward(layer->activation, pass->dy, from, pass->batch * outputs_of(layer));
     weight_gradient(layer, pass, pass->x, pass->ldx);
     if (pass->dx != NULL)
         input_gradient(layer, pass);
@@ -121,15 +134,14 @@ static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *r
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
     prn_param *weight = &layer->params[WEIGHT];
-    prn_initializer_fill(weight->value, fan, initializer, layer->activation == PRUNE_RELU, rng);
+    prn_initializer_fill(weight->value, fan, initializer, layer->activation, rng);
     prn_param_mask_values(weight, weight->value);
     memset(layer->params[BIAS].value, 0, outputs_of(layer) * sizeof(float));
 }
 
 static size_t dense_cache_size(const prn_layer *layer)
 {
-    (void)layer;
-    return 0;
+    return prn_activation_needs_input(layer->activation) ? outputs_of(layer) : 0;
 }
 
 static uint64_t dense_bytes(const prn_layer *layer)

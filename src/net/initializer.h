@@ -1,4 +1,4 @@
-/* initializer.h (private) -- fills a weight matrix with random numbers */
+/* initializer.h (private) -- fills a weight matrix with its first values */
 #ifndef PRN_INITIALIZER_H
 #define PRN_INITIALIZER_H
 
@@ -8,8 +8,8 @@
 /* 1 if it is one of PRUNE_INIT_*. */
 int32_t prn_initializer_known(int32_t initializer);
 
-/* w[fan_out][fan_in]; is_relu decides what PRUNE_INIT_AUTO means. */
-void prn_initializer_fill(float *w, const size_t fan_in_out[2], int32_t initializer, int32_t is_relu,
+/* w[fan_out][fan_in]; the activation decides what PRUNE_INIT_AUTO means. */
+void prn_initializer_fill(float *w, const size_t fan_in_out[2], int32_t initializer, int32_t activation,
                           prune_rng *rng);
 
 #endif

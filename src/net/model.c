@@ -388,6 +388,26 @@ prune_status prune_model_set_param(prune_model *model, size_t index, const float
     return PRUNE_OK;
 }
 
+static void fill_param(prn_param *param, float value)
+{
+    for (size_t i = 0; i < param->count; i++)
+        param->value[i] = value;
+    prn_param_mask_values(param, param->value);
+}
+
+prune_status prune_model_fill(prune_model *model, float value)
+{
+    const prune_status status = prn_model_check(model);
+    if (status != PRUNE_OK)
+        return status;
+    if (prn_scan_finite(&value, 1) != 1)
+        return PRUNE_E_NONFINITE;
+    prn_walk w = { .model = model };
+    for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        fill_param(param, param->prunable ? value : 0.0f);
+    return PRUNE_OK;
+}
+
 static prune_status verify_param(const prn_param *param, prune_error *error)
 {
     const size_t bad = prn_scan_finite(param->value, param->count);

@@ -5,7 +5,7 @@
 #include "model.h"
 #include "text.h"
 
-enum { NUMBER_WIDTH = 12, NAME_WIDTH = 18, SHAPE_WIDTH = 14, LINE = 160 };
+enum { NUMBER_WIDTH = 12, NAME_WIDTH = 22, SHAPE_WIDTH = 14, LINE = 160 };
 
 static void add_numbers(prn_text *line, const prune_layer_info *info)
 {

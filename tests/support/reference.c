@@ -8,6 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+static const double PI = 3.14159265358979323846;
+static const double SELU_SCALE = 1.0507009873554804934193349852946;
+static const double SELU_ALPHA = 1.6732632423543772848170429916717;
+
 /* What one sample leaves behind: inputs z and outputs a of each activation; a[0] is the sample. */
 typedef struct trace {
     double z[REF_LAYERS][REF_WIDTH];
@@ -36,18 +40,48 @@ size_t ref_begin(const ref_net *net, size_t p)
 
 /* ---- forward ---- */
 
+static double sigmoid(double z)
+{
+    return 1.0 / (1.0 + exp(-z));
+}
+
+static double gelu_tanh_inner(double z)
+{
+    return sqrt(2.0 / PI) * (z + 0.044715 * z * z * z);
+}
+
 static double activate(int32_t kind, double z)
 {
     switch (kind) {
     case PRUNE_RELU:
         return z > 0.0 ? z : 0.0;
     case PRUNE_SIGMOID:
-        return 1.0 / (1.0 + exp(-z));
+        return sigmoid(z);
     case PRUNE_TANH:
         return tanh(z);
+    case PRUNE_LEAKY_RELU:
+        return z > 0.0 ? z : 0.01 * z;
+    case PRUNE_ELU:
+        return z > 0.0 ? z : exp(z) - 1.0;
+    case PRUNE_SELU:
+        return SELU_SCALE * (z > 0.0 ? z : SELU_ALPHA * (exp(z) - 1.0));
+    case PRUNE_GELU:
+        return 0.5 * z * (1.0 + erf(z / sqrt(2.0)));
+    case PRUNE_GELU_TANH:
+        return 0.5 * z * (1.0 + tanh(gelu_tanh_inner(z)));
+    case PRUNE_SILU:
+        return z * sigmoid(z);
+    case PRUNE_SOFTPLUS:
+        return log(1.0 + exp(z));
     default:
         return z;
     }
+}
+
+static double gelu_tanh_slope(double z)
+{
+    const double t = tanh(gelu_tanh_inner(z));
+    return 0.5 * (1.0 + t) + 0.5 * z * (1.0 - t * t) * sqrt(2.0 / PI) * (1.0 + 0.134145 * z * z);
 }
 
 static double slope(int32_t kind, double z)
@@ -60,9 +94,28 @@ static double slope(int32_t kind, double z)
         return f * (1.0 - f);
     case PRUNE_TANH:
         return 1.0 - f * f;
+    case PRUNE_LEAKY_RELU:
+        return z > 0.0 ? 1.0 : 0.01;
+    case PRUNE_ELU:
+        return z > 0.0 ? 1.0 : exp(z);
+    case PRUNE_SELU:
+        return SELU_SCALE * (z > 0.0 ? 1.0 : SELU_ALPHA * exp(z));
+    case PRUNE_GELU:
+        return 0.5 * (1.0 + erf(z / sqrt(2.0))) + z * exp(-0.5 * z * z) / sqrt(2.0 * PI);
+    case PRUNE_GELU_TANH:
+        return gelu_tanh_slope(z);
+    case PRUNE_SILU:
+        return sigmoid(z) + f * (1.0 - sigmoid(z));
+    case PRUNE_SOFTPLUS:
+        return sigmoid(z);
     default:
         return 1.0;
     }
+}
+
+static int32_t has_kink(int32_t kind)
+{
+    return kind == PRUNE_RELU || kind == PRUNE_LEAKY_RELU || kind == PRUNE_SELU;
 }
 
 static void run(trace *t, const ref_net *net, const double *x)
@@ -218,7 +271,7 @@ double ref_kink_distance(const ref_net *net, const ref_task *task)
     for (size_t s = 0; s < task->n; s++) {
         run(&t, net, task->x + s * net->width[0]);
         for (size_t l = 0; l < net->layers; l++)
-            for (size_t o = 0; net->activation[l] == PRUNE_RELU && o < net->width[l + 1]; o++)
+            for (size_t o = 0; has_kink(net->activation[l]) && o < net->width[l + 1]; o++)
                 nearest = fmin(nearest, fabs(t.z[l][o]));
     }
     return nearest;

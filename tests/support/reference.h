@@ -61,7 +61,8 @@ void ref_add_penalty_gradient(double *g, const ref_net *net, const ref_task *tas
 /* g[count]: both gradients together by central differences, step eps. */
 void ref_differences(double *g, const ref_net *net, const ref_task *task, double eps);
 
-/* The ReLU input nearest to 0, as a distance, over all samples; infinite without ReLUs. */
+/* The input nearest to 0 of an activation with a kink there (ReLU, leaky ReLU, SELU), as a distance, over all
+ * samples; infinite without such. */
 double ref_kink_distance(const ref_net *net, const ref_task *task);
 
 /* The largest |a[i]|. */
