@@ -2,8 +2,8 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, snapshot,
- * tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, save, summary,
+ * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, schedule,
+ * snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, save, summary,
  * threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -30,6 +30,7 @@
 #include "libprune/predict.h"
 #include "libprune/rng.h"
 #include "libprune/save.h"
+#include "libprune/schedule.h"
 #include "libprune/snapshot.h"
 #include "libprune/summary.h"
 #include "libprune/tensor.h"

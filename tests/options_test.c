@@ -52,21 +52,30 @@ static prune_status try_selection(prune_model *model, const void *options)
     return prune_mask_units(&units, &kept, model, options);
 }
 
+static prune_status try_schedule(prune_model *model, const void *options)
+{
+    float rate;
+    (void)model;
+    return prune_schedule_rate(&rate, options, 0.1f, 3);
+}
+
 static void *defaults_of(size_t *size, size_t which)
 {
     static prune_trainer_options trainer;
     static prune_fit_options fit;
     static prune_selection selection;
+    static prune_schedule schedule;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
-    void *const all[] = { &trainer, &trainer, &fit, &selection };
-    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection };
+    prune_schedule_init(&schedule);
+    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule };
+    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection, sizeof schedule };
     *size = sizes[which];
     return all[which];
 }
 
-static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection };
+static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection, try_schedule };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 START_TEST(initialisers_set_the_size)
@@ -80,6 +89,7 @@ START_TEST(initialisers_set_the_size)
     prune_trainer_options_init(NULL);
     prune_fit_options_init(NULL);
     prune_selection_init(NULL);
+    prune_schedule_init(NULL);
 }
 END_TEST
 
@@ -287,11 +297,14 @@ START_TEST(the_option_that_is_wrong_is_named)
 {
     static const prune_backend no_function = { "none", NULL, NULL };
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    prune_trainer_options cases[12];
-    static const char *const places[] = { "trainer options", "loss",     "optimizer", "backend",
-                                          "learning_rate",   "momentum", "beta1",     "beta2",
-                                          "epsilon",         "l1",       "l2",        "max_batch" };
-    for (size_t i = 0; i < 12; i++)
+    prune_trainer_options cases[17];
+    static const char *const places[] = { "trainer options", "loss",         "optimizer", "backend",
+                                          "learning_rate",   "momentum",     "beta1",     "beta2",
+                                          "epsilon",         "l1",           "l2",        "max_batch",
+                                          "alpha",           "weight_decay", "clip_norm", "clip_value",
+                                          "schedule" };
+    const prune_schedule no_period = { .size = sizeof no_period, .factor = 0.5f };
+    for (size_t i = 0; i < 17; i++)
         prune_trainer_options_init(&cases[i]);
     cases[0].size = 0;
     cases[1].loss = 9;
@@ -305,7 +318,12 @@ START_TEST(the_option_that_is_wrong_is_named)
     cases[9].l1 = -1.0f;
     cases[10].l2 = INFINITY;
     cases[11].max_batch = 0;
-    for (size_t i = 0; i < 12; i++) {
+    cases[12].alpha = 1.0f;
+    cases[13].weight_decay = -0.5f;
+    cases[14].clip_norm = NAN;
+    cases[15].clip_value = -1.0f;
+    cases[16].schedule = &no_period;
+    for (size_t i = 0; i < 17; i++) {
         prune_trainer *trainer;
         prune_error error = { 0 };
         const prune_status status = prune_trainer_create(&trainer, NULL, model, &cases[i], &error);

@@ -312,6 +312,7 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
         return PRUNE_E_STATE;
     const prn_regularizer before = importance->penalty;
     importance->penalty = include ? trainer->regularizer : (prn_regularizer){ 0 };
+    importance->penalty.proximal = 0; /* however a step treats the l1 term, this is its gradient */
     if (importance->samples == 0)
         return PRUNE_OK;
     status = prune_importance_refresh(importance);

@@ -20,7 +20,9 @@ void prune_trainer_options_init(prune_trainer_options *options)
                                             .beta1 = 0.9f,
                                             .beta2 = 0.999f,
                                             .epsilon = 1e-8f,
-                                            .max_batch = 32 };
+                                            .max_batch = 32,
+                                            .alpha = 0.99f,
+                                            .weight_decay = 0.01f };
 }
 
 static int32_t is_rate(float x)
@@ -46,6 +48,7 @@ static prune_status in_range(int32_t good)
 static prune_status check_options(const prune_trainer_options *o, prune_error *error)
 {
     const int32_t has_backend = o->backend == NULL || o->backend->run != NULL;
+    prune_schedule schedule;
     const struct rule {
         const char *place;
         prune_status status; /* PRUNE_OK: it holds */
@@ -65,6 +68,12 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "per_sample", in_range(o->per_sample >= 0 && o->per_sample <= PRUNE_PER_SAMPLE_SQUARE),
           "not one of those in trainer.h" },
         { "max_batch", prn_batch_check(o->max_batch), "not in 1 .. INT_MAX" },
+        { "alpha", in_range(is_decay(o->alpha)), "not from 0 to below 1" },
+        { "weight_decay", in_range(is_rate(o->weight_decay)), "not in 0 .. 1e6" },
+        { "clip_norm", in_range(is_size(o->clip_norm)), "not a finite number from 0 on" },
+        { "clip_value", in_range(is_size(o->clip_value)), "not a finite number from 0 on" },
+        { "schedule", prn_schedule_read(&schedule, o->schedule),
+          "its kind, one of its numbers, or its size (call its _init() first)" },
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].status != PRUNE_OK)
@@ -100,6 +109,13 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .max_batch = t->max_batch,
         .backend = t->backend,
         .per_sample = t->per_sample,
+        .nesterov = t->optimizer.nesterov,
+        .alpha = t->optimizer.alpha,
+        .weight_decay = t->optimizer.weight_decay,
+        .clip_norm = t->clip_norm,
+        .clip_value = t->clip_value,
+        .l1_proximal = t->regularizer.proximal,
+        .schedule = &t->schedule,
     };
 }
 
@@ -231,8 +247,13 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
                        .momentum = o->momentum,
                        .beta1 = o->beta1,
                        .beta2 = o->beta2,
-                       .epsilon = o->epsilon },
-        .regularizer = { o->l1, o->l2, o->regularize_bias != 0 },
+                       .epsilon = o->epsilon,
+                       .alpha = o->alpha,
+                       .weight_decay = o->weight_decay,
+                       .nesterov = o->nesterov != 0 },
+        .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0 },
+        .clip_norm = o->clip_norm,
+        .clip_value = o->clip_value,
     };
 }
 
@@ -255,6 +276,7 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
     if (t == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "trainer", "no memory for it");
     *t = from_options(model, &mine);
+    (void)prn_schedule_read(&t->schedule, mine.schedule);
     t->mem = own;
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);

@@ -9,7 +9,7 @@ static int32_t is_off(const prn_regularizer *regularizer)
     return !(regularizer->l1 > 0.0f) && !(regularizer->l2 > 0.0f);
 }
 
-static int32_t covers(const prn_regularizer *regularizer, const prn_param *param)
+int32_t prn_regularizer_covers(const prn_regularizer *regularizer, const prn_param *param)
 {
     return param->prunable || regularizer->include_bias;
 }
@@ -29,17 +29,18 @@ float prn_regularizer_value(const prn_regularizer *regularizer, const prune_mode
         return 0.0f;
     for (size_t l = 0; l < model->layer_count; l++)
         for (size_t p = 0; p < model->layers[l]->param_count; p++)
-            if (covers(regularizer, &model->layers[l]->params[p]))
+            if (prn_regularizer_covers(regularizer, &model->layers[l]->params[p]))
                 add_value(&sum, regularizer, &model->layers[l]->params[p]);
     return sum.sum + sum.carry;
 }
 
 static void add_gradient(const prn_regularizer *regularizer, const prn_param *param, float *gradient)
 {
+    const float l1 = regularizer->proximal ? 0.0f : regularizer->l1;
     for (size_t i = 0; i < param->count; i++) {
         const float w = param->value[i];
         const float sign = (float)((w > 0.0f) - (w < 0.0f));
-        gradient[i] += regularizer->l1 * sign + regularizer->l2 * w;
+        gradient[i] += l1 * sign + regularizer->l2 * w;
     }
 }
 
@@ -50,7 +51,7 @@ void prn_regularizer_add(const prn_regularizer *regularizer, const prune_model *
     for (size_t l = 0; l < model->layer_count; l++)
         for (size_t p = 0; p < model->layers[l]->param_count; p++) {
             const prn_param *param = &model->layers[l]->params[p];
-            if (covers(regularizer, param))
+            if (prn_regularizer_covers(regularizer, param))
                 add_gradient(regularizer, param, gradient);
             gradient += param->count;
         }

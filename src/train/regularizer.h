@@ -7,7 +7,12 @@
 typedef struct prn_regularizer {
     float l1, l2;
     int32_t include_bias;
+    int32_t
+        proximal; /* the l1 term is not in the gradient: a soft threshold after the step takes its place */
 } prn_regularizer;
+
+/* Whether the parameter is penalised at all. */
+int32_t prn_regularizer_covers(const prn_regularizer *regularizer, const prn_param *param);
 
 /* The penalty over the model's weights. */
 float prn_regularizer_value(const prn_regularizer *regularizer, const prune_model *model);

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
+#include "clip.h"
 #include "loss.h"
 #include "rows.h"
 #include "scan.h"
@@ -180,10 +181,28 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
     return PRUNE_OK;
 }
 
-static void update_param(prune_trainer *t, prn_param *param, size_t offset)
+static void update_param(prune_trainer *t, prn_param *param, size_t offset, float rate)
 {
-    float *v = t->state[1] == NULL ? NULL : t->state[1] + offset;
-    prn_optimizer_apply(&t->optimizer, param, t->gradient + offset, t->state[0] + offset, v);
+    const prn_regularizer *r = &t->regularizer;
+    const int32_t covered = prn_regularizer_covers(r, param);
+    const prn_stride stride = { .rate = rate,
+                                .decay = covered ? t->optimizer.weight_decay : 0.0f,
+                                .threshold = covered && r->proximal ? rate * r->l1 : 0.0f };
+    float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
+    prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
+}
+
+static void clip(prune_trainer *t)
+{
+    if (t->clip_value > 0.0f)
+        prn_clip_value(t->gradient, t->floats, t->clip_value);
+    if (t->clip_norm > 0.0f)
+        prn_clip_norm(t->gradient, t->model, t->clip_norm);
+}
+
+float prune_trainer_next_rate(const prune_trainer *t)
+{
+    return t == NULL ? 0.0f : prn_schedule_rate(&t->schedule, t->optimizer.learning_rate, t->steps);
 }
 
 prune_status prune_trainer_update(prune_trainer *t)
@@ -196,10 +215,12 @@ prune_status prune_trainer_update(prune_trainer *t)
     if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats)
         return PRUNE_E_DIVERGED;
     size_t offset = 0;
+    const float rate = prune_trainer_next_rate(t);
+    clip(t);
     prn_optimizer_advance(&t->optimizer);
     for (size_t l = 0; l < t->model->layer_count; l++)
         for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, &t->model->layers[l]->params[p], offset);
+            update_param(t, &t->model->layers[l]->params[p], offset, rate);
             offset += t->model->layers[l]->params[p].count;
         }
     t->steps++;

@@ -6,6 +6,7 @@
 #include "model.h"
 #include "optimizer.h"
 #include "regularizer.h"
+#include "schedule.h"
 #include "tensor.h"
 
 /* Above this the square of a gradient would leave float, and Adam's v with it: no step is made then. */
@@ -23,6 +24,8 @@ struct prune_trainer {
     const prune_backend *backend;
     prn_optimizer optimizer;
     prn_regularizer regularizer;
+    prune_schedule schedule;
+    float clip_norm, clip_value; /* 0: not at all */
     int32_t loss;
     uint64_t seed;
     prune_rng rng;

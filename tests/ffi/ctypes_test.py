@@ -35,7 +35,8 @@ Data = struct("Data", [("size", size), ("inputs, targets", handle)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
-    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample", i32)])
+    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
+    ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle)])
 Progress = struct("Progress", [
     ("size", size), ("epoch, epochs, batch, batches", u64), ("epoch_end", i32),
     ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle)])
@@ -71,7 +72,7 @@ INITIALISED = {
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
         "loss": CROSS_ENTROPY, "optimizer": ADAM, "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
-        "epsilon": 1e-8, "max_batch": 32}),
+        "epsilon": 1e-8, "max_batch": 32, "alpha": 0.99, "weight_decay": 0.01}),
     "prune_fit_options": (FitOptions, {"epochs": 10, "shuffle": 1}),
     "prune_fit_result": (FitResult, {}),
     "prune_selection": (Selection, {
