@@ -18,7 +18,7 @@
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file \
            / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation initializer rows layer \
-           / dense loss / model / data optimizer regularizer schedule clip sections / predict trainer / plan / evaluate importance \
+           / dense loss / model / data optimizer regularizer schedule sections / clip / predict trainer / plan / evaluate importance \
            / unit / rank / mask snapshot / fraction / threshold / fit validate checkpoint / summary save
 HOSTED   = file gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \

@@ -59,23 +59,36 @@ static prune_status try_schedule(prune_model *model, const void *options)
     return prune_schedule_rate(&rate, options, 0.1f, 3);
 }
 
+static prune_status try_layer(prune_model *model, const void *options)
+{
+    prune_trainer *trainer;
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
+    const prune_status status = prune_trainer_set_layer(trainer, 1, options);
+    prune_trainer_free(trainer);
+    return options == NULL ? PRUNE_OK : status; /* this call wants them */
+}
+
 static void *defaults_of(size_t *size, size_t which)
 {
     static prune_trainer_options trainer;
     static prune_fit_options fit;
     static prune_selection selection;
     static prune_schedule schedule;
+    static prune_layer_training layer;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
     prune_schedule_init(&schedule);
-    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule };
-    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection, sizeof schedule };
+    prune_layer_training_init(&layer);
+    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule, &layer };
+    const size_t sizes[] = { sizeof trainer,   sizeof trainer,  sizeof fit,
+                             sizeof selection, sizeof schedule, sizeof layer };
     *size = sizes[which];
     return all[which];
 }
 
-static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection, try_schedule };
+static try_options *const calls[] = { try_trainer,   try_trainer_bytes, try_fit,
+                                      try_selection, try_schedule,      try_layer };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 START_TEST(initialisers_set_the_size)

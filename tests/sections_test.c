@@ -101,14 +101,18 @@ enum {
     COMPLEMENT1 = 116,
     COMPLEMENT2 = 120,
     GENERATOR = 124,
-    MOMENTS = 140
+    LAYERS = 140,
+    FROZEN = 144,
+    L1_SCALE = 148,
+    L2_SCALE = 152,
+    MOMENTS = 168 /* two layers */
 };
 
 START_TEST(floats_of_a_trainer)
 {
-    static const size_t offsets[] = { RATE,       MOMENTUM, BETA1, BETA2,       EPSILON,
-                                      L1,         L2,       ALPHA, DECAY,       CLIP_NORM,
-                                      CLIP_VALUE, FACTOR,   FLOOR, COMPLEMENT1, COMPLEMENT2 };
+    static const size_t offsets[] = { RATE,  MOMENTUM, BETA1,    BETA2,       EPSILON,    L1,
+                                      L2,    ALPHA,    DECAY,    CLIP_NORM,   CLIP_VALUE, FACTOR,
+                                      FLOOR, L1_SCALE, L2_SCALE, COMPLEMENT1, COMPLEMENT2 };
     const float never[] = { NAN, INFINITY, -INFINITY, -1e-30f };
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
         for (size_t k = 0; k < sizeof never / sizeof never[0]; k++)
@@ -145,8 +149,8 @@ START_TEST(integers_of_a_trainer)
     check_trainer_number(PRUNE_ADAM, LOSS, 4, PRUNE_MSE, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, OPTIMIZER, 4, PRUNE_SGD, PRUNE_E_FORMAT); /* one moment too many */
     check_trainer_number(PRUNE_SGD, OPTIMIZER, 4, PRUNE_ADAM, PRUNE_E_FORMAT); /* one too few */
-    static const size_t switches[] = { BIAS, NESTEROV, PROXIMAL };
-    for (size_t i = 0; i < 3; i++) {
+    static const size_t switches[] = { BIAS, NESTEROV, PROXIMAL, FROZEN };
+    for (size_t i = 0; i < 4; i++) {
         check_trainer_number(PRUNE_ADAM, switches[i], 4, 2, PRUNE_E_FORMAT);
         check_trainer_number(PRUNE_ADAM, switches[i], 4, high | 1, PRUNE_E_FORMAT);
         check_trainer_number(PRUNE_ADAM, switches[i], 4, 1, PRUNE_OK);
@@ -157,6 +161,9 @@ START_TEST(integers_of_a_trainer)
     check_trainer_number(PRUNE_ADAM, WARMUP, 4, UINT32_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, PERIOD, 4, UINT32_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, PERIOD, 4, 0, PRUNE_E_FORMAT);
+    const uint64_t counts[] = { 0, 1, 3, high, UINT32_MAX };
+    for (size_t i = 0; i < 5; i++)
+        check_trainer_number(PRUNE_ADAM, LAYERS, 4, counts[i], PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, SEED, 8, UINT64_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, EPOCHS, 8, UINT64_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, STEPS, 8, 0, PRUNE_E_FORMAT); /* but the complements are not 0 */

@@ -136,6 +136,29 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
 /* The rate that the next step will use: prune_schedule_rate() of the steps done. 0 for NULL. */
 float prune_trainer_next_rate(const prune_trainer *trainer);
 
+/* How one layer is trained: a struct of its own, saved with the trainer. */
+typedef struct prune_layer_training {
+    size_t size;
+    /* Default 0; 1: its parameters and their state stay as they are, bit for bit (but what a mask removes
+     * is 0). Its gradients are computed and flow through it; they are not applied, nor part of the norm
+     * that is clipped. */
+    int32_t frozen;
+    float l1_scale; /* default 1; the layer's l1 is l1 * l1_scale, in every use of it */
+    float l2_scale; /* default 1; the same for l2. Both products: finite, from 0 on */
+} prune_layer_training;
+
+/* The defaults above. NULL is fine. */
+void prune_layer_training_init(prune_layer_training *training);
+
+/* From the next step on. PRUNE_E_ARGUMENT: NULL, no such layer, frozen neither 0 nor 1; PRUNE_E_RANGE: a
+ * scale; PRUNE_E_STATE; PRUNE_E_VERSION. */
+prune_status prune_trainer_set_layer(prune_trainer *trainer, size_t layer,
+                                     const prune_layer_training *training);
+
+/* What was set, or the defaults. Errors as above. */
+prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *trainer,
+                                     size_t layer);
+
 /* Forgets the optimizer state (moments and step count), as a new trainer would start; so does a schedule. */
 prune_status prune_trainer_reset(prune_trainer *trainer);
 /* FFI-END */

@@ -7,7 +7,7 @@
 #include "text.h"
 #include "plan.h"
 
-enum { START_BYTES = 140 };
+enum { START_BYTES = 144, RULE_BYTES = 12 };
 
 /* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for
  * any amount of memory. */
@@ -113,6 +113,16 @@ static void put_moments(prn_sink *sink, const prune_model *model, const float *m
     }
 }
 
+static void put_rules(prn_sink *sink, const prune_trainer *t)
+{
+    prn_put_u32(sink, (uint32_t)t->model->layer_count);
+    for (size_t l = 0; l < t->model->layer_count; l++) {
+        prn_put_u32(sink, (uint32_t)t->rules[l].frozen);
+        prn_put_float(sink, t->rules[l].l1_scale);
+        prn_put_float(sink, t->rules[l].l2_scale);
+    }
+}
+
 static void put_trainer(prn_sink *sink, const void *what)
 {
     const prune_trainer *t = what;
@@ -126,6 +136,7 @@ static void put_trainer(prn_sink *sink, const void *what)
     prn_put_float(sink, t->optimizer.complement2);
     for (size_t i = 0; i < 4; i++)
         prn_put_u32(sink, t->rng.state[i]);
+    put_rules(sink, t);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         put_moments(sink, t->model, t->state[s]);
 }
@@ -172,13 +183,14 @@ prune_status prune_model_read(prune_model **out, const prune_allocator *mem, con
     return status != PRUNE_OK ? status : prn_sections_read(out, mem, &file, error);
 }
 
-/* What stands before the moments. */
+/* What stands before the rules of layers and the moments. */
 typedef struct start {
     prune_trainer_options options;
     prune_schedule schedule;
     uint64_t max_batch, steps, epochs;
     float complement1, complement2;
     prune_rng rng;
+    uint32_t layers;
 } start;
 
 /* A number that is one of few; -1 is none of them. */
@@ -233,6 +245,7 @@ static void get_start(start *s, prn_source *source)
     s->complement2 = prn_get_float(source);
     for (size_t i = 0; i < 4; i++)
         s->rng.state[i] = prn_get_u32(source);
+    s->layers = prn_get_u32(source);
 }
 
 /* 1 - beta^t: 0 before the first step, then from 1 - beta on, and never above 1. */
@@ -252,9 +265,13 @@ static int32_t is_random(const prune_rng *rng)
     return (rng->state[0] | rng->state[1] | rng->state[2] | rng->state[3]) != 0;
 }
 
-/* Whether `left` bytes are so many moments, each as long as the weights. */
-static int32_t holds_moments(uint64_t left, uint64_t moment_bytes, size_t moments)
+/* Whether `left` bytes are the rules of so many layers and so many moments, each as long as the weights. */
+static int32_t holds_rest(uint64_t left, uint32_t layers, uint64_t moment_bytes, size_t moments)
 {
+    const uint64_t rules = (uint64_t)layers * RULE_BYTES;
+    if (left < rules)
+        return 0;
+    left -= rules;
     for (; moments != 0 && left >= moment_bytes; moments--)
         left -= moment_bytes;
     return moments == 0 && left == 0;
@@ -271,12 +288,12 @@ static prune_status check_start(const start *s, const prn_file_sections *f, prun
     if (!is_complement(s->complement1, s->options.beta1, s->steps) ||
         !is_complement(s->complement2, s->options.beta2, s->steps) || !is_random(&s->rng))
         return trainer_error(error, PRUNE_E_FORMAT, "a number is out of range");
-    if (!holds_moments(left, moment, prn_optimizer_slots(s->options.optimizer)))
-        return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its moments");
+    if (!holds_rest(left, s->layers, moment, prn_optimizer_slots(s->options.optimizer)))
+        return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its contents");
     return PRUNE_OK;
 }
 
-/* Checks what stands before the moments, and leaves the source there. */
+/* Checks what stands before the rules, and leaves the source there. */
 static prune_status read_start(start *s, prn_source *source, const prn_file_sections *f, prune_error *error)
 {
     const prn_section *section = &f->sections[PRN_TRNR];
@@ -308,6 +325,20 @@ static int32_t get_moments(float *moment, prn_source *source, const prune_model 
     return good;
 }
 
+/* The rules of the layers; they are checked as those of a user. */
+static prune_status get_rules(prune_trainer *t, prn_source *source)
+{
+    prune_status status = PRUNE_OK;
+    for (size_t l = 0; l < t->model->layer_count && status == PRUNE_OK; l++) {
+        prune_layer_training rule = { .size = sizeof rule };
+        rule.frozen = get_choice(source);
+        rule.l1_scale = prn_get_float(source);
+        rule.l2_scale = prn_get_float(source);
+        status = prune_trainer_set_layer(t, l, &rule);
+    }
+    return status;
+}
+
 static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *source, prune_error *error)
 {
     int32_t good = 1;
@@ -316,6 +347,8 @@ static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *s
     t->optimizer.complement1 = s->complement1;
     t->optimizer.complement2 = s->complement2;
     t->rng = s->rng;
+    if (s->layers != t->model->layer_count || get_rules(t, source) != PRUNE_OK)
+        return trainer_error(error, PRUNE_E_FORMAT, "a number of a layer is not valid");
     for (size_t slot = 0; slot < prn_optimizer_slots(t->optimizer.kind); slot++)
         good &= get_moments(t->state[slot], source, t->model);
     prune_status status = prn_source_close(source, error);

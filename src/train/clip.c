@@ -55,22 +55,25 @@ static void add_squares(prn_sum *sum, const prn_param *param, const float *g, fl
     }
 }
 
-static float norm_of(const float *gradient, const prune_model *model, float scale)
+static float norm_of(const float *gradient, const prune_model *model, const prn_layer_rule *rules,
+                     float scale)
 {
     prn_sum sum = { 0 };
-    prn_walk walk = { .model = model };
-    for (const prn_param *param = prn_walk_next(&walk); param != NULL; param = prn_walk_next(&walk)) {
-        add_squares(&sum, param, gradient, scale);
-        gradient += param->count;
-    }
+    for (size_t l = 0; l < model->layer_count; l++)
+        for (size_t p = 0; p < model->layers[l]->param_count; p++) {
+            const prn_param *param = &model->layers[l]->params[p];
+            if (!rules[l].frozen)
+                add_squares(&sum, param, gradient, scale);
+            gradient += param->count;
+        }
     return prune_sqrtf(sum.sum + sum.carry) / scale;
 }
 
-void prn_clip_norm(float *gradient, const prune_model *model, float limit)
+void prn_clip_norm(float *gradient, const prune_model *model, const prn_layer_rule *rules, float limit)
 {
     const size_t count = prn_model_floats(model);
     const float scale = prn_scan_limit(gradient, count, large) == count ? 1.0f : smaller;
-    const float factor = limit / (norm_of(gradient, model, scale) + 1e-6f);
+    const float factor = limit / (norm_of(gradient, model, rules, scale) + 1e-6f);
     for (size_t i = 0; factor < 1.0f && i < count; i++)
         gradient[i] *= factor;
 }

@@ -134,6 +134,50 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
     return PRUNE_OK;
 }
 
+/* ---- single layers ---- */
+
+void prune_layer_training_init(prune_layer_training *training)
+{
+    if (training != NULL)
+        *training = (prune_layer_training){ .size = sizeof *training, .l1_scale = 1.0f, .l2_scale = 1.0f };
+}
+
+prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune_layer_training *training)
+{
+    prune_layer_training mine;
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK && (training == NULL || layer >= t->model->layer_count))
+        status = PRUNE_E_ARGUMENT;
+    if (status != PRUNE_OK)
+        return status;
+    prune_layer_training_init(&mine);
+    status = prn_options_read(&mine, sizeof mine, training);
+    if (status != PRUNE_OK)
+        return status;
+    if (mine.frozen != 0 && mine.frozen != 1)
+        return PRUNE_E_ARGUMENT;
+    if (!is_size(mine.l1_scale) || !is_size(mine.l2_scale) || !is_size(mine.l1_scale * t->regularizer.l1) ||
+        !is_size(mine.l2_scale * t->regularizer.l2))
+        return PRUNE_E_RANGE;
+    t->rules[layer] = (prn_layer_rule){ mine.frozen, mine.l1_scale, mine.l2_scale };
+    return PRUNE_OK;
+}
+
+prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *t, size_t layer)
+{
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK && (training == NULL || layer >= t->model->layer_count))
+        status = PRUNE_E_ARGUMENT;
+    if (status == PRUNE_OK)
+        status = prn_result_check(training, sizeof *training);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_layer_rule *rule = &t->rules[layer];
+    const prune_layer_training mine = { sizeof mine, rule->frozen, rule->l1_scale, rule->l2_scale };
+    prn_result_write(training, &mine);
+    return PRUNE_OK;
+}
+
 /* ---- making and ending ---- */
 
 static float *floats_at(prune_trainer *t, size_t offset)
@@ -160,7 +204,7 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
+    size_t rules, gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -171,6 +215,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
         return PRUNE_E_OVERFLOW;
     prn_layout layout = { 0 };
     prn_layout_add(&layout, 1, sizeof(prune_trainer));
+    out->rules = prn_layout_add(&layout, model->layer_count, sizeof(prn_layer_rule));
     out->gradient = prn_layout_add(&layout, floats, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
@@ -216,6 +261,10 @@ prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
 /* Sets the pointers into the block behind the trainer. */
 static void place(prune_trainer *t, const parts *plan)
 {
+    t->rules = (prn_layer_rule *)(void *)((unsigned char *)t + plan->rules);
+    for (size_t l = 0; l < t->model->layer_count; l++)
+        t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f };
+    t->regularizer.layers = t->rules;
     t->gradient = floats_at(t, plan->gradient);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         t->state[s] = floats_at(t, plan->state[s]);
@@ -251,7 +300,7 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
                        .alpha = o->alpha,
                        .weight_decay = o->weight_decay,
                        .nesterov = o->nesterov != 0 },
-        .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0 },
+        .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0, NULL },
         .clip_norm = o->clip_norm,
         .clip_value = o->clip_value,
     };

@@ -181,15 +181,19 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
     return PRUNE_OK;
 }
 
-static void update_param(prune_trainer *t, prn_param *param, size_t offset, float rate)
+static void update_param(prune_trainer *t, size_t layer, prn_param *param, size_t offset, float rate)
 {
     const prn_regularizer *r = &t->regularizer;
     const int32_t covered = prn_regularizer_covers(r, param);
     const prn_stride stride = { .rate = rate,
                                 .decay = covered ? t->optimizer.weight_decay : 0.0f,
-                                .threshold = covered && r->proximal ? rate * r->l1 : 0.0f };
+                                .threshold =
+                                    covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
     float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
-    prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
+    for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
+        prn_param_mask_values(param, state[s]); /* something may have been removed */
+    if (!t->rules[layer].frozen)
+        prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
 }
 
 static void clip(prune_trainer *t)
@@ -197,7 +201,7 @@ static void clip(prune_trainer *t)
     if (t->clip_value > 0.0f)
         prn_clip_value(t->gradient, t->floats, t->clip_value);
     if (t->clip_norm > 0.0f)
-        prn_clip_norm(t->gradient, t->model, t->clip_norm);
+        prn_clip_norm(t->gradient, t->model, t->rules, t->clip_norm);
 }
 
 float prune_trainer_next_rate(const prune_trainer *t)
@@ -220,7 +224,7 @@ prune_status prune_trainer_update(prune_trainer *t)
     prn_optimizer_advance(&t->optimizer);
     for (size_t l = 0; l < t->model->layer_count; l++)
         for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, &t->model->layers[l]->params[p], offset, rate);
+            update_param(t, l, &t->model->layers[l]->params[p], offset, rate);
             offset += t->model->layers[l]->params[p].count;
         }
     t->steps++;

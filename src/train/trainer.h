@@ -26,6 +26,7 @@ struct prune_trainer {
     prn_regularizer regularizer;
     prune_schedule schedule;
     float clip_norm, clip_value; /* 0: not at all */
+    prn_layer_rule *rules;       /* one for each layer; the regularizer has them too */
     int32_t loss;
     uint64_t seed;
     prune_rng rng;
