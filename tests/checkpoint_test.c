@@ -106,7 +106,7 @@ START_TEST(trainers_come_back)
             prune_trainer *back = work_read_trainer(&model, &file);
             ck_assert_uint_eq(world_trainer_hash(back), world_trainer_hash(w.trainer));
             ck_assert_uint_eq(prune_trainer_epochs(back), epochs);
-            ck_assert_uint_eq(prune_trainer_steps(back), epochs * 7);
+            ck_assert_uint_eq(prune_trainer_steps(back), epochs * 4);
             ck_assert(prune_trainer_learning_rate(back) == 0.25f);
             bytes_file again = work_write_trainer(back);
             work_check_same(&file, &again);

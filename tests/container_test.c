@@ -44,7 +44,8 @@ START_TEST(format_is_pinned)
                                             .clip_norm = 4.0f,
                                             .clip_value = 8.0f,
                                             .l1_proximal = 1,
-                                            .schedule = &schedule };
+                                            .schedule = &schedule,
+                                            .accumulate = 9 };
     ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
     const prune_layer_training layer = { sizeof layer, 1, 0.5f, 2.0f };
     ck_assert_ok(prune_trainer_set_layer(trainer, 0, &layer));
@@ -232,8 +233,8 @@ static const struct header_case {
     { "WGHT", 8, 8, 11, PRUNE_E_FORMAT },
     { "WGHT", 8, 8, 13, PRUNE_E_FORMAT },
     { "MASK", 8, 8, 1, PRUNE_E_FORMAT },
-    { "TRNR", 8, 8, 167, PRUNE_E_FORMAT },
-    { "TRNR", 8, 8, 169, PRUNE_E_FORMAT },
+    { "TRNR", 8, 8, 171, PRUNE_E_FORMAT },
+    { "TRNR", 8, 8, 173, PRUNE_E_FORMAT },
     { "TRNR", 8, 8, (uint64_t)1 << 63, PRUNE_E_FORMAT },
 };
 

@@ -310,14 +310,14 @@ START_TEST(the_option_that_is_wrong_is_named)
 {
     static const prune_backend no_function = { "none", NULL, NULL };
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    prune_trainer_options cases[17];
+    prune_trainer_options cases[18];
     static const char *const places[] = { "trainer options", "loss",         "optimizer", "backend",
                                           "learning_rate",   "momentum",     "beta1",     "beta2",
                                           "epsilon",         "l1",           "l2",        "max_batch",
                                           "alpha",           "weight_decay", "clip_norm", "clip_value",
-                                          "schedule" };
+                                          "schedule",        "accumulate" };
     const prune_schedule no_period = { .size = sizeof no_period, .factor = 0.5f };
-    for (size_t i = 0; i < 17; i++)
+    for (size_t i = 0; i < 18; i++)
         prune_trainer_options_init(&cases[i]);
     cases[0].size = 0;
     cases[1].loss = 9;
@@ -336,7 +336,8 @@ START_TEST(the_option_that_is_wrong_is_named)
     cases[14].clip_norm = NAN;
     cases[15].clip_value = -1.0f;
     cases[16].schedule = &no_period;
-    for (size_t i = 0; i < 17; i++) {
+    cases[17].accumulate = -1;
+    for (size_t i = 0; i < 18; i++) {
         prune_trainer *trainer;
         prune_error error = { 0 };
         const prune_status status = prune_trainer_create(&trainer, NULL, model, &cases[i], &error);

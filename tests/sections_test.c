@@ -91,21 +91,22 @@ enum {
     CLIP_NORM = 68,
     CLIP_VALUE = 72,
     PROXIMAL = 76,
-    SCHEDULE = 80,
-    FACTOR = 84,
-    FLOOR = 88,
-    WARMUP = 92,
-    PERIOD = 96,
-    STEPS = 100,
-    EPOCHS = 108,
-    COMPLEMENT1 = 116,
-    COMPLEMENT2 = 120,
-    GENERATOR = 124,
-    LAYERS = 140,
-    FROZEN = 144,
-    L1_SCALE = 148,
-    L2_SCALE = 152,
-    MOMENTS = 168 /* two layers */
+    ACCUMULATE = 80,
+    SCHEDULE = 84,
+    FACTOR = 88,
+    FLOOR = 92,
+    WARMUP = 96,
+    PERIOD = 100,
+    STEPS = 104,
+    EPOCHS = 112,
+    COMPLEMENT1 = 120,
+    COMPLEMENT2 = 124,
+    GENERATOR = 128,
+    LAYERS = 144,
+    FROZEN = 148,
+    L1_SCALE = 152,
+    L2_SCALE = 156,
+    MOMENTS = 172 /* two layers */
 };
 
 START_TEST(floats_of_a_trainer)
@@ -158,6 +159,8 @@ START_TEST(integers_of_a_trainer)
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, PRUNE_SCHEDULE_COSINE, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, PRUNE_SCHEDULE_COSINE + 1, PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, high, PRUNE_E_FORMAT);
+    check_trainer_number(PRUNE_ADAM, ACCUMULATE, 4, INT32_MAX, PRUNE_OK);
+    check_trainer_number(PRUNE_ADAM, ACCUMULATE, 4, high, PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, WARMUP, 4, UINT32_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, PERIOD, 4, UINT32_MAX, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, PERIOD, 4, 0, PRUNE_E_FORMAT);

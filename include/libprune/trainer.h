@@ -1,7 +1,7 @@
 /* trainer.h -- the plan to train one model: gradients, optimizer state, activations, random numbers
  *
  * Everything is laid out once, in one block; a step allocates nothing. The step API is
- *     forward -> loss -> backward [-> penalize] -> update
+ *     forward -> loss -> backward [-> accumulate] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
  * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward().
  *
@@ -60,6 +60,10 @@ typedef struct prune_trainer_options {
     float clip_value;               /* default 0: no clipping */
     int32_t l1_proximal;            /* default 0 */
     const prune_schedule *schedule; /* default NULL: a constant rate; copied, and saved with the trainer */
+    /* Default 0; k above 1: prune_trainer_step(), and so a fit, adds up the gradients of k batches and makes
+     * one step of the optimizer from their mean over all samples: as one batch that is k times as large, to
+     * rounding. A fit makes the step from fewer batches at the end of an epoch, or of the fit. */
+    int32_t accumulate;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */
@@ -109,8 +113,13 @@ prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE. */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
+/* Adds the gradients of the last backward pass, weighted by its samples, to those since the last update,
+ * and leaves the mean of all of them as the gradients. For options.accumulate above 1, before
+ * prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
+prune_status prune_trainer_accumulate(prune_trainer *trainer);
+
 /* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
- * leave float): nothing was changed. PRUNE_E_STATE: no gradients. */
+ * leave float): nothing was changed, and what was accumulated is forgotten. PRUNE_E_STATE: no gradients. */
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
@@ -126,7 +135,7 @@ const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
  * NULL if there is no such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
 
-/* Steps and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6, else
+/* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6, else
  * PRUNE_E_RANGE); a schedule multiplies it. */
 uint64_t prune_trainer_steps(const prune_trainer *trainer);
 uint64_t prune_trainer_epochs(const prune_trainer *trainer);

@@ -7,7 +7,7 @@
 #include "text.h"
 #include "plan.h"
 
-enum { START_BYTES = 144, RULE_BYTES = 12 };
+enum { START_BYTES = 148, RULE_BYTES = 12 };
 
 /* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for
  * any amount of memory. */
@@ -91,6 +91,7 @@ static void put_options(prn_sink *sink, const prune_trainer_options *o)
     prn_put_float(sink, o->clip_norm);
     prn_put_float(sink, o->clip_value);
     prn_put_u32(sink, (uint32_t)o->l1_proximal);
+    prn_put_u32(sink, (uint32_t)o->accumulate);
 }
 
 static void put_schedule(prn_sink *sink, const prune_schedule *s)
@@ -222,6 +223,7 @@ static void get_options(start *s, prn_source *source)
     o->clip_norm = prn_get_float(source);
     o->clip_value = prn_get_float(source);
     o->l1_proximal = get_choice(source);
+    o->accumulate = get_choice(source);
 }
 
 static void get_schedule(prune_schedule *s, prn_source *source)

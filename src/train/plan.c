@@ -72,6 +72,7 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "weight_decay", in_range(is_rate(o->weight_decay)), "not in 0 .. 1e6" },
         { "clip_norm", in_range(is_size(o->clip_norm)), "not a finite number from 0 on" },
         { "clip_value", in_range(is_size(o->clip_value)), "not a finite number from 0 on" },
+        { "accumulate", in_range(o->accumulate >= 0), "below 0" },
         { "schedule", prn_schedule_read(&schedule, o->schedule),
           "its kind, one of its numbers, or its size (call its _init() first)" },
     };
@@ -116,6 +117,7 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .clip_value = t->clip_value,
         .l1_proximal = t->regularizer.proximal,
         .schedule = &t->schedule,
+        .accumulate = t->accumulate,
     };
 }
 
@@ -204,7 +206,7 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
 
 typedef struct parts {
     size_t bytes;
-    size_t rules, gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
+    size_t rules, sum, gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -216,6 +218,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
     prn_layout layout = { 0 };
     prn_layout_add(&layout, 1, sizeof(prune_trainer));
     out->rules = prn_layout_add(&layout, model->layer_count, sizeof(prn_layer_rule));
+    out->sum = prn_layout_add(&layout, options->accumulate > 1 ? floats : 0, sizeof(float));
     out->gradient = prn_layout_add(&layout, floats, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
@@ -265,6 +268,7 @@ static void place(prune_trainer *t, const parts *plan)
     for (size_t l = 0; l < t->model->layer_count; l++)
         t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f };
     t->regularizer.layers = t->rules;
+    t->sum = t->accumulate > 1 ? floats_at(t, plan->sum) : NULL;
     t->gradient = floats_at(t, plan->gradient);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         t->state[s] = floats_at(t, plan->state[s]);
@@ -303,6 +307,7 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
         .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0, NULL },
         .clip_norm = o->clip_norm,
         .clip_value = o->clip_value,
+        .accumulate = o->accumulate,
     };
 }
 

@@ -78,6 +78,7 @@ prune_trainer_options work_options(int32_t optimizer)
     options.clip_value = 0.25f;
     options.l1_proximal = 1;
     options.schedule = &schedule;
+    options.accumulate = 2; /* of the 7 batches of an epoch */
     return options;
 }
 
