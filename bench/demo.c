@@ -86,21 +86,65 @@ static prune_importance *taylor_scores(const study *s)
     return scores;
 }
 
-/* Marks the bins in which the thresholds of the shares lie. */
-static void print_marks(const study_plan *plan, const prune_importance *scores, const prune_histogram *h,
-                        size_t bin)
+/* A threshold and where it comes from: a share of the weights, or a rule. */
+typedef struct cut {
+    char name[32];
+    float threshold;
+} cut;
+
+static const struct {
+    const char *name;
+    int32_t kind;
+} rules[] = {
+    { "mean - sigma", PRUNE_THRESHOLD_MEAN_SIGMA },
+    { "median - MAD", PRUNE_THRESHOLD_MEDIAN_MAD },
+    { "Otsu", PRUNE_THRESHOLD_OTSU },
+    { "gap", PRUNE_THRESHOLD_LARGEST_GAP },
+    { "knee", PRUNE_THRESHOLD_KNEE },
+};
+enum { RULES = sizeof rules / sizeof rules[0], CUTS = STUDY_SHARES + 2 * RULES };
+
+static cut cut_by_share(const prune_importance *scores, double share)
 {
-    for (size_t i = 0; i < STUDY_SHARES; i++) {
-        float threshold;
-        must(prune_threshold_quantile(&threshold, scores, NULL, plan->shares[i]), "threshold", NULL);
-        const int in_bin =
-            threshold >= prune_histogram_edge(h, bin) && threshold < prune_histogram_edge(h, bin + 1);
-        if (in_bin)
-            printf("  <- %.0f %%", 100.0 * plan->shares[i]);
-    }
+    cut c;
+    snprintf(c.name, sizeof c.name, "%.0f %%", 100.0 * share);
+    must(prune_threshold_quantile(&c.threshold, scores, NULL, share), "threshold", NULL);
+    return c;
 }
 
-static void print_histogram(const study_plan *plan, const prune_importance *scores)
+static cut cut_by_rule(const prune_importance *scores, size_t which, int32_t log_scale)
+{
+    cut c;
+    prune_threshold_rule rule;
+    prune_threshold_rule_init(&rule);
+    rule.kind = rules[which].kind;
+    rule.log_scale = log_scale;
+    snprintf(c.name, sizeof c.name, "%s%s", rules[which].name, log_scale ? " of logs" : "");
+    must(prune_threshold_from_rule(&c.threshold, scores, NULL, &rule), "threshold", NULL);
+    return c;
+}
+
+static void choose_cuts(cut cuts[CUTS], const study_plan *plan, const prune_importance *scores)
+{
+    for (size_t i = 0; i < STUDY_SHARES; i++)
+        cuts[i] = cut_by_share(scores, plan->shares[i]);
+    for (size_t i = 0; i < 2 * RULES; i++)
+        cuts[STUDY_SHARES + i] = cut_by_rule(scores, i % RULES, i >= RULES);
+}
+
+/* Names the thresholds that lie in a bin. */
+static void print_marks(const cut cuts[CUTS], const prune_histogram *h, size_t bin)
+{
+    const char *mark = "  <- ";
+    for (size_t i = 0; i < CUTS; i++)
+        if (cuts[i].threshold >= prune_histogram_edge(h, bin) &&
+            cuts[i].threshold < prune_histogram_edge(h, bin + 1)) {
+            printf("%s%s", mark, cuts[i].name);
+            mark = ", ";
+        }
+}
+
+static void print_histogram(const cut cuts[CUTS], const prune_importance *scores)
 {
     uint64_t counts[BINS], most = 1;
     prune_histogram h;
@@ -113,30 +157,29 @@ static void print_histogram(const study_plan *plan, const prune_importance *scor
         most = counts[i] > most ? counts[i] : most;
     printf("\nHow the scores |w dL/dw| of the dense net are distributed (%d of %d are 0, in the first line), "
            "and where\n"
-           "the thresholds lie:\n",
+           "thresholds lie, by share and by rule (k = 1):\n",
            (int)h.zeros, (int)h.total);
     for (size_t i = 0; i < BINS; i++) {
         const int length = (int)(counts[i] * WIDE / most);
         printf("  %8.1e %7d %.*s", (double)prune_histogram_edge(&h, i), (int)counts[i], length,
                "################################################");
-        print_marks(plan, scores, &h, i);
+        print_marks(cuts, &h, i);
         printf("\n");
     }
 }
 
-static void print_preview(const study_plan *plan, const prune_importance *scores)
+static void print_preview(const cut cuts[CUTS], const prune_importance *scores)
 {
-    printf("\nWhat each threshold takes from each layer:\n");
-    for (size_t i = 0; i < STUDY_SHARES; i++) {
+    printf("\nWhat each threshold takes, and from which layer:\n");
+    for (size_t i = 0; i < CUTS; i++) {
         uint64_t by_layer[STUDY_LAYERS];
-        float threshold;
         prune_removal removal;
         prune_removal_init(&removal);
         removal.by_layer = by_layer;
         removal.by_layer_capacity = STUDY_LAYERS;
-        must(prune_threshold_quantile(&threshold, scores, NULL, plan->shares[i]), "threshold", NULL);
-        must(prune_mask_preview(&removal, scores, NULL, threshold), "preview", NULL);
-        printf("  below %.2e: %7d of %7d;", (double)threshold, (int)removal.removed, (int)removal.units);
+        must(prune_mask_preview(&removal, scores, NULL, cuts[i].threshold), "preview", NULL);
+        printf("  %-20s below %8.2e: %7d of %7d;", cuts[i].name, (double)cuts[i].threshold,
+               (int)removal.removed, (int)removal.units);
         for (size_t l = 0; l < STUDY_LAYERS; l++)
             printf("%8d", (int)by_layer[l]);
         printf("\n");
@@ -162,8 +205,10 @@ static prune_model *prune_within_a_point(const study *s)
     must(prune_model_clone(&model, NULL, before), "model", NULL);
     v.reference = dense.accuracy;
     v.tolerance = 0.01;
-    printf("\nHow much may go, within one point of the dense net's %.2f %% on validation data?\n",
-           100.0 * v.reference);
+    printf(
+        "\nHow much may go, within one point of the dense net's %.2f %% on the %d validation samples of one "
+        "fold?\n",
+        100.0 * v.reference, (int)study_example(s)->validation.samples);
     for (size_t i = STUDY_SHARES; i-- > 0 && !v.accepted;) {
         study_prune(s, model, s->plan.shares[i]);
         must(prune_validate(&v, model, snapshot, validation, NULL), "validation", NULL);
@@ -184,8 +229,10 @@ static void show_example(const study *s)
 {
     const prune_writer out = { write_out, stdout };
     prune_importance *scores = taylor_scores(s);
-    print_histogram(&s->plan, scores);
-    print_preview(&s->plan, scores);
+    cut cuts[CUTS];
+    choose_cuts(cuts, &s->plan, scores);
+    print_histogram(cuts, scores);
+    print_preview(cuts, scores);
     prune_importance_free(scores);
     prune_model *pruned = prune_within_a_point(s);
     printf("\n");

@@ -3,8 +3,8 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, schedule,
- * snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, save, summary,
- * threshold and validate are for hosts.
+ * snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, rule, save,
+ * summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -29,6 +29,7 @@
 #include "libprune/optimizer.h"
 #include "libprune/predict.h"
 #include "libprune/rng.h"
+#include "libprune/rule.h"
 #include "libprune/save.h"
 #include "libprune/schedule.h"
 #include "libprune/snapshot.h"

@@ -190,18 +190,29 @@ START_TEST(an_arena_that_is_too_small_is_out_of_memory)
 }
 END_TEST
 
+START_TEST(a_deep_model_gives_all_of_it_back)
+{
+    static _Alignas(STEP) unsigned char block[32 * 1024];
+    const size_t shape[] = { 5, 9, 3, 8, 4, 7, 2, 6, 3 };
+    prune_arena arena;
+    prune_allocator mem;
+    ck_assert_ok(prune_arena_init(&arena, block, sizeof block));
+    ck_assert_ok(prune_arena_allocator(&mem, &arena));
+    prune_model *model = world_model(&mem, shape, 8, PRUNE_RELU, 1);
+    ck_assert_uint_gt(arena.used, 0);
+    prune_model_free(model);
+    ck_assert_uint_eq(arena.used, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        arguments_are_checked,
-        blocks_are_aligned_and_inside,
-        blocks_do_not_overlap,
-        used_and_peak_count_in_steps,
-        the_newest_block_grows_and_shrinks_in_place,
-        an_older_block_moves_to_grow,
-        too_much_is_refused_and_changes_nothing,
-        objects_fit_into_what_they_say,
-        an_arena_that_is_too_small_is_out_of_memory,
+        a_deep_model_gives_all_of_it_back, arguments_are_checked,
+        blocks_are_aligned_and_inside,     blocks_do_not_overlap,
+        used_and_peak_count_in_steps,      the_newest_block_grows_and_shrinks_in_place,
+        an_older_block_moves_to_grow,      too_much_is_refused_and_changes_nothing,
+        objects_fit_into_what_they_say,    an_arena_that_is_too_small_is_out_of_memory,
     };
     return run_tests("arena", tests, sizeof tests / sizeof tests[0]);
 }

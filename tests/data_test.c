@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -251,13 +252,45 @@ START_TEST(numbers_are_told)
 }
 END_TEST
 
+/* BLAS counts in int; nothing is read before this is known. */
+START_TEST(rows_too_far_apart_are_refused)
+{
+    const prune_shape two = { 2, { 2, INPUTS, 0, 0 } }, one = { 2, { 1, INPUTS, 0, 0 } };
+    const size_t far = (size_t)INT_MAX + 1;
+    fixture f;
+    prune_tensor *pair, *single, *y2, *y1;
+    prune_data data;
+    open_fixture(&f);
+    ck_assert_ok(prune_tensor_wrap_const(&pair, NULL, PRUNE_F32, &two, far, f.world.x));
+    ck_assert_ok(prune_tensor_wrap_const(&single, NULL, PRUNE_F32, &one, far, f.world.x));
+    ck_assert_ok(prune_tensor_const_matrix(&y2, NULL, PRUNE_F32, 2, CLASSES, f.world.y));
+    ck_assert_ok(prune_tensor_const_matrix(&y1, NULL, PRUNE_F32, 1, CLASSES, f.world.y));
+    prune_data_init(&data);
+    data.inputs = pair;
+    data.targets = y2;
+    assert_found(&f, &data, PRUNE_MSE, PRUNE_E_LIMIT, "inputs");
+    data.inputs = single;
+    data.targets = y1;
+    assert_found(&f, &data, PRUNE_MSE, PRUNE_OK, "");
+    prune_tensor *const tensors[] = { pair, single, y2, y1 };
+    for (size_t i = 0; i < 4; i++)
+        prune_tensor_free(tensors[i]);
+    close_fixture(&f);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        numbers_are_told,           good_data_are_good,
-        every_bad_value_is_found,   every_bad_label_is_found,
-        the_first_of_many_is_named, what_lies_between_rows_is_not_looked_at,
-        shapes_and_types_must_fit,  samples_of_more_dimensions_count_their_elements,
+        rows_too_far_apart_are_refused,
+        numbers_are_told,
+        good_data_are_good,
+        every_bad_value_is_found,
+        every_bad_label_is_found,
+        the_first_of_many_is_named,
+        what_lies_between_rows_is_not_looked_at,
+        shapes_and_types_must_fit,
+        samples_of_more_dimensions_count_their_elements,
         missing_things_are_refused,
     };
     return run_tests("data", tests, sizeof tests / sizeof tests[0]);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
 
+#include <limits.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -316,9 +317,52 @@ START_TEST(a_fit_that_diverges_names_the_epoch)
 }
 END_TEST
 
+START_TEST(rows_too_far_apart_are_refused)
+{
+    const prune_shape two = { 2, { 2, INPUTS, 0, 0 } };
+    const prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    fixture f;
+    prune_tensor *x, *y;
+    open_fixture(&f, &options);
+    ck_assert_ok(prune_tensor_wrap_const(&x, NULL, PRUNE_F32, &two, (size_t)INT_MAX + 1, f.world.x));
+    ck_assert_ok(prune_tensor_const_matrix(&y, NULL, PRUNE_F32, 2, CLASSES, f.world.y));
+    assert_refused(&f, x, y, PRUNE_E_LIMIT);
+    prune_tensor_free(x);
+    prune_tensor_free(y);
+    close_fixture(&f);
+}
+END_TEST
+
+/* The bias of the last output is the last of all parameters. */
+START_TEST(the_last_gradient_counts_too)
+{
+    const prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    const float zeros[INPUTS] = { 0 }, large[CLASSES] = { 0, 0, 2e18f };
+    fixture f;
+    prune_tensor *x, *dh;
+    open_fixture(&f, &options);
+    for (size_t p = 0; p < 3; p++) { /* so that no other gradient is large */
+        float none[INPUTS * 5] = { 0 };
+        ck_assert_ok(prune_model_set_param(f.model, p, none, world_count(f.model, p)));
+    }
+    ck_assert_ok(prune_tensor_const_matrix(&x, NULL, PRUNE_F32, 1, INPUTS, zeros));
+    ck_assert_ok(prune_tensor_const_matrix(&dh, NULL, PRUNE_F32, 1, CLASSES, large));
+    ck_assert_ok(prune_trainer_forward(f.trainer, x));
+    ck_assert_ok(prune_trainer_backward(f.trainer, dh));
+    const uint64_t before = world_trainer_hash(f.trainer);
+    ck_assert_status(prune_trainer_update(f.trainer), PRUNE_E_DIVERGED);
+    ck_assert_uint_eq(world_trainer_hash(f.trainer), before);
+    prune_tensor_free(x);
+    prune_tensor_free(dh);
+    close_fixture(&f);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        rows_too_far_apart_are_refused,
+        the_last_gradient_counts_too,
         inputs_that_are_not_finite_are_refused,
         bad_targets_are_refused,
         shapes_and_types_that_do_not_fit_are_refused,

@@ -40,6 +40,12 @@ FNR == 1 {
 length($0) > 110 && dir !~ /fixtures$/ { complain("longer than 110") }
 FNR == 501 && dir !~ /fixtures$/ { complain("longer than 500 lines") }
 
+# Nothing that this file could not read.
+code ~ /^[ \t]*(#|%:|\?\?=)/ && code !~ /^[ \t]*#[ \t]*(include|define|undef|ifn?def|if|elif|else|endif|error|pragma)([^A-Za-z]|$)/ {
+    complain("a directive that layers.awk does not know")
+}
+inside && code ~ /[^#]##|%:%:/ { complain("names pasted together") }
+
 code ~ /^[ \t]*#[ \t]*include/ {
     name = code
     gsub(/^[ \t]*#[ \t]*include[ \t]*["<]?|[">].*$/, "", name)
@@ -110,18 +116,33 @@ function exists(path,    line, found) {
     return found
 }
 
-function without_comments(line,    kept, at) {
+# The line without comments, and with every literal emptied. A comment may begin on an earlier line.
+function without_comments(line,    kept, c, pair) {
     kept = ""
     while (line != "") {
-        at = index(line, in_comment ? "*/" : "/*")
-        if (!in_comment)
-            kept = kept (at ? substr(line, 1, at - 1) : line)
-        if (!at)
-            break
-        line = substr(line, at + 2)
-        in_comment = !in_comment
+        c = substr(line, 1, 1)
+        pair = substr(line, 1, 2)
+        if (in_comment || pair == "/*") {
+            line = in_comment ? line : substr(line, 3)
+            in_comment = !index(line, "*/")
+            line = in_comment ? "" : substr(line, index(line, "*/") + 2)
+        } else if (pair == "//") {
+            line = ""
+        } else if ((c == "\"" || c == "'") && !(kept ~ /^[ \t]*#[ \t]*include/)) {
+            kept = kept c c
+            line = after_literal(substr(line, 2), c)
+        } else {
+            kept = kept c
+            line = substr(line, 2)
+        }
     }
     return kept
+}
+
+function after_literal(line, quote) {
+    while (line != "" && substr(line, 1, 1) != quote)
+        line = substr(line, substr(line, 1, 1) == "\\" ? 3 : 2)
+    return substr(line, 2)
 }
 
 function complain(what) { report(place ":" FNR ": " what) }

@@ -339,13 +339,17 @@ static void score_and_prune(plans *p)
     fixture *f = &p->f;
     prune_removal removal;
     prune_selection neurons;
+    prune_threshold_rule rule;
     float threshold, scores[8];
     prune_removal_init(&removal);
+    prune_threshold_rule_init(&rule);
     prune_selection_init(&neurons);
     neurons.granularity = PRUNE_NEURONS;
     ck_assert_ok(prune_importance_refresh(p->gradients));
     ck_assert_ok(prune_importance_accumulate(p->gradients, f->trainer, &f->world.labelled, NULL));
     ck_assert_ok(prune_importance_neurons(scores, 8, p->gradients, 0, PRUNE_ROW_L2));
+    for (rule.kind = PRUNE_THRESHOLD_MEAN_SIGMA; rule.kind <= PRUNE_THRESHOLD_KNEE; rule.kind++)
+        ck_assert_ok(prune_threshold_from_rule(&threshold, p->gradients, &neurons, &rule));
     ck_assert_ok(prune_threshold_quantile(&threshold, p->gradients, NULL, 0.3));
     ck_assert_ok(prune_mask_preview(&removal, p->gradients, NULL, threshold));
     ck_assert_ok(prune_mask_below(&removal, f->model, p->gradients, NULL, threshold));

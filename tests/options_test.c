@@ -68,6 +68,16 @@ static prune_status try_layer(prune_model *model, const void *options)
     return options == NULL ? PRUNE_OK : status; /* this call wants them */
 }
 
+static prune_status try_rule(prune_model *model, const void *options)
+{
+    float threshold;
+    prune_importance *scores;
+    ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_MAGNITUDE));
+    const prune_status status = prune_threshold_from_rule(&threshold, scores, NULL, options);
+    prune_importance_free(scores);
+    return status;
+}
+
 static void *defaults_of(size_t *size, size_t which)
 {
     static prune_trainer_options trainer;
@@ -75,20 +85,22 @@ static void *defaults_of(size_t *size, size_t which)
     static prune_selection selection;
     static prune_schedule schedule;
     static prune_layer_training layer;
+    static prune_threshold_rule rule;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
     prune_schedule_init(&schedule);
     prune_layer_training_init(&layer);
-    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule, &layer };
-    const size_t sizes[] = { sizeof trainer,   sizeof trainer,  sizeof fit,
-                             sizeof selection, sizeof schedule, sizeof layer };
+    prune_threshold_rule_init(&rule);
+    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule, &layer, &rule };
+    const size_t sizes[] = { sizeof trainer,  sizeof trainer, sizeof fit, sizeof selection,
+                             sizeof schedule, sizeof layer,   sizeof rule };
     *size = sizes[which];
     return all[which];
 }
 
-static try_options *const calls[] = { try_trainer,   try_trainer_bytes, try_fit,
-                                      try_selection, try_schedule,      try_layer };
+static try_options *const calls[] = { try_trainer,  try_trainer_bytes, try_fit, try_selection,
+                                      try_schedule, try_layer,         try_rule };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 START_TEST(initialisers_set_the_size)

@@ -364,6 +364,14 @@ START_TEST(rows_far_apart_are_refused_or_right)
     ck_assert_ok(prune_predict(outputs, model, workspace, single));
     ck_assert_mem_eq(y, expected, sizeof y);
     ck_assert_status(prune_predict(both, model, workspace, pair), PRUNE_E_LIMIT);
+    const prune_shape wide = { 2, { 2, 2, 0, 0 } };
+    float x2[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    prune_tensor *plain, *scattered;
+    ck_assert_ok(prune_tensor_matrix(&plain, NULL, PRUNE_F32, 2, 4, x2));
+    ck_assert_ok(prune_tensor_wrap(&scattered, NULL, PRUNE_F32, &wide, far, many));
+    ck_assert_status(prune_predict(scattered, model, workspace, plain), PRUNE_E_LIMIT);
+    prune_tensor_free(plain);
+    prune_tensor_free(scattered);
     prune_tensor *const tensors[] = { near, single, pair, outputs, reference, both };
     for (size_t i = 0; i < 6; i++)
         prune_tensor_free(tensors[i]);

@@ -318,9 +318,30 @@ START_TEST(a_penalty_is_summed_with_care)
 }
 END_TEST
 
+START_TEST(penalised_gradients_are_not_added)
+{
+    static twin w;
+    twin_make(&w, PRUNE_MSE);
+    prune_trainer *trainer = twin_trainer(w.model, PRUNE_MSE, TWIN_SAMPLES, 0);
+    prune_importance *scores = twin_importance(w.model, PRUNE_GRADIENT);
+    float loss;
+    ck_assert_ok(prune_trainer_forward(trainer, w.data.x_tensor));
+    ck_assert_ok(prune_trainer_loss(&loss, trainer, w.data.y_tensor));
+    ck_assert_status(prune_importance_add(scores, trainer, TWIN_SAMPLES), PRUNE_E_STATE);
+    ck_assert_ok(prune_trainer_backward(trainer, NULL));
+    ck_assert_ok(prune_trainer_penalize(NULL, trainer));
+    ck_assert_status(prune_importance_add(scores, trainer, TWIN_SAMPLES), PRUNE_E_STATE);
+    ck_assert_uint_eq(prune_importance_samples(scores), 0);
+    prune_importance_free(scores);
+    prune_trainer_free(trainer);
+    twin_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        penalised_gradients_are_not_added,
         sums_are_compensated,
         a_penalty_is_summed_with_care,
         a_neuron_is_the_kept_weights_of_its_row,

@@ -182,7 +182,8 @@ START_TEST(max_batch_has_a_bound)
 {
     const uint64_t sample_bytes = (2 * 12 + 12 + 4) * sizeof(float);
     check_trainer_number(PRUNE_SGD, MAX_BATCH, 8, INT32_MAX, PRUNE_E_LIMIT);
-    check_trainer_number(PRUNE_SGD, MAX_BATCH, 8, ((uint64_t)1 << 30) / sample_bytes + 2, PRUNE_E_LIMIT);
+    const uint64_t most = 64 * 1024 * 1024 + 64 * 2 * sizeof(float) * (6 * 12 + 12 + 12 * 4 + 4);
+    check_trainer_number(PRUNE_SGD, MAX_BATCH, 8, most / sample_bytes + 5, PRUNE_E_LIMIT);
     check_trainer_number(PRUNE_SGD, MAX_BATCH, 8, 100, PRUNE_OK);
 }
 END_TEST

@@ -4,7 +4,8 @@
  * newest block is exact, so blocks that are given back in reverse order are all had again; another
  * block that is given back is lost until prune_arena_reset().
  * How much is needed: prune_model_bytes(), prune_trainer_bytes(), prune_workspace_bytes() and
- * prune_importance_bytes() are exact, each rounded up to 16. They depend on the size of pointers, and
+ * prune_importance_bytes() are exact, each rounded up to 16 (a model of more than 8 layers leaves its
+ * outgrown lists of layers behind). They depend on the size of pointers, and
  * want a model, so on a new target run the whole job once in a large arena and read `peak`.
  * Threads: one at a time.
  *

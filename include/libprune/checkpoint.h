@@ -32,7 +32,8 @@
  *
  * A file is checked completely (structure, sizes, checksums) before any memory is taken, and every
  * number must be valid and finite. A model's memory is then at most a small multiple of the file. A
- * trainer's also grows with max_batch: beyond 1 GiB for that, trainers are neither written nor read.
+ * trainer's also grows with max_batch: beyond 64 MiB and 64 times parameters and moments
+ * for that, trainers are neither written nor read.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CHECKPOINT_H

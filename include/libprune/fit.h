@@ -65,9 +65,11 @@ typedef struct prune_fit_result {
     uint64_t epochs;        /* complete epochs */
     uint64_t steps;         /* optimizer steps */
     int32_t stopped;        /* 1: the progress callback asked to stop */
-    uint64_t best_epoch;    /* the best by validation, 1 .. epochs; 0 without validation data */
+    uint64_t best_epoch;    /* the best by validation, 1 .. epochs; 0 without validation data, and with
+                               keep_best when the callback masked the model after the last of them */
     double loss;            /* of the last complete epoch */
-    double validation_loss; /* at best_epoch with keep_best, else of the last epoch; NaN without */
+    double validation_loss; /* at best_epoch with keep_best if there is one, else of the last epoch; NaN
+                               without validation data */
     double validation_metric;
 } prune_fit_result;
 

@@ -4,7 +4,8 @@
  * flushed to the disk, closed, and renamed over the target, and the folder is flushed. Symbolic links
  * are followed, an existing file's permissions (not its owner) are kept, and only regular files are
  * replaced. A temporary file that a killed process left is replaced by the next save of the same
- * target. While one thread or process saves, another one's save to the same target is refused.
+ * target, whose name may be up to 244 bytes long. While one thread or process saves, another one's save to
+ * the same target is refused.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_SAVE_H

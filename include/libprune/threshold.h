@@ -1,8 +1,8 @@
 /* threshold.h -- the distribution of scores, and thresholds read off it
  *
  * Over the units that a selection names (see mask.h) and that are still kept; scope does not matter
- * here: choose one layer with selection->layer. An absolute threshold needs no function;
- * prune_mask_preview() says what each threshold would remove and where.
+ * here: choose one layer with selection->layer. An absolute threshold needs no function, rule.h has those
+ * that follow from the distribution; prune_mask_preview() says what each would remove and where.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_THRESHOLD_H

@@ -9,9 +9,15 @@
 
 enum { START_BYTES = 148, RULE_BYTES = 12 };
 
-/* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for
- * any amount of memory. */
-static const size_t most_batch_bytes = (size_t)1 << 30;
+/* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for any
+ * amount of memory. More is granted to more of a file. */
+enum { BATCH_BYTES = 64 * 1024 * 1024, BATCH_FACTOR = 64 };
+
+static int32_t is_too_much(size_t bytes, const prune_model *model, int32_t optimizer)
+{
+    const size_t floats = prn_model_floats(model) * (1 + prn_optimizer_slots(optimizer));
+    return bytes > BATCH_BYTES && (bytes - BATCH_BYTES) / BATCH_FACTOR / sizeof(float) > floats;
+}
 
 static prune_status argument_error(prune_error *error)
 {
@@ -35,8 +41,9 @@ static prune_status check_options(const prune_model *model, const prune_trainer_
     prune_status status = prune_trainer_bytes(&bytes, model, options);
     if (status == PRUNE_OK)
         status = prune_trainer_bytes(&least, model, &single);
-    if (status == PRUNE_E_OVERFLOW || (status == PRUNE_OK && bytes - least > most_batch_bytes))
-        return trainer_error(error, PRUNE_E_LIMIT, "max_batch asks for more than 1 GiB");
+    if (status == PRUNE_E_OVERFLOW ||
+        (status == PRUNE_OK && is_too_much(bytes - least, model, options->optimizer)))
+        return trainer_error(error, PRUNE_E_LIMIT, "max_batch asks for too much memory");
     return status == PRUNE_OK ? PRUNE_OK : trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
 }
 

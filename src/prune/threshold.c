@@ -1,20 +1,18 @@
 /* threshold.c -- the distribution of scores, and thresholds read off it
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/threshold.h"
+#include "threshold.h"
 #include "bits.h"
 #include "libprune/fmath.h"
 #include "libprune/fraction.h"
 #include "options.h"
-#include "rank.h"
 
 #include <string.h>
 
 static const uint32_t FLT_MAX_BITS = 0x7f7fffffu;
 
-/* All kept units that the selection names, whatever its scope, and how many they are. */
-static prune_status open_ranking(prn_ranking *all, size_t *kept, prune_selection *mine,
-                                 const prune_importance *importance, const prune_selection *selection)
+prune_status prn_threshold_open(prn_ranking *all, size_t *kept, prune_selection *mine,
+                                const prune_importance *importance, const prune_selection *selection)
 {
     prune_status status = prn_importance_check(importance);
     if (status == PRUNE_OK)
@@ -98,7 +96,7 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
     if (status == PRUNE_OK && h.counts == NULL)
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK)
-        status = open_ranking(&all, &kept, &mine, importance, selection);
+        status = prn_threshold_open(&all, &kept, &mine, importance, selection);
     if (status != PRUNE_OK)
         return status;
     find_range(&h, &all);
@@ -140,7 +138,7 @@ prune_status prune_threshold_quantile(float *threshold, const prune_importance *
     size_t kept;
     if (threshold == NULL)
         return PRUNE_E_ARGUMENT;
-    prune_status status = open_ranking(&all, &kept, &mine, importance, selection);
+    prune_status status = prn_threshold_open(&all, &kept, &mine, importance, selection);
     if (status == PRUNE_OK)
         status = prune_fraction_count(&below, fraction, kept);
     if (status != PRUNE_OK)

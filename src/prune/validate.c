@@ -80,7 +80,9 @@ prune_status prune_validate(prune_validation *validation, prune_model *model, co
         return status;
     status = prn_snapshot_fits(snapshot, model);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "snapshot", prune_status_string(status));
+        return prn_error_set(error, status, "snapshot",
+                             snapshot == NULL || model == NULL ? "it or the model is NULL"
+                                                               : "it is of another architecture");
     prune_metrics_init(&metrics);
     status = prune_evaluate(&metrics, model, data, mine.loss, error);
     if (status != PRUNE_OK)

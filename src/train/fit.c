@@ -60,7 +60,7 @@ static prune_status count_held(session *s, prune_error *error)
     uint64_t held = 0;
     const double fraction = s->options.validation_fraction;
     if (!(fraction >= 0.0 && fraction < 1.0))
-        return prn_error_set(error, PRUNE_E_RANGE, "validation_fraction", "not in 0 .. 1");
+        return prn_error_set(error, PRUNE_E_RANGE, "validation_fraction", "not from 0 to below 1");
     if (s->options.validation == NULL && fraction > 0.0) {
         (void)prune_fraction_count(&held, fraction, samples);
         held = held == 0 ? 1 : held;

@@ -16,6 +16,7 @@ LINEAR, RELU = 0, 1
 CROSS_ENTROPY, ADAM, TAYLOR = 2, 2, 3
 WEIGHTS, GLOBAL, ROW_L2, OF_ALL = 1, 1, 3, 1
 METRIC_ACCURACY = 2
+OTSU = 3
 PIXELS, HIDDEN, CLASSES, TRAINED = 64, 32, 10, 1500
 BATCHES = math.ceil(TRAINED / 32)
 
@@ -60,6 +61,8 @@ Removal = struct("Removal", [
 Histogram = struct("Histogram", [
     ("size", size), ("bins", size), ("counts", c.POINTER(u64)), ("log_scale", i32), ("low, high", f32),
     ("total, zeros", u64)])
+ThresholdRule = struct("ThresholdRule", [
+    ("size", size), ("kind, log_scale", i32), ("k, from_fraction, to_fraction", f64)])
 Validation = struct("Validation", [
     ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32)])
 LayerInfo = struct("LayerInfo", [
@@ -84,6 +87,7 @@ INITIALISED = {
         "granularity": WEIGHTS, "scope": GLOBAL, "aggregate": ROW_L2, "layer": -1, "min_kept": 1}),
     "prune_removal": (Removal, {}),
     "prune_histogram": (Histogram, {}),
+    "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
     "prune_validation": (Validation, {"loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY}),
 }
 
