@@ -6,8 +6,8 @@
 
 /* checkpoint.h by hand, its checksums by zlib: 2 inputs, one ReLU neuron, w = [1, removed], b = -2.5; SGD,
  * lr 1/2, momentum 1/4, betas 7/8 and 31/32, epsilon 1/8, l2 1/16, bias too, seed 1, max_batch 2, Nesterov,
- * alpha 3/4, weight_decay 1/2, clips 4 and 8, proximal, 9 to a step; cosine, factor 1/4, floor 1/8, warmup 3, period 5;
- * the layer is frozen, its l1 and l2 times 1/2 and 2. */
+ * alpha 3/4, weight_decay 1/2, clips 4 and 8, proximal, 9 batches to a step; cosine, factor 1/4, floor 1/8,
+ * warmup 3, period 5; the layer is frozen, its l1 and l2 times 1/2 and 2. */
 const unsigned char golden[GOLDEN_SIZE] = {
     0x89, 0x50, 0x52, 0x55, 0x4E, 0x45, 0x0D, 0x0A, 0x01, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x52,
     0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x41, 0x52, 0x43, 0x48, 0x01, 0x00, 0x00, 0x00, 0x1C, 0x00,
