@@ -135,8 +135,8 @@ const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
  * NULL if there is no such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
 
-/* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6, else
- * PRUNE_E_RANGE); a schedule multiplies it. */
+/* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6,
+ * else PRUNE_E_RANGE); a schedule multiplies it. */
 uint64_t prune_trainer_steps(const prune_trainer *trainer);
 uint64_t prune_trainer_epochs(const prune_trainer *trainer);
 float prune_trainer_learning_rate(const prune_trainer *trainer);
@@ -168,7 +168,8 @@ prune_status prune_trainer_set_layer(prune_trainer *trainer, size_t layer,
 prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *trainer,
                                      size_t layer);
 
-/* Forgets the optimizer state (moments and step count), as a new trainer would start; so does a schedule. */
+/* Forgets the optimizer state (moments, step count, and with it the place in the schedule; what was
+ * accumulated), as a new trainer would start. */
 prune_status prune_trainer_reset(prune_trainer *trainer);
 /* FFI-END */
 PRUNE_API_END

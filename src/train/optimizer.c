@@ -66,8 +66,10 @@ static void adam(const prn_optimizer *o, const prn_stride *by, const piece *p)
 static void adamw(const prn_optimizer *o, const prn_stride *by, const piece *p)
 {
     const float keep = 1.0f - by->rate * by->decay;
-    for (size_t i = 0; by->decay > 0.0f && i < p->count; i++)
-        p->w[i] = finite(keep * p->w[i]);
+    const size_t decayed = by->decay > 0.0f ? p->count : 0;
+    float *restrict w = p->w;
+    for (size_t i = 0; i < decayed; i++)
+        w[i] = finite(keep * w[i]);
     adam(o, by, p);
 }
 
