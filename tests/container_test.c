@@ -20,6 +20,12 @@ START_TEST(format_is_pinned)
     ck_assert_ok(prune_mask_set(model, 0, (const uint8_t[]){ 1, 0 }, 2));
     ck_assert_ok(prune_model_set_param(model, 0, weights, 2));
     ck_assert_ok(prune_model_set_param(model, 1, &bias, 1));
+    const prune_schedule schedule = { .size = sizeof schedule,
+                                      .kind = PRUNE_SCHEDULE_COSINE,
+                                      .factor = 0.25f,
+                                      .floor = 0.125f,
+                                      .warmup = 3,
+                                      .period = 5 };
     const prune_trainer_options options = { .size = sizeof options,
                                             .loss = PRUNE_MSE,
                                             .optimizer = PRUNE_SGD,
@@ -31,8 +37,18 @@ START_TEST(format_is_pinned)
                                             .l2 = 0.0625f,
                                             .regularize_bias = 1,
                                             .seed = 1,
-                                            .max_batch = 2 };
+                                            .max_batch = 2,
+                                            .nesterov = 1,
+                                            .alpha = 0.75f,
+                                            .weight_decay = 0.5f,
+                                            .clip_norm = 4.0f,
+                                            .clip_value = 8.0f,
+                                            .l1_proximal = 1,
+                                            .schedule = &schedule,
+                                            .accumulate = 9 };
     ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
+    const prune_layer_training layer = { sizeof layer, 1, 0.5f, 2.0f };
+    ck_assert_ok(prune_trainer_set_layer(trainer, 0, &layer));
     ck_assert_ok(prune_trainer_write(trainer, &writer, NULL));
     ck_assert_uint_eq(written.length, sizeof golden);
     ck_assert_mem_eq(written.at, golden, sizeof golden);
@@ -217,8 +233,8 @@ static const struct header_case {
     { "WGHT", 8, 8, 11, PRUNE_E_FORMAT },
     { "WGHT", 8, 8, 13, PRUNE_E_FORMAT },
     { "MASK", 8, 8, 1, PRUNE_E_FORMAT },
-    { "TRNR", 8, 8, 107, PRUNE_E_FORMAT },
-    { "TRNR", 8, 8, 109, PRUNE_E_FORMAT },
+    { "TRNR", 8, 8, 171, PRUNE_E_FORMAT },
+    { "TRNR", 8, 8, 173, PRUNE_E_FORMAT },
     { "TRNR", 8, 8, (uint64_t)1 << 63, PRUNE_E_FORMAT },
 };
 

@@ -1,4 +1,4 @@
-/* optimizer_test.c -- steps of SGD and Adam against their formulas in double, and under masks
+/* optimizer_test.c -- steps of each optimizer against their formulas in double, and under masks
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
@@ -83,25 +83,60 @@ static void twin_make(twin *t, const prune_model *model, size_t p)
     ck_assert_ok(prune_mask_get(t->mask, t->count, model, p));
 }
 
-/* Step number t (from 1) with the gradients g. */
-static void twin_step(twin *a, const prune_trainer_options *o, const float *g, int t)
+static void adam_by_formula(twin *a, size_t i, const prune_trainer_options *o, double d, int t)
 {
-    const double rate = (double)o->learning_rate, mu = (double)o->momentum;
     const double b1 = (double)o->beta1, b2 = (double)o->beta2;
-    for (size_t i = 0; i < a->count; i++) {
-        const double d = (double)g[i];
-        if (!a->mask[i])
-            continue;
-        if (o->optimizer == PRUNE_SGD) {
-            a->m[i] = mu * a->m[i] + d;
-            a->w[i] -= rate * a->m[i];
-            continue;
-        }
-        a->m[i] = b1 * a->m[i] + (1.0 - b1) * d;
-        a->v[i] = b2 * a->v[i] + (1.0 - b2) * d * d;
-        const double m = a->m[i] / (1.0 - pow(b1, t)), v = a->v[i] / (1.0 - pow(b2, t));
-        a->w[i] -= rate * m / (sqrt(v) + (double)o->epsilon);
+    a->m[i] = b1 * a->m[i] + (1.0 - b1) * d;
+    a->v[i] = b2 * a->v[i] + (1.0 - b2) * d * d;
+    const double m = a->m[i] / (1.0 - pow(b1, t)), v = a->v[i] / (1.0 - pow(b2, t));
+    a->w[i] -= (double)o->learning_rate * m / (sqrt(v) + (double)o->epsilon);
+}
+
+/* One element with its gradient d; `decays`: weight decay is for it. */
+static void element_by_formula(twin *a, size_t i, const prune_trainer_options *o, double d, int t, int decays)
+{
+    const double rate = (double)o->learning_rate, mu = (double)o->momentum, alpha = (double)o->alpha;
+    switch (o->optimizer) {
+    case PRUNE_SGD:
+        a->m[i] = mu * a->m[i] + d;
+        a->w[i] -= rate * (o->nesterov ? d + mu * a->m[i] : a->m[i]);
+        return;
+    case PRUNE_ADAMW:
+        a->w[i] -= decays ? rate * (double)o->weight_decay * a->w[i] : 0.0;
+        adam_by_formula(a, i, o, d, t);
+        return;
+    case PRUNE_ADAM:
+        adam_by_formula(a, i, o, d, t);
+        return;
+    case PRUNE_RMSPROP:
+        a->v[i] = alpha * a->v[i] + (1.0 - alpha) * d * d;
+        a->w[i] -= rate * d / (sqrt(a->v[i]) + (double)o->epsilon);
+        return;
+    default: /* Adagrad */
+        a->v[i] += d * d;
+        a->w[i] -= rate * d / (sqrt(a->v[i]) + (double)o->epsilon);
     }
+}
+
+/* Step number t (from 1) with the gradients g. */
+static void twin_step(twin *a, const prune_trainer_options *o, const float *g, int t, int decays)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->mask[i])
+            element_by_formula(a, i, o, (double)g[i], t, decays);
+}
+
+static void assert_near(const float *got, const double *expected, size_t count);
+
+/* The states of optimizer.h, m before v, in slots from 0 on. */
+static void assert_states(prune_trainer *trainer, size_t p, const twin *a, int32_t kind)
+{
+    size_t slot = 0;
+    if (kind == PRUNE_SGD || kind == PRUNE_ADAM || kind == PRUNE_ADAMW)
+        assert_near(prune_trainer_state(trainer, p, slot++), a->m, a->count);
+    if (kind != PRUNE_SGD)
+        assert_near(prune_trainer_state(trainer, p, slot++), a->v, a->count);
+    ck_assert_ptr_null(prune_trainer_state(trainer, p, slot));
 }
 
 /* The largest error, over the largest number that is expected. */
@@ -128,13 +163,12 @@ static void assert_follows(const prune_trainer_options *options, int32_t masked)
     for (int t = 1; t <= 10; t++) {
         ready_to_update(&f);
         for (size_t p = 0; p < 4; p++)
-            twin_step(&twins[p], options, prune_trainer_gradient(f.trainer, p), t);
+            twin_step(&twins[p], options, prune_trainer_gradient(f.trainer, p), t,
+                      p % 2 == 0 || options->regularize_bias);
         ck_assert_ok(prune_trainer_update(f.trainer));
         for (size_t p = 0; p < 4; p++) {
             assert_near(prune_model_param(f.model, p), twins[p].w, twins[p].count);
-            assert_near(prune_trainer_state(f.trainer, p, 0), twins[p].m, twins[p].count);
-            if (options->optimizer == PRUNE_ADAM)
-                assert_near(prune_trainer_state(f.trainer, p, 1), twins[p].v, twins[p].count);
+            assert_states(f.trainer, p, &twins[p], options->optimizer);
         }
     }
     close_fixture(&f);
@@ -161,14 +195,56 @@ START_TEST(steps_follow_the_formulas)
 }
 END_TEST
 
-START_TEST(sgd_has_one_slot_and_adam_two)
+START_TEST(newer_optimizers_follow_theirs)
 {
-    for (int32_t kind = PRUNE_SGD; kind <= PRUNE_ADAM; kind++) {
+    for (int32_t i = 0; i < 12; i++) {
+        static const int32_t kinds[] = { PRUNE_SGD,     PRUNE_RMSPROP, PRUNE_ADAMW,
+                                         PRUNE_ADAGRAD, PRUNE_ADAMW,   PRUNE_RMSPROP };
+        prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, kinds[i / 2]);
+        options.learning_rate = 0.02f;
+        options.momentum = 0.9f;
+        options.nesterov = 1;
+        options.weight_decay = 0.5f;
+        options.alpha = i < 6 ? 0.9f : 0.0f;
+        options.epsilon = i < 6 ? 1e-4f : 1e-2f;
+        options.regularize_bias = i >= 6;
+        options.l2 = i < 6 ? 0.0f : 0.1f;
+        assert_follows(&options, i % 2);
+    }
+}
+END_TEST
+
+/* Its weights shrink where no gradient is; its state knows nothing of it. */
+START_TEST(weight_decay_is_apart_from_the_gradient)
+{
+    fixture f;
+    const prune_shape shape = { 2, { SAMPLES, CLASSES, 0, 0 } };
+    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAMW);
+    options.learning_rate = 0.5f;
+    options.weight_decay = 0.5f;
+    open_fixture(&f, &options);
+    prune_tensor *none;
+    const float before = prune_model_param(f.model, 0)[5];
+    ck_assert_ok(prune_tensor_create(&none, NULL, PRUNE_F32, &shape)); /* zeros */
+    ck_assert_ok(prune_trainer_forward(f.trainer, f.world.x_tensor));
+    ck_assert_ok(prune_trainer_backward(f.trainer, none));
+    ck_assert_ok(prune_trainer_update(f.trainer));
+    ck_assert(prune_model_param(f.model, 0)[5] == 0.75f * before);
+    ck_assert(prune_trainer_state(f.trainer, 0, 0)[5] == 0.0f);
+    prune_tensor_free(none);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(slots_are_those_of_the_header)
+{
+    for (int32_t kind = PRUNE_SGD; kind <= PRUNE_ADAGRAD; kind++) {
         fixture f;
         const prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, kind);
         open_fixture(&f, &options);
         ck_assert_ptr_nonnull(prune_trainer_state(f.trainer, 3, 0));
-        ck_assert_int_eq(prune_trainer_state(f.trainer, 3, 1) != NULL, kind == PRUNE_ADAM);
+        ck_assert_int_eq(prune_trainer_state(f.trainer, 3, 1) != NULL,
+                         kind == PRUNE_ADAM || kind == PRUNE_ADAMW);
         ck_assert_ptr_null(prune_trainer_state(f.trainer, 3, 2));
         ck_assert_ptr_null(prune_trainer_state(f.trainer, 4, 0));
         ck_assert_ptr_null(prune_trainer_state(NULL, 0, 0));
@@ -179,7 +255,7 @@ END_TEST
 
 START_TEST(rate_zero_moves_nothing)
 {
-    for (int32_t kind = PRUNE_SGD; kind <= PRUNE_ADAM; kind++) {
+    for (int32_t kind = PRUNE_SGD; kind <= PRUNE_ADAGRAD; kind++) {
         fixture f;
         prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, kind);
         options.learning_rate = 0.0f;
@@ -196,12 +272,19 @@ END_TEST
 /* ---- masks ---- */
 
 /* The ways in which a removed weight could come back. */
+enum { TEMPTATIONS = 32 };
 static prune_trainer_options temptation(int i)
 {
+    static const int32_t others[] = { PRUNE_RMSPROP, PRUNE_ADAMW, PRUNE_ADAGRAD, PRUNE_SGD };
     prune_trainer_options options =
-        world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, i % 2 ? PRUNE_ADAM : PRUNE_SGD);
-    options.learning_rate = i % 2 ? 0.01f : 0.1f;
-    options.momentum = i % 4 == 2 ? 0.9f : 0.0f;
+        world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, i >= TEMPTATIONS / 2 ? others[i % 4]
+                                                   : i % 2              ? PRUNE_ADAM
+                                                                        : PRUNE_SGD);
+    options.learning_rate = options.optimizer == PRUNE_SGD ? 0.1f : 0.01f;
+    options.nesterov = i >= TEMPTATIONS / 2;
+    options.l1_proximal = options.nesterov && i % 8 < 4;
+    options.clip_norm = options.nesterov && i % 8 > 1 ? 0.5f : 0.0f;
+    options.momentum = i % 4 == 2 || options.nesterov ? 0.9f : 0.0f;
     options.l1 = i & 4 ? 0.01f : 0.0f;
     options.l2 = i & 8 ? 0.1f : 0.0f;
     options.regularize_bias = (i & 12) != 0;
@@ -210,7 +293,7 @@ static prune_trainer_options temptation(int i)
 
 START_TEST(removed_weights_stay_removed)
 {
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < TEMPTATIONS; i++) {
         fixture f;
         const prune_trainer_options options = temptation(i);
         open_fixture(&f, &options);
@@ -227,7 +310,7 @@ END_TEST
 
 START_TEST(weights_removed_while_they_move_stop)
 {
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < TEMPTATIONS; i++) {
         fixture f;
         const prune_trainer_options options = temptation(i);
         open_fixture(&f, &options);
@@ -283,12 +366,14 @@ START_TEST(no_setting_makes_a_weight_infinite)
 {
     const float decays[] = { 0.0f, 0.9f, 0.99999994f }, epsilons[] = { 1e-8f, FLT_MIN, 1e-45f };
     prune_shape shape = { 2, { SAMPLES, CLASSES, 0, 0 } };
-    for (int i = 0; i < 54; i++) {
+    for (int i = 0; i < 27 * 5; i++) {
         fixture f;
         prune_tensor *own;
-        prune_trainer_options options = world_options(PRUNE_MSE, i / 27 ? PRUNE_ADAM : PRUNE_SGD);
+        prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD + i / 27);
         options.learning_rate = 1e6f;
-        options.momentum = options.beta1 = decays[i % 3];
+        options.momentum = options.beta1 = options.alpha = decays[i % 3];
+        options.nesterov = i % 2;
+        options.weight_decay = 1e6f;
         options.beta2 = decays[i / 3 % 3];
         options.epsilon = epsilons[i / 9 % 3];
         open_fixture(&f, &options);
@@ -313,7 +398,9 @@ int main(void)
 {
     const TTest *const tests[] = {
         steps_follow_the_formulas,
-        sgd_has_one_slot_and_adam_two,
+        newer_optimizers_follow_theirs,
+        weight_decay_is_apart_from_the_gradient,
+        slots_are_those_of_the_header,
         rate_zero_moves_nothing,
         removed_weights_stay_removed,
         weights_removed_while_they_move_stop,

@@ -52,6 +52,22 @@ static prune_status try_selection(prune_model *model, const void *options)
     return prune_mask_units(&units, &kept, model, options);
 }
 
+static prune_status try_schedule(prune_model *model, const void *options)
+{
+    float rate;
+    (void)model;
+    return prune_schedule_rate(&rate, options, 0.1f, 3);
+}
+
+static prune_status try_layer(prune_model *model, const void *options)
+{
+    prune_trainer *trainer;
+    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
+    const prune_status status = prune_trainer_set_layer(trainer, 1, options);
+    prune_trainer_free(trainer);
+    return options == NULL ? PRUNE_OK : status; /* this call wants them */
+}
+
 static prune_status try_rule(prune_model *model, const void *options)
 {
     float threshold;
@@ -67,18 +83,24 @@ static void *defaults_of(size_t *size, size_t which)
     static prune_trainer_options trainer;
     static prune_fit_options fit;
     static prune_selection selection;
+    static prune_schedule schedule;
+    static prune_layer_training layer;
     static prune_threshold_rule rule;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
+    prune_schedule_init(&schedule);
+    prune_layer_training_init(&layer);
     prune_threshold_rule_init(&rule);
-    void *const all[] = { &trainer, &trainer, &fit, &selection, &rule };
-    const size_t sizes[] = { sizeof trainer, sizeof trainer, sizeof fit, sizeof selection, sizeof rule };
+    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule, &layer, &rule };
+    const size_t sizes[] = { sizeof trainer,  sizeof trainer, sizeof fit, sizeof selection,
+                             sizeof schedule, sizeof layer,   sizeof rule };
     *size = sizes[which];
     return all[which];
 }
 
-static try_options *const calls[] = { try_trainer, try_trainer_bytes, try_fit, try_selection, try_rule };
+static try_options *const calls[] = { try_trainer,  try_trainer_bytes, try_fit, try_selection,
+                                      try_schedule, try_layer,         try_rule };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 START_TEST(initialisers_set_the_size)
@@ -92,6 +114,7 @@ START_TEST(initialisers_set_the_size)
     prune_trainer_options_init(NULL);
     prune_fit_options_init(NULL);
     prune_selection_init(NULL);
+    prune_schedule_init(NULL);
 }
 END_TEST
 
@@ -299,11 +322,14 @@ START_TEST(the_option_that_is_wrong_is_named)
 {
     static const prune_backend no_function = { "none", NULL, NULL };
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    prune_trainer_options cases[12];
-    static const char *const places[] = { "trainer options", "loss",     "optimizer", "backend",
-                                          "learning_rate",   "momentum", "beta1",     "beta2",
-                                          "epsilon",         "l1",       "l2",        "max_batch" };
-    for (size_t i = 0; i < 12; i++)
+    prune_trainer_options cases[18];
+    static const char *const places[] = { "trainer options", "loss",         "optimizer", "backend",
+                                          "learning_rate",   "momentum",     "beta1",     "beta2",
+                                          "epsilon",         "l1",           "l2",        "max_batch",
+                                          "alpha",           "weight_decay", "clip_norm", "clip_value",
+                                          "schedule",        "accumulate" };
+    const prune_schedule no_period = { .size = sizeof no_period, .factor = 0.5f };
+    for (size_t i = 0; i < 18; i++)
         prune_trainer_options_init(&cases[i]);
     cases[0].size = 0;
     cases[1].loss = 9;
@@ -317,7 +343,13 @@ START_TEST(the_option_that_is_wrong_is_named)
     cases[9].l1 = -1.0f;
     cases[10].l2 = INFINITY;
     cases[11].max_batch = 0;
-    for (size_t i = 0; i < 12; i++) {
+    cases[12].alpha = 1.0f;
+    cases[13].weight_decay = -0.5f;
+    cases[14].clip_norm = NAN;
+    cases[15].clip_value = -1.0f;
+    cases[16].schedule = &no_period;
+    cases[17].accumulate = -1;
+    for (size_t i = 0; i < 18; i++) {
         prune_trainer *trainer;
         prune_error error = { 0 };
         const prune_status status = prune_trainer_create(&trainer, NULL, model, &cases[i], &error);

@@ -222,6 +222,11 @@ static void check_run(const torch_run *run, const prune_backend *b)
     o.beta1 = run->beta1;
     o.beta2 = run->beta2;
     o.epsilon = run->epsilon;
+    o.alpha = run->alpha;
+    o.weight_decay = run->weight_decay;
+    o.nesterov = run->nesterov;
+    o.clip_norm = run->clip_norm;
+    o.clip_value = run->clip_value;
     o.backend = b;
     prune_model *model = make_model(&run->net, run->mask);
     prune_trainer *trainer = make_trainer(model, &o, &run->penalty, run->n);

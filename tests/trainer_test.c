@@ -86,7 +86,7 @@ START_TEST(choices_and_sizes_have_ranges)
         { 0, PRUNE_SGD, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_SOFTMAX_CROSS_ENTROPY + 1, PRUNE_SGD, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, 0, 1, 0, PRUNE_E_ARGUMENT },
-        { PRUNE_MSE, PRUNE_ADAM + 1, 1, 0, PRUNE_E_ARGUMENT },
+        { PRUNE_MSE, PRUNE_ADAGRAD + 1, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, -1, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, PRUNE_SGD, 0, 0, PRUNE_E_SIZE },
         { PRUNE_MSE, PRUNE_SGD, (size_t)INT_MAX + 1, 0, PRUNE_E_LIMIT },

@@ -22,8 +22,11 @@
  *   MASK  per parameter, its bits (1 = kept) from the lowest of byte 0 on, padded with 0 to whole
  *         bytes; absent when nothing is removed                                           (required)
  *   TRNR  4 loss, 4 optimizer, floats learning rate, momentum, beta1, beta2, epsilon, l1, l2,
- *         4 regularize_bias, 8 seed, 8 max_batch, 8 steps, 8 epochs, 2 floats 1 - beta1^t and
- *         1 - beta2^t, 4 x 4 generator state, then m of all parameters, then v (Adam)     (not required)
+ *         4 regularize_bias, 8 seed, 8 max_batch, 4 nesterov, floats alpha, weight_decay, clip_norm,
+ *         clip_value, 4 l1_proximal, 4 accumulate; of the schedule: 4 kind, floats factor, floor, 4 warmup,
+ *         4 period; 8 steps, 8 epochs, 2 floats 1 - beta1^t and 1 - beta2^t, 4 x 4 generator state; 4
+ *         layers L, then per layer: 4 frozen, floats l1_scale, l2_scale; then the optimizer's first slot
+ *         of all parameters, then its second, if it has two                             (not required)
  *
  * Widths are 1 .. 2^31 - 1. Where a mask bit is 0, weight and moments are 0.
  *

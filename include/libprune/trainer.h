@@ -1,7 +1,7 @@
 /* trainer.h -- the plan to train one model: gradients, optimizer state, activations, random numbers
  *
  * Everything is laid out once, in one block; a step allocates nothing. The step API is
- *     forward -> loss -> backward [-> penalize] -> update
+ *     forward -> loss -> backward [-> accumulate] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
  * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward().
  *
@@ -18,23 +18,32 @@
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
 #include "libprune/rng.h"
+#include "libprune/schedule.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* Ranges: 0 <= learning_rate <= 1e6; 0 <= momentum, beta1, beta2 < 1; epsilon > 0; l1, l2 >= 0; all finite.
+/* Ranges: 0 <= learning_rate, weight_decay <= 1e6; 0 <= momentum, beta1, beta2, alpha < 1; epsilon > 0;
+ * l1, l2, clip_norm, clip_value >= 0; all finite.
  * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
- * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. */
+ * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. Both together are the elastic net.
+ * The subgradient of l1 leaves weights near 0. With l1_proximal it is not part of the gradients; instead,
+ * after each step (of any optimizer), with its rate lr as the schedule has it,
+ *     w = sign(w) max(|w| - lr l1, 0)
+ * so that weights become exactly 0. They are not removed by that: a gradient may bring them back.
+ * prune_trainer_update() clips the gradients, penalty included, in place: first each to -clip_value ..
+ * clip_value, then all by  min(1, clip_norm / (norm + 1e-6)),  norm the root of the sum of squares over all
+ * parameters but removed weights (PyTorch's clip_grad_value_ and clip_grad_norm_). */
 enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
 
 typedef struct prune_trainer_options {
     size_t size;
     int32_t loss;                 /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
-    int32_t optimizer;            /* PRUNE_SGD, PRUNE_ADAM; default the latter */
+    int32_t optimizer;            /* one of optimizer.h; default PRUNE_ADAM */
     float learning_rate;          /* default 0.001 */
     float momentum;               /* SGD; default 0 */
-    float beta1;                  /* Adam; default 0.9 */
-    float beta2;                  /* Adam; default 0.999 */
-    float epsilon;                /* Adam; default 1e-8 */
+    float beta1;                  /* Adam, AdamW; default 0.9 */
+    float beta2;                  /* Adam, AdamW; default 0.999 */
+    float epsilon;                /* all but SGD; default 1e-8 */
     float l1;                     /* default 0 */
     float l2;                     /* default 0 */
     int32_t regularize_bias;      /* default 0 */
@@ -44,6 +53,17 @@ typedef struct prune_trainer_options {
     /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (but not a step of training) also sums |g| or
      * g^2 of each sample, for criteria of importance.h that want it, in buffers of its own. Not saved. */
     int32_t per_sample;
+    int32_t nesterov;               /* SGD; default 0 */
+    float alpha;                    /* RMSprop; default 0.99 */
+    float weight_decay;             /* AdamW; default 0.01 */
+    float clip_norm;                /* default 0: no clipping */
+    float clip_value;               /* default 0: no clipping */
+    int32_t l1_proximal;            /* default 0 */
+    const prune_schedule *schedule; /* default NULL: a constant rate; copied, and saved with the trainer */
+    /* Default 0; k above 1: prune_trainer_step(), and so a fit, adds up the gradients of k batches and makes
+     * one step of the optimizer from their mean over all samples: as one batch that is k times as large, to
+     * rounding. A fit makes the step from fewer batches at the end of an epoch, or of the fit. */
+    int32_t accumulate;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */
@@ -93,8 +113,13 @@ prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE. */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
+/* Adds the gradients of the last backward pass, weighted by its samples, to those since the last update,
+ * and leaves the mean of all of them as the gradients. For options.accumulate above 1, before
+ * prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
+prune_status prune_trainer_accumulate(prune_trainer *trainer);
+
 /* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
- * leave float): nothing was changed. PRUNE_E_STATE: no gradients. */
+ * leave float): nothing was changed, and what was accumulated is forgotten. PRUNE_E_STATE: no gradients. */
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
@@ -106,18 +131,45 @@ prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune
  * index. Overwritten by the next backward pass; 0 before the first. */
 const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
 
-/* Optimizer state of a parameter: slot 0 is m, slot 1 is v (Adam only). Borrowed; NULL if there is no
- * such parameter or slot. */
+/* Optimizer state of a parameter, as optimizer.h names it: m, v or both, in slots from 0 on. Borrowed;
+ * NULL if there is no such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
 
-/* Steps and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6, else
- * PRUNE_E_RANGE). */
+/* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6,
+ * else PRUNE_E_RANGE); a schedule multiplies it. */
 uint64_t prune_trainer_steps(const prune_trainer *trainer);
 uint64_t prune_trainer_epochs(const prune_trainer *trainer);
 float prune_trainer_learning_rate(const prune_trainer *trainer);
 prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learning_rate);
 
-/* Forgets the optimizer state (moments and step count), as a new trainer would start. */
+/* The rate that the next step will use: prune_schedule_rate() of the steps done. 0 for NULL. */
+float prune_trainer_next_rate(const prune_trainer *trainer);
+
+/* How one layer is trained: a struct of its own, saved with the trainer. */
+typedef struct prune_layer_training {
+    size_t size;
+    /* Default 0; 1: its parameters and their state stay as they are, bit for bit (but what a mask removes
+     * is 0). Its gradients are computed and flow through it; they are not applied, nor part of the norm
+     * that is clipped. */
+    int32_t frozen;
+    float l1_scale; /* default 1; the layer's l1 is l1 * l1_scale, in every use of it */
+    float l2_scale; /* default 1; the same for l2. Both products: finite, from 0 on */
+} prune_layer_training;
+
+/* The defaults above. NULL is fine. */
+void prune_layer_training_init(prune_layer_training *training);
+
+/* From the next step on. PRUNE_E_ARGUMENT: NULL, no such layer, frozen neither 0 nor 1; PRUNE_E_RANGE: a
+ * scale; PRUNE_E_STATE; PRUNE_E_VERSION. */
+prune_status prune_trainer_set_layer(prune_trainer *trainer, size_t layer,
+                                     const prune_layer_training *training);
+
+/* What was set, or the defaults. Errors as above. */
+prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *trainer,
+                                     size_t layer);
+
+/* Forgets the optimizer state (moments, step count, and with it the place in the schedule; what was
+ * accumulated), as a new trainer would start. */
 prune_status prune_trainer_reset(prune_trainer *trainer);
 /* FFI-END */
 PRUNE_API_END

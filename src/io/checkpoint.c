@@ -7,7 +7,7 @@
 #include "text.h"
 #include "plan.h"
 
-enum { START_BYTES = 96 };
+enum { START_BYTES = 148, RULE_BYTES = 12 };
 
 /* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for any
  * amount of memory. More is granted to more of a file. */
@@ -47,28 +47,21 @@ static prune_status check_options(const prune_model *model, const prune_trainer_
     return status == PRUNE_OK ? PRUNE_OK : trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
 }
 
-/* What bounded gradients can add up to, and a little more for rounding. */
-static float most_moment(const prune_trainer *t, size_t slot)
-{
-    const float most = 1.01f * PRN_GRADIENT_LIMIT;
-    if (slot == 1)
-        return most * PRN_GRADIENT_LIMIT;
-    return t->optimizer.kind == PRUNE_SGD ? most / (1.0f - t->optimizer.momentum) : most;
-}
-
 static prune_status check_moments(const prune_trainer *t, size_t slot, prune_error *error)
 {
-    static const char *const names[] = { "moment m", "moment v" };
+    const int32_t squares = prn_optimizer_squares(t->optimizer.kind, slot);
+    const char *name = squares ? "moment v" : "moment m";
+    const float most = prn_optimizer_most(&t->optimizer, slot, PRN_GRADIENT_LIMIT);
     const float *moment = t->state[slot];
     size_t bad = prn_scan_finite(moment, t->floats);
     if (bad != t->floats)
-        return prn_error_at(error, PRUNE_E_NONFINITE, names[slot], bad, "NaN or infinite");
-    bad = prn_scan_limit(moment, t->floats, most_moment(t, slot));
+        return prn_error_at(error, PRUNE_E_NONFINITE, name, bad, "NaN or infinite");
+    bad = prn_scan_limit(moment, t->floats, most);
     if (bad != t->floats)
-        return prn_error_at(error, PRUNE_E_FORMAT, names[slot], bad, "larger than training makes it");
-    for (size_t i = 0; slot == 1 && i < t->floats; i++)
+        return prn_error_at(error, PRUNE_E_FORMAT, name, bad, "larger than training makes it");
+    for (size_t i = 0; squares && i < t->floats; i++)
         if (moment[i] < 0.0f)
-            return prn_error_at(error, PRUNE_E_FORMAT, names[slot], i, "negative");
+            return prn_error_at(error, PRUNE_E_FORMAT, name, i, "negative");
     return PRUNE_OK;
 }
 
@@ -99,6 +92,22 @@ static void put_options(prn_sink *sink, const prune_trainer_options *o)
     prn_put_u32(sink, (uint32_t)o->regularize_bias);
     prn_put_u64(sink, o->seed);
     prn_put_u64(sink, o->max_batch);
+    prn_put_u32(sink, (uint32_t)o->nesterov);
+    prn_put_float(sink, o->alpha);
+    prn_put_float(sink, o->weight_decay);
+    prn_put_float(sink, o->clip_norm);
+    prn_put_float(sink, o->clip_value);
+    prn_put_u32(sink, (uint32_t)o->l1_proximal);
+    prn_put_u32(sink, (uint32_t)o->accumulate);
+}
+
+static void put_schedule(prn_sink *sink, const prune_schedule *s)
+{
+    prn_put_u32(sink, (uint32_t)s->kind);
+    prn_put_float(sink, s->factor);
+    prn_put_float(sink, s->floor);
+    prn_put_u32(sink, s->warmup);
+    prn_put_u32(sink, s->period);
 }
 
 /* Where a weight was removed since the last step, the moment is written as the next step will leave it. */
@@ -112,18 +121,30 @@ static void put_moments(prn_sink *sink, const prune_model *model, const float *m
     }
 }
 
+static void put_rules(prn_sink *sink, const prune_trainer *t)
+{
+    prn_put_u32(sink, (uint32_t)t->model->layer_count);
+    for (size_t l = 0; l < t->model->layer_count; l++) {
+        prn_put_u32(sink, (uint32_t)t->rules[l].frozen);
+        prn_put_float(sink, t->rules[l].l1_scale);
+        prn_put_float(sink, t->rules[l].l2_scale);
+    }
+}
+
 static void put_trainer(prn_sink *sink, const void *what)
 {
     const prune_trainer *t = what;
     prune_trainer_options options;
     prn_trainer_options(&options, t);
     put_options(sink, &options);
+    put_schedule(sink, &t->schedule);
     prn_put_u64(sink, t->steps);
     prn_put_u64(sink, t->epochs);
     prn_put_float(sink, t->optimizer.complement1);
     prn_put_float(sink, t->optimizer.complement2);
     for (size_t i = 0; i < 4; i++)
         prn_put_u32(sink, t->rng.state[i]);
+    put_rules(sink, t);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         put_moments(sink, t->model, t->state[s]);
 }
@@ -170,12 +191,14 @@ prune_status prune_model_read(prune_model **out, const prune_allocator *mem, con
     return status != PRUNE_OK ? status : prn_sections_read(out, mem, &file, error);
 }
 
-/* What stands before the moments. */
+/* What stands before the rules of layers and the moments. */
 typedef struct start {
     prune_trainer_options options;
+    prune_schedule schedule;
     uint64_t max_batch, steps, epochs;
     float complement1, complement2;
     prune_rng rng;
+    uint32_t layers;
 } start;
 
 /* A number that is one of few; -1 is none of them. */
@@ -185,7 +208,7 @@ static int32_t get_choice(prn_source *source)
     return number > INT32_MAX ? -1 : (int32_t)number;
 }
 
-static void get_start(start *s, prn_source *source)
+static void get_options(start *s, prn_source *source)
 {
     prune_trainer_options *o = &s->options;
     *o = (prune_trainer_options){ .size = sizeof *o };
@@ -201,12 +224,37 @@ static void get_start(start *s, prn_source *source)
     o->regularize_bias = get_choice(source);
     o->seed = prn_get_u64(source);
     s->max_batch = prn_get_u64(source);
+    o->nesterov = get_choice(source);
+    o->alpha = prn_get_float(source);
+    o->weight_decay = prn_get_float(source);
+    o->clip_norm = prn_get_float(source);
+    o->clip_value = prn_get_float(source);
+    o->l1_proximal = get_choice(source);
+    o->accumulate = get_choice(source);
+}
+
+static void get_schedule(prune_schedule *s, prn_source *source)
+{
+    *s = (prune_schedule){ .size = sizeof *s };
+    s->kind = get_choice(source);
+    s->factor = prn_get_float(source);
+    s->floor = prn_get_float(source);
+    s->warmup = prn_get_u32(source);
+    s->period = prn_get_u32(source);
+}
+
+static void get_start(start *s, prn_source *source)
+{
+    get_options(s, source);
+    get_schedule(&s->schedule, source);
+    s->options.schedule = &s->schedule;
     s->steps = prn_get_u64(source);
     s->epochs = prn_get_u64(source);
     s->complement1 = prn_get_float(source);
     s->complement2 = prn_get_float(source);
     for (size_t i = 0; i < 4; i++)
         s->rng.state[i] = prn_get_u32(source);
+    s->layers = prn_get_u32(source);
 }
 
 /* 1 - beta^t: 0 before the first step, then from 1 - beta on, and never above 1. */
@@ -215,15 +263,24 @@ static int32_t is_complement(float x, float beta, uint64_t steps)
     return steps == 0 ? x >= 0.0f && x <= 0.0f : x >= 1.0f - beta && x <= 1.0f;
 }
 
+static int32_t is_switch(int32_t number)
+{
+    return number == 0 || number == 1;
+}
+
 /* The generator would never leave a state of zeros. */
 static int32_t is_random(const prune_rng *rng)
 {
     return (rng->state[0] | rng->state[1] | rng->state[2] | rng->state[3]) != 0;
 }
 
-/* Whether `left` bytes are so many moments, each as long as the weights. */
-static int32_t holds_moments(uint64_t left, uint64_t moment_bytes, size_t moments)
+/* Whether `left` bytes are the rules of so many layers and so many moments, each as long as the weights. */
+static int32_t holds_rest(uint64_t left, uint32_t layers, uint64_t moment_bytes, size_t moments)
 {
+    const uint64_t rules = (uint64_t)layers * RULE_BYTES;
+    if (left < rules)
+        return 0;
+    left -= rules;
     for (; moments != 0 && left >= moment_bytes; moments--)
         left -= moment_bytes;
     return moments == 0 && left == 0;
@@ -234,17 +291,18 @@ static prune_status check_start(const start *s, const prn_file_sections *f, prun
 {
     const uint64_t left = f->sections[PRN_TRNR].length - START_BYTES, moment = f->sections[PRN_WGHT].length;
     if (!prn_optimizer_known(s->options.optimizer) || s->max_batch > INT32_MAX ||
-        (s->options.regularize_bias != 0 && s->options.regularize_bias != 1))
+        !is_switch(s->options.regularize_bias) || !is_switch(s->options.nesterov) ||
+        !is_switch(s->options.l1_proximal))
         return trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
     if (!is_complement(s->complement1, s->options.beta1, s->steps) ||
         !is_complement(s->complement2, s->options.beta2, s->steps) || !is_random(&s->rng))
         return trainer_error(error, PRUNE_E_FORMAT, "a number is out of range");
-    if (!holds_moments(left, moment, prn_optimizer_slots(s->options.optimizer)))
-        return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its moments");
+    if (!holds_rest(left, s->layers, moment, prn_optimizer_slots(s->options.optimizer)))
+        return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its contents");
     return PRUNE_OK;
 }
 
-/* Checks what stands before the moments, and leaves the source there. */
+/* Checks what stands before the rules, and leaves the source there. */
 static prune_status read_start(start *s, prn_source *source, const prn_file_sections *f, prune_error *error)
 {
     const prn_section *section = &f->sections[PRN_TRNR];
@@ -276,6 +334,20 @@ static int32_t get_moments(float *moment, prn_source *source, const prune_model 
     return good;
 }
 
+/* The rules of the layers; they are checked as those of a user. */
+static prune_status get_rules(prune_trainer *t, prn_source *source)
+{
+    prune_status status = PRUNE_OK;
+    for (size_t l = 0; l < t->model->layer_count && status == PRUNE_OK; l++) {
+        prune_layer_training rule = { .size = sizeof rule };
+        rule.frozen = get_choice(source);
+        rule.l1_scale = prn_get_float(source);
+        rule.l2_scale = prn_get_float(source);
+        status = prune_trainer_set_layer(t, l, &rule);
+    }
+    return status;
+}
+
 static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *source, prune_error *error)
 {
     int32_t good = 1;
@@ -284,6 +356,8 @@ static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *s
     t->optimizer.complement1 = s->complement1;
     t->optimizer.complement2 = s->complement2;
     t->rng = s->rng;
+    if (s->layers != t->model->layer_count || get_rules(t, source) != PRUNE_OK)
+        return trainer_error(error, PRUNE_E_FORMAT, "a number of a layer is not valid");
     for (size_t slot = 0; slot < prn_optimizer_slots(t->optimizer.kind); slot++)
         good &= get_moments(t->state[slot], source, t->model);
     prune_status status = prn_source_close(source, error);

@@ -75,7 +75,7 @@ static const struct criterion_ops {
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, cuts, neuron, neuron_mask; /* offsets */
+    size_t gradient, score, cuts, rules, neuron, neuron_mask; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, int32_t criterion)
@@ -90,6 +90,7 @@ static prune_status lay_out(parts *out, const prune_model *model, int32_t criter
     prn_layout_add(&layout, 1, sizeof(prune_importance));
     out->score = prn_layout_add(&layout, floats, sizeof(float));
     out->cuts = prn_layout_add(&layout, model->layer_count, sizeof(prn_cut));
+    out->rules = prn_layout_add(&layout, model->layer_count, 2 * sizeof(prn_layer_rule));
     size_t neurons = 0, words = 0;
     for (size_t l = 0; l < model->layer_count; l++) {
         const size_t units = model->layers[l]->ops->units(model->layers[l]);
@@ -129,6 +130,7 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
                                       .floats = prn_model_floats(model) };
     importance->score = (float *)(void *)(block + plan->score);
     importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
+    importance->rules = (prn_layer_rule *)(void *)(block + plan->rules);
     importance->neuron = (float *)(void *)(block + plan->neuron);
     importance->neuron_mask = (uint32_t *)(void *)(block + plan->neuron_mask);
     if (plan->gradient != 0)
@@ -302,6 +304,19 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
                          "a loss, a gradient or a score is not finite");
 }
 
+/* The trainer may end before the importance. */
+static prn_regularizer copy_penalty(const prune_importance *importance, const prune_trainer *trainer)
+{
+    const size_t layers = importance->model->layer_count;
+    const int32_t first_taken = importance->penalty.layers == importance->rules;
+    prn_layer_rule *rules = importance->rules + (first_taken ? layers : 0);
+    memcpy(rules, trainer->rules, layers * sizeof *rules);
+    prn_regularizer penalty = trainer->regularizer;
+    penalty.layers = rules;
+    penalty.proximal = 0; /* however a step treats the l1 term, this is its gradient */
+    return penalty;
+}
+
 prune_status prune_importance_include_penalty(prune_importance *importance, const prune_trainer *trainer,
                                               int32_t include)
 {
@@ -311,7 +326,7 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
     if (table[importance->criterion].takes != TAKES_GRADIENTS)
         return PRUNE_E_STATE;
     const prn_regularizer before = importance->penalty;
-    importance->penalty = include ? trainer->regularizer : (prn_regularizer){ 0 };
+    importance->penalty = include ? copy_penalty(importance, trainer) : (prn_regularizer){ 0 };
     if (importance->samples == 0)
         return PRUNE_OK;
     status = prune_importance_refresh(importance);

@@ -24,6 +24,7 @@ struct prune_importance {
     size_t samples;
     size_t floats;
     prn_regularizer penalty; /* what include_penalty adds; all 0 is nothing */
+    prn_layer_rule *rules;   /* the penalty's: room for those now and those before */
     /* Laid out like all parameters of the model in order. */
     prn_sum *gradient; /* sums over samples; NULL for magnitudes */
     float *score;

@@ -318,8 +318,9 @@ static prune_status train_epoch(session *s)
         if (status != PRUNE_OK)
             return status;
     }
-    if (s->progress.batch != s->progress.batches)
-        return PRUNE_OK;
+    const prune_status flushed = prn_trainer_flush(s->trainer);
+    if (flushed != PRUNE_OK || s->progress.batch != s->progress.batches)
+        return flushed;
     s->trainer->epochs++;
     s->result.epochs++;
     s->result.loss = s->loss_sum / (double)s->seen;

@@ -1,4 +1,4 @@
-/* optimizer.c -- SGD with momentum, and Adam, under a mask
+/* optimizer.c -- SGD, Adam and their relatives, under a mask
  *
  * SPDX-License-Identifier: MIT */
 #include "optimizer.h"
@@ -6,9 +6,11 @@
 
 #include <float.h>
 
-/* Elements per piece: the mask is applied to a piece while it is in the cache. A multiple of 32. */
+/* Elements per piece: what follows the step itself is done while the piece is in the cache. A multiple of
+ * 32. */
 enum { PIECE = 1024 };
 
+/* m and v: the first slot and the second. */
 typedef struct piece {
     size_t count;
     float *restrict w;
@@ -25,17 +27,32 @@ static float finite(float w)
     return low > FLT_MAX ? FLT_MAX : low;
 }
 
-static void sgd(const prn_optimizer *o, const piece *p)
+static void nesterov(const prn_optimizer *o, const prn_stride *by, const piece *p)
 {
+    const float keep = o->momentum, rate = by->rate;
+    float *restrict w = p->w, *restrict m = p->m;
+    const float *restrict g = p->g;
     for (size_t i = 0; i < p->count; i++) {
-        p->m[i] = o->momentum * p->m[i] + p->g[i];
-        p->w[i] = finite(p->w[i] - o->learning_rate * p->m[i]);
+        m[i] = keep * m[i] + g[i];
+        w[i] = finite(w[i] - rate * (g[i] + keep * m[i]));
     }
 }
 
-static void adam(const prn_optimizer *o, const piece *p)
+static void sgd(const prn_optimizer *o, const prn_stride *by, const piece *p)
 {
-    const float rate = o->learning_rate / o->complement1, scale = 1.0f / prune_sqrtf(o->complement2);
+    if (o->nesterov) {
+        nesterov(o, by, p);
+        return;
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        p->m[i] = o->momentum * p->m[i] + p->g[i];
+        p->w[i] = finite(p->w[i] - by->rate * p->m[i]);
+    }
+}
+
+static void adam(const prn_optimizer *o, const prn_stride *by, const piece *p)
+{
+    const float rate = by->rate / o->complement1, scale = 1.0f / prune_sqrtf(o->complement2);
     const float keep1 = o->beta1, keep2 = o->beta2, take1 = 1.0f - keep1, take2 = 1.0f - keep2;
     float *restrict w = p->w, *restrict m = p->m, *restrict v = p->v;
     const float *restrict g = p->g;
@@ -46,24 +63,71 @@ static void adam(const prn_optimizer *o, const piece *p)
     }
 }
 
-typedef void update_piece(const prn_optimizer *o, const piece *p);
+static void adamw(const prn_optimizer *o, const prn_stride *by, const piece *p)
+{
+    const float keep = 1.0f - by->rate * by->decay;
+    const size_t decayed = by->decay > 0.0f ? p->count : 0;
+    float *restrict w = p->w;
+    for (size_t i = 0; i < decayed; i++)
+        w[i] = finite(keep * w[i]);
+    adam(o, by, p);
+}
+
+static void rmsprop(const prn_optimizer *o, const prn_stride *by, const piece *p)
+{
+    const float keep = o->alpha, take = 1.0f - keep, rate = by->rate;
+    float *restrict w = p->w, *restrict v = p->m;
+    const float *restrict g = p->g;
+    for (size_t i = 0; i < p->count; i++) {
+        v[i] = keep * v[i] + take * (g[i] * g[i]);
+        w[i] = finite(w[i] - rate * g[i] / (prn_root(v[i]) + o->epsilon));
+    }
+}
+
+static void adagrad(const prn_optimizer *o, const prn_stride *by, const piece *p)
+{
+    const float rate = by->rate;
+    float *restrict w = p->w, *restrict v = p->m;
+    const float *restrict g = p->g;
+    for (size_t i = 0; i < p->count; i++) {
+        v[i] = finite(v[i] + g[i] * g[i]);
+        w[i] = finite(w[i] - rate * g[i] / (prn_root(v[i]) + o->epsilon));
+    }
+}
+
+typedef void update_piece(const prn_optimizer *o, const prn_stride *by, const piece *p);
 
 static const struct optimizer_ops {
     update_piece *update;
-    size_t slots;
+    size_t slots, squares; /* of the slots, the last `squares` hold squares */
 } table[] = {
-    [PRUNE_SGD] = { sgd, 1 },
-    [PRUNE_ADAM] = { adam, 2 },
+    [PRUNE_SGD] = { sgd, 1, 0 },     [PRUNE_ADAM] = { adam, 2, 1 },       [PRUNE_RMSPROP] = { rmsprop, 1, 1 },
+    [PRUNE_ADAMW] = { adamw, 2, 1 }, [PRUNE_ADAGRAD] = { adagrad, 1, 1 },
 };
 
 int32_t prn_optimizer_known(int32_t kind)
 {
-    return kind >= PRUNE_SGD && kind <= PRUNE_ADAM;
+    return kind >= PRUNE_SGD && kind <= PRUNE_ADAGRAD;
 }
 
 size_t prn_optimizer_slots(int32_t kind)
 {
     return table[kind].slots;
+}
+
+int32_t prn_optimizer_squares(int32_t kind, size_t slot)
+{
+    return slot + table[kind].squares >= table[kind].slots;
+}
+
+float prn_optimizer_most(const prn_optimizer *o, size_t slot, float gradient)
+{
+    const float most = 1.01f * gradient;
+    if (o->kind == PRUNE_ADAGRAD)
+        return FLT_MAX;
+    if (prn_optimizer_squares(o->kind, slot))
+        return most * gradient;
+    return o->kind == PRUNE_SGD ? most / (1.0f - o->momentum) : most;
 }
 
 void prn_optimizer_advance(prn_optimizer *o)
@@ -88,13 +152,26 @@ static void clear_removed(const piece *p, const uint32_t *mask)
     }
 }
 
-void prn_optimizer_apply(const prn_optimizer *o, prn_param *param, const float *gradient, float *m, float *v)
+/* sign(w) max(|w| - threshold, 0), with a plain 0 where nothing is left. */
+static void soften(const piece *p, float threshold)
+{
+    float *restrict w = p->w;
+    for (size_t i = 0; i < p->count; i++) {
+        const float low = w[i] < -threshold ? -threshold : w[i];
+        w[i] -= low > threshold ? threshold : low;
+    }
+}
+
+void prn_optimizer_apply(const prn_optimizer *o, const prn_stride *by, prn_param *param,
+                         const float *gradient, float *const state[2])
 {
     for (size_t done = 0; done < param->count; done += PIECE) {
         const size_t left = param->count - done;
-        const piece p = { left < PIECE ? left : PIECE, param->value + done, gradient + done, m + done,
-                          v == NULL ? NULL : v + done };
-        table[o->kind].update(o, &p);
+        const piece p = { left < PIECE ? left : PIECE, param->value + done, gradient + done, state[0] + done,
+                          state[1] == NULL ? NULL : state[1] + done };
+        table[o->kind].update(o, by, &p);
+        if (by->threshold > 0.0f)
+            soften(&p, by->threshold);
         if (param->removed != 0)
             clear_removed(&p, param->mask + done / 32);
     }

@@ -11,19 +11,35 @@ typedef struct prn_optimizer {
     int32_t kind;
     float learning_rate, momentum, beta1, beta2, epsilon;
     float complement1, complement2;
+    float alpha, weight_decay;
+    int32_t nesterov;
 } prn_optimizer;
+
+/* One step of one parameter. */
+typedef struct prn_stride {
+    float rate;      /* the learning rate now */
+    float decay;     /* AdamW: the weight decay; 0: none */
+    float threshold; /* of the soft threshold after the step; 0: none */
+} prn_stride;
 
 int32_t prn_optimizer_known(int32_t kind);
 
-/* Arrays of state per parameter element: 1 (SGD: m) or 2 (Adam: m, v). */
+/* Arrays of state per parameter element: 1 (m or v) or 2 (m, v). */
 size_t prn_optimizer_slots(int32_t kind);
+
+/* Whether a slot holds squares (v), which are never negative. */
+int32_t prn_optimizer_squares(int32_t kind, size_t slot);
+
+/* The largest |x| that a slot may come to hold with gradients up to `gradient`, and a little more for
+ * rounding. */
+float prn_optimizer_most(const prn_optimizer *optimizer, size_t slot, float gradient);
 
 /* To the next step: call once before the parameters of a step. */
 void prn_optimizer_advance(prn_optimizer *optimizer);
 
-/* Updates the parameter from its gradient and state (v is NULL with one slot). Where the mask is 0,
- * value, m and v are 0 afterwards. */
-void prn_optimizer_apply(const prn_optimizer *optimizer, prn_param *param, const float *gradient, float *m,
-                         float *v);
+/* Updates the parameter from its gradient and state: the arrays of the slots (the second is NULL where
+ * there is one). Where the mask is 0, value and state are 0 afterwards. */
+void prn_optimizer_apply(const prn_optimizer *optimizer, const prn_stride *stride, prn_param *param,
+                         const float *gradient, float *const state[2]);
 
 #endif

@@ -20,7 +20,9 @@ void prune_trainer_options_init(prune_trainer_options *options)
                                             .beta1 = 0.9f,
                                             .beta2 = 0.999f,
                                             .epsilon = 1e-8f,
-                                            .max_batch = 32 };
+                                            .max_batch = 32,
+                                            .alpha = 0.99f,
+                                            .weight_decay = 0.01f };
 }
 
 static int32_t is_rate(float x)
@@ -46,6 +48,7 @@ static prune_status in_range(int32_t good)
 static prune_status check_options(const prune_trainer_options *o, prune_error *error)
 {
     const int32_t has_backend = o->backend == NULL || o->backend->run != NULL;
+    prune_schedule schedule;
     const struct rule {
         const char *place;
         prune_status status; /* PRUNE_OK: it holds */
@@ -65,6 +68,13 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "per_sample", in_range(o->per_sample >= 0 && o->per_sample <= PRUNE_PER_SAMPLE_SQUARE),
           "not one of those in trainer.h" },
         { "max_batch", prn_batch_check(o->max_batch), "not in 1 .. INT_MAX" },
+        { "alpha", in_range(is_decay(o->alpha)), "not from 0 to below 1" },
+        { "weight_decay", in_range(is_rate(o->weight_decay)), "not in 0 .. 1e6" },
+        { "clip_norm", in_range(is_size(o->clip_norm)), "not a finite number from 0 on" },
+        { "clip_value", in_range(is_size(o->clip_value)), "not a finite number from 0 on" },
+        { "accumulate", in_range(o->accumulate >= 0), "below 0" },
+        { "schedule", prn_schedule_read(&schedule, o->schedule),
+          "its kind, one of its numbers, or its size (call its _init() first)" },
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].status != PRUNE_OK)
@@ -100,6 +110,14 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .max_batch = t->max_batch,
         .backend = t->backend,
         .per_sample = t->per_sample,
+        .nesterov = t->optimizer.nesterov,
+        .alpha = t->optimizer.alpha,
+        .weight_decay = t->optimizer.weight_decay,
+        .clip_norm = t->clip_norm,
+        .clip_value = t->clip_value,
+        .l1_proximal = t->regularizer.proximal,
+        .schedule = &t->schedule,
+        .accumulate = t->accumulate,
     };
 }
 
@@ -115,6 +133,50 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
     if (!is_rate(learning_rate))
         return PRUNE_E_RANGE;
     trainer->optimizer.learning_rate = learning_rate;
+    return PRUNE_OK;
+}
+
+/* ---- single layers ---- */
+
+void prune_layer_training_init(prune_layer_training *training)
+{
+    if (training != NULL)
+        *training = (prune_layer_training){ .size = sizeof *training, .l1_scale = 1.0f, .l2_scale = 1.0f };
+}
+
+prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune_layer_training *training)
+{
+    prune_layer_training mine;
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK && (training == NULL || layer >= t->model->layer_count))
+        status = PRUNE_E_ARGUMENT;
+    if (status != PRUNE_OK)
+        return status;
+    prune_layer_training_init(&mine);
+    status = prn_options_read(&mine, sizeof mine, training);
+    if (status != PRUNE_OK)
+        return status;
+    if (mine.frozen != 0 && mine.frozen != 1)
+        return PRUNE_E_ARGUMENT;
+    if (!is_size(mine.l1_scale) || !is_size(mine.l2_scale) || !is_size(mine.l1_scale * t->regularizer.l1) ||
+        !is_size(mine.l2_scale * t->regularizer.l2))
+        return PRUNE_E_RANGE;
+    t->rules[layer] = (prn_layer_rule){ mine.frozen, mine.l1_scale, mine.l2_scale };
+    return PRUNE_OK;
+}
+
+prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *t, size_t layer)
+{
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK && (training == NULL || layer >= t->model->layer_count))
+        status = PRUNE_E_ARGUMENT;
+    if (status == PRUNE_OK)
+        status = prn_result_check(training, sizeof *training);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_layer_rule *rule = &t->rules[layer];
+    const prune_layer_training mine = { sizeof mine, rule->frozen, rule->l1_scale, rule->l2_scale };
+    prn_result_write(training, &mine);
     return PRUNE_OK;
 }
 
@@ -144,7 +206,7 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
+    size_t rules, sum, gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -155,6 +217,8 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
         return PRUNE_E_OVERFLOW;
     prn_layout layout = { 0 };
     prn_layout_add(&layout, 1, sizeof(prune_trainer));
+    out->rules = prn_layout_add(&layout, model->layer_count, sizeof(prn_layer_rule));
+    out->sum = prn_layout_add(&layout, options->accumulate > 1 ? floats : 0, sizeof(float));
     out->gradient = prn_layout_add(&layout, floats, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
@@ -200,6 +264,11 @@ prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
 /* Sets the pointers into the block behind the trainer. */
 static void place(prune_trainer *t, const parts *plan)
 {
+    t->rules = (prn_layer_rule *)(void *)((unsigned char *)t + plan->rules);
+    for (size_t l = 0; l < t->model->layer_count; l++)
+        t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f };
+    t->regularizer.layers = t->rules;
+    t->sum = t->accumulate > 1 ? floats_at(t, plan->sum) : NULL;
     t->gradient = floats_at(t, plan->gradient);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         t->state[s] = floats_at(t, plan->state[s]);
@@ -231,8 +300,14 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
                        .momentum = o->momentum,
                        .beta1 = o->beta1,
                        .beta2 = o->beta2,
-                       .epsilon = o->epsilon },
-        .regularizer = { o->l1, o->l2, o->regularize_bias != 0 },
+                       .epsilon = o->epsilon,
+                       .alpha = o->alpha,
+                       .weight_decay = o->weight_decay,
+                       .nesterov = o->nesterov != 0 },
+        .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0, NULL },
+        .clip_norm = o->clip_norm,
+        .clip_value = o->clip_value,
+        .accumulate = o->accumulate,
     };
 }
 
@@ -255,6 +330,7 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
     if (t == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "trainer", "no memory for it");
     *t = from_options(model, &mine);
+    (void)prn_schedule_read(&t->schedule, mine.schedule);
     t->mem = own;
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);

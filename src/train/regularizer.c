@@ -9,17 +9,27 @@ static int32_t is_off(const prn_regularizer *regularizer)
     return !(regularizer->l1 > 0.0f) && !(regularizer->l2 > 0.0f);
 }
 
-static int32_t covers(const prn_regularizer *regularizer, const prn_param *param)
+int32_t prn_regularizer_covers(const prn_regularizer *regularizer, const prn_param *param)
 {
     return param->prunable || regularizer->include_bias;
 }
 
-static void add_value(prn_sum *sum, const prn_regularizer *regularizer, const prn_param *param)
+static void add_value(prn_sum *sum, float l1, float l2, const prn_param *param)
 {
     for (size_t i = 0; i < param->count; i++) {
         const float w = param->value[i], size = w < 0.0f ? -w : w;
-        prn_sum_add(sum, regularizer->l1 * size + 0.5f * regularizer->l2 * w * w);
+        prn_sum_add(sum, l1 * size + 0.5f * l2 * w * w);
     }
+}
+
+float prn_regularizer_l1(const prn_regularizer *regularizer, size_t layer)
+{
+    return regularizer->l1 * regularizer->layers[layer].l1_scale;
+}
+
+static float layer_l2(const prn_regularizer *regularizer, size_t layer)
+{
+    return regularizer->l2 * regularizer->layers[layer].l2_scale;
 }
 
 float prn_regularizer_value(const prn_regularizer *regularizer, const prune_model *model)
@@ -29,17 +39,18 @@ float prn_regularizer_value(const prn_regularizer *regularizer, const prune_mode
         return 0.0f;
     for (size_t l = 0; l < model->layer_count; l++)
         for (size_t p = 0; p < model->layers[l]->param_count; p++)
-            if (covers(regularizer, &model->layers[l]->params[p]))
-                add_value(&sum, regularizer, &model->layers[l]->params[p]);
+            if (prn_regularizer_covers(regularizer, &model->layers[l]->params[p]))
+                add_value(&sum, prn_regularizer_l1(regularizer, l), layer_l2(regularizer, l),
+                          &model->layers[l]->params[p]);
     return sum.sum + sum.carry;
 }
 
-static void add_gradient(const prn_regularizer *regularizer, const prn_param *param, float *gradient)
+static void add_gradient(float l1, float l2, const prn_param *param, float *gradient)
 {
     for (size_t i = 0; i < param->count; i++) {
         const float w = param->value[i];
         const float sign = (float)((w > 0.0f) - (w < 0.0f));
-        gradient[i] += regularizer->l1 * sign + regularizer->l2 * w;
+        gradient[i] += l1 * sign + l2 * w;
     }
 }
 
@@ -47,11 +58,13 @@ void prn_regularizer_add(const prn_regularizer *regularizer, const prune_model *
 {
     if (is_off(regularizer))
         return;
-    for (size_t l = 0; l < model->layer_count; l++)
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const float l1 = regularizer->proximal ? 0.0f : prn_regularizer_l1(regularizer, l);
         for (size_t p = 0; p < model->layers[l]->param_count; p++) {
             const prn_param *param = &model->layers[l]->params[p];
-            if (covers(regularizer, param))
-                add_gradient(regularizer, param, gradient);
+            if (prn_regularizer_covers(regularizer, param))
+                add_gradient(l1, layer_l2(regularizer, l), param, gradient);
             gradient += param->count;
         }
+    }
 }

@@ -4,10 +4,25 @@
 
 #include "model.h"
 
+/* How one layer differs from what the options say for all. */
+typedef struct prn_layer_rule {
+    int32_t frozen;
+    float l1_scale, l2_scale;
+} prn_layer_rule;
+
 typedef struct prn_regularizer {
     float l1, l2;
     int32_t include_bias;
+    int32_t
+        proximal; /* the l1 term is not in the gradient: a soft threshold after the step takes its place */
+    const prn_layer_rule *layers; /* one for each layer of the model; NULL with l1 = l2 = 0 */
 } prn_regularizer;
+
+/* Whether the parameter is penalised at all. */
+int32_t prn_regularizer_covers(const prn_regularizer *regularizer, const prn_param *param);
+
+/* The l1 of a layer. */
+float prn_regularizer_l1(const prn_regularizer *regularizer, size_t layer);
 
 /* The penalty over the model's weights. */
 float prn_regularizer_value(const prn_regularizer *regularizer, const prune_model *model);

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
+#include "clip.h"
 #include "loss.h"
 #include "rows.h"
 #include "scan.h"
@@ -166,12 +167,49 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
     return PRUNE_OK;
 }
 
+/* The gradients: the mean of what was added up. */
+static void take_mean(prune_trainer *t)
+{
+    for (size_t i = 0; i < t->floats; i++)
+        t->gradient[i] = t->sum[i] / t->summed_samples;
+    t->stage = PRN_SUMMED;
+}
+
+static void forget_sum(prune_trainer *t)
+{
+    t->summed = 0;
+    t->summed_samples = 0.0f;
+}
+
+static void accumulate(prune_trainer *t)
+{
+    const float samples = (float)prn_tensor_rows(&t->x);
+    if (t->summed == 0)
+        memset(t->sum, 0, t->floats * sizeof(float));
+    for (size_t i = 0; i < t->floats; i++)
+        t->sum[i] += samples * t->gradient[i];
+    t->summed++;
+    t->summed_samples += samples;
+}
+
+prune_status prune_trainer_accumulate(prune_trainer *t)
+{
+    const prune_status status = prn_trainer_check(t);
+    if (status != PRUNE_OK)
+        return status;
+    if (t->stage != PRN_BACKWARD || t->sum == NULL)
+        return PRUNE_E_STATE;
+    accumulate(t);
+    take_mean(t);
+    return PRUNE_OK;
+}
+
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
 {
     const prune_status status = prn_trainer_check(t);
     if (status != PRUNE_OK)
         return status;
-    if (t->stage != PRN_BACKWARD)
+    if (t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED)
         return PRUNE_E_STATE;
     prn_regularizer_add(&t->regularizer, t->model, t->gradient);
     if (penalty != NULL)
@@ -180,10 +218,32 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
     return PRUNE_OK;
 }
 
-static void update_param(prune_trainer *t, prn_param *param, size_t offset)
+static void update_param(prune_trainer *t, size_t layer, prn_param *param, size_t offset, float rate)
 {
-    float *v = t->state[1] == NULL ? NULL : t->state[1] + offset;
-    prn_optimizer_apply(&t->optimizer, param, t->gradient + offset, t->state[0] + offset, v);
+    const prn_regularizer *r = &t->regularizer;
+    const int32_t covered = prn_regularizer_covers(r, param);
+    const prn_stride stride = { .rate = rate,
+                                .decay = covered ? t->optimizer.weight_decay : 0.0f,
+                                .threshold =
+                                    covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
+    float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
+    for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
+        prn_param_mask_values(param, state[s]); /* something may have been removed */
+    if (!t->rules[layer].frozen)
+        prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
+}
+
+static void clip(prune_trainer *t)
+{
+    if (t->clip_value > 0.0f)
+        prn_clip_value(t->gradient, t->floats, t->clip_value);
+    if (t->clip_norm > 0.0f)
+        prn_clip_norm(t->gradient, t->model, t->rules, t->clip_norm);
+}
+
+float prune_trainer_next_rate(const prune_trainer *t)
+{
+    return t == NULL ? 0.0f : prn_schedule_rate(&t->schedule, t->optimizer.learning_rate, t->steps);
 }
 
 prune_status prune_trainer_update(prune_trainer *t)
@@ -191,15 +251,18 @@ prune_status prune_trainer_update(prune_trainer *t)
     const prune_status status = prn_trainer_check(t);
     if (status != PRUNE_OK)
         return status;
-    if (t->stage != PRN_BACKWARD && t->stage != PRN_PENALIZED)
+    if (t->stage < PRN_BACKWARD)
         return PRUNE_E_STATE;
+    forget_sum(t);
     if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats)
         return PRUNE_E_DIVERGED;
     size_t offset = 0;
+    const float rate = prune_trainer_next_rate(t);
+    clip(t);
     prn_optimizer_advance(&t->optimizer);
     for (size_t l = 0; l < t->model->layer_count; l++)
         for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, &t->model->layers[l]->params[p], offset);
+            update_param(t, l, &t->model->layers[l]->params[p], offset, rate);
             offset += t->model->layers[l]->params[p].count;
         }
     t->steps++;
@@ -207,11 +270,28 @@ prune_status prune_trainer_update(prune_trainer *t)
     return PRUNE_OK;
 }
 
+static prune_status penalize_and_update(prune_trainer *t)
+{
+    const prune_status status = prune_trainer_penalize(NULL, t);
+    return status != PRUNE_OK ? status : prune_trainer_update(t);
+}
+
+prune_status prn_trainer_flush(prune_trainer *t)
+{
+    if (t->summed == 0)
+        return PRUNE_OK;
+    take_mean(t);
+    return penalize_and_update(t);
+}
+
 static prune_status finish_step(prune_trainer *t)
 {
     backward(t, 0);
-    const prune_status status = prune_trainer_penalize(NULL, t);
-    return status != PRUNE_OK ? status : prune_trainer_update(t);
+    if (t->sum == NULL)
+        return penalize_and_update(t);
+    accumulate(t);
+    t->stage = PRN_IDLE;
+    return t->summed < t->accumulate ? PRUNE_OK : prn_trainer_flush(t);
 }
 
 prune_status prn_trainer_step(float *loss, prune_trainer *t, const prune_tensor *x,
@@ -282,6 +362,7 @@ prune_status prune_trainer_reset(prune_trainer *t)
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         memset(t->state[s], 0, t->floats * sizeof(float));
     t->optimizer.complement1 = t->optimizer.complement2 = 0.0f;
+    forget_sum(t);
     t->steps = 0;
     return PRUNE_OK;
 }

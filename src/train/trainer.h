@@ -6,6 +6,7 @@
 #include "model.h"
 #include "optimizer.h"
 #include "regularizer.h"
+#include "schedule.h"
 #include "tensor.h"
 
 /* Above this the square of a gradient would leave float, and Adam's v with it: no step is made then. */
@@ -13,7 +14,7 @@
 
 /* What the last calls have left: each step of forward -> loss -> backward -> penalize needs the one
  * before it, update only backward. */
-enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_PENALIZED = 4 };
+enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_SUMMED = 4, PRN_PENALIZED = 5 };
 
 struct prune_trainer {
     prune_allocator mem;
@@ -23,6 +24,9 @@ struct prune_trainer {
     const prune_backend *backend;
     prn_optimizer optimizer;
     prn_regularizer regularizer;
+    prune_schedule schedule;
+    float clip_norm, clip_value; /* 0: not at all */
+    prn_layer_rule *rules;       /* one for each layer; the regularizer has them too */
     int32_t loss;
     uint64_t seed;
     prune_rng rng;
@@ -33,6 +37,10 @@ struct prune_trainer {
     size_t floats;
     float *gradient;
     float *state[2];
+    int32_t accumulate; /* batches to a step */
+    float *sum;         /* of gradients times samples since the last update; NULL if it is every batch */
+    int32_t summed;     /* batches in it */
+    float summed_samples;
     int32_t per_sample; /* PRUNE_PER_SAMPLE_*, or 0 */
     float *samples;     /* sums over the batch of |g| or g^2 of each sample; NULL with 0, and so is scratch */
     float *scratch;     /* [max_batch][widest input] */
@@ -55,6 +63,9 @@ prune_status prn_trainer_check(const prune_trainer *trainer);
 
 /* The same, and says what is wrong. */
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
+
+/* The step from what has been accumulated; PRUNE_OK if nothing has. */
+prune_status prn_trainer_flush(prune_trainer *trainer);
 
 /* The steps for data that have been checked already. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);

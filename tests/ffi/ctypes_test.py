@@ -21,7 +21,7 @@ PIXELS, HIDDEN, CLASSES, TRAINED = 64, 32, 10, 1500
 BATCHES = math.ceil(TRAINED / 32)
 
 handle, size, status = c.c_void_p, c.c_size_t, c.c_int32
-i32, u64, f32, f64 = c.c_int32, c.c_uint64, c.c_float, c.c_double
+i32, u32, u64, f32, f64 = c.c_int32, c.c_uint32, c.c_uint64, c.c_float, c.c_double
 
 
 def struct(name, fields):
@@ -36,7 +36,11 @@ Data = struct("Data", [("size", size), ("inputs, targets", handle)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
-    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample", i32)])
+    ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
+    ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle),
+    ("accumulate", i32)])
+Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
+LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale", f32)])
 Progress = struct("Progress", [
     ("size", size), ("epoch, epochs, batch, batches", u64), ("epoch_end", i32),
     ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle)])
@@ -78,7 +82,9 @@ INITIALISED = {
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
         "loss": CROSS_ENTROPY, "optimizer": ADAM, "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
-        "epsilon": 1e-8, "max_batch": 32}),
+        "epsilon": 1e-8, "max_batch": 32, "alpha": 0.99, "weight_decay": 0.01}),
+    "prune_schedule": (Schedule, {"factor": 0.1, "period": 1000}),
+    "prune_layer_training": (LayerTraining, {"l1_scale": 1, "l2_scale": 1}),
     "prune_fit_options": (FitOptions, {"epochs": 10, "shuffle": 1}),
     "prune_fit_result": (FitResult, {}),
     "prune_selection": (Selection, {

@@ -54,6 +54,12 @@ void work_check_same(const bytes_file *a, const bytes_file *b)
 
 prune_trainer_options work_options(int32_t optimizer)
 {
+    static const prune_schedule schedule = { .size = sizeof schedule,
+                                             .kind = PRUNE_SCHEDULE_COSINE,
+                                             .factor = 0.5f,
+                                             .floor = 0.25f,
+                                             .warmup = 5,
+                                             .period = 40 };
     prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, optimizer);
     options.learning_rate = 0.015625f;
     options.momentum = 0.75f;
@@ -65,6 +71,14 @@ prune_trainer_options work_options(int32_t optimizer)
     options.regularize_bias = 1;
     options.seed = UINT64_C(0xFEDCBA9876543210);
     options.max_batch = 7;
+    options.nesterov = 1;
+    options.alpha = 0.875f;
+    options.weight_decay = 0.125f;
+    options.clip_norm = 0.5f;
+    options.clip_value = 0.25f;
+    options.l1_proximal = 1;
+    options.schedule = &schedule;
+    options.accumulate = 2; /* of the 7 batches of an epoch */
     return options;
 }
 
@@ -83,7 +97,9 @@ void work_start(work *w, int32_t optimizer, uint64_t every)
     world_data_make(&w->data, 45, 6, 4, 3);
     w->model = world_model(NULL, widths, 2, PRUNE_TANH, 8);
     work_remove_some(w->model, every, 9);
+    const prune_layer_training second = { sizeof second, 0, 0.5f, 2.0f };
     w->trainer = world_trainer(w->model, &options);
+    ck_assert_ok(prune_trainer_set_layer(w->trainer, 1, &second));
 }
 
 void work_end(work *w)
