@@ -246,11 +246,11 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
 static prune_status add_batch(prune_importance *importance, prune_trainer *trainer, const prune_data *data,
                               const size_t first_count[2])
 {
-    prune_tensor inputs, targets;
+    prn_batch batch;
     float loss;
-    prn_data_slice(&inputs, &targets, data, first_count[0], first_count[1]);
-    prn_trainer_forward(trainer, &inputs);
-    prune_status status = prn_trainer_loss(&loss, trainer, &targets);
+    prn_data_slice(&batch, data, first_count[0], first_count[1]);
+    prn_trainer_forward(trainer, &batch.inputs);
+    prune_status status = prn_trainer_loss(&loss, trainer, &batch.targets);
     if (status == PRUNE_OK)
         status = prune_trainer_backward(trainer, NULL);
     return status != PRUNE_OK ? status : prune_importance_add(importance, trainer, first_count[1]);

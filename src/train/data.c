@@ -78,9 +78,15 @@ size_t prn_data_samples(const prune_data *data)
     return prn_tensor_rows(data->inputs);
 }
 
-void prn_data_slice(prune_tensor *inputs, prune_tensor *targets, const prune_data *data, size_t first,
-                    size_t count)
+void prn_data_slice(prn_batch *batch, const prune_data *data, size_t first, size_t count)
 {
-    prn_rows_slice(inputs, data->inputs, first, count);
-    prn_rows_slice(targets, data->targets, first, count);
+    prn_rows_slice(&batch->inputs, data->inputs, first, count);
+    prn_rows_slice(&batch->targets, data->targets, first, count);
+}
+
+void prn_data_collect(prn_batch *batch, const prn_batch_memory *memory, const prune_data *data,
+                      const size_t *order, size_t count)
+{
+    prn_rows_collect(&batch->inputs, memory->inputs, data->inputs, order, count);
+    prn_rows_collect(&batch->targets, memory->targets, data->targets, order, count);
 }

@@ -12,8 +12,22 @@ prune_status prn_data_open(prune_data *mine, const prune_data *given, const prun
 /* Samples of data that passed the check. */
 size_t prn_data_samples(const prune_data *data);
 
-/* Views of samples first .. first + count - 1, without a copy. */
-void prn_data_slice(prune_tensor *inputs, prune_tensor *targets, const prune_data *data, size_t first,
-                    size_t count);
+/* Some samples of it, as views. */
+typedef struct prn_batch {
+    prune_tensor inputs, targets;
+} prn_batch;
+
+/* Samples first .. first + count - 1, without a copy. */
+void prn_data_slice(prn_batch *batch, const prune_data *data, size_t first, size_t count);
+
+/* Memory for samples out of their order. */
+typedef struct prn_batch_memory {
+    float *inputs;
+    void *targets;
+} prn_batch_memory;
+
+/* Copies the samples order[0 .. count - 1] there. */
+void prn_data_collect(prn_batch *batch, const prn_batch_memory *memory, const prune_data *data,
+                      const size_t *order, size_t count);
 
 #endif

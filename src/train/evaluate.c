@@ -79,18 +79,19 @@ static prune_status run(prn_tally *tally, const prune_model *model, const prune_
 {
     prune_shape shape = { 2, { BATCH, prune_model_outputs(model), 0, 0 } };
     prune_workspace *workspace = NULL;
-    prune_tensor *h = NULL, inputs, targets, part;
+    prune_tensor *h = NULL, part;
+    prn_batch batch;
     prune_status status = prune_workspace_create(&workspace, &model->mem, model, BATCH, NULL);
     if (status == PRUNE_OK)
         status = prune_tensor_create(&h, &model->mem, PRUNE_F32, &shape);
     const size_t samples = prn_data_samples(data);
     for (size_t first = 0; status == PRUNE_OK && first < samples; first += BATCH) {
         const size_t count = samples - first < BATCH ? samples - first : BATCH;
-        prn_data_slice(&inputs, &targets, data, first, count);
+        prn_data_slice(&batch, data, first, count);
         prn_tensor_view(&part, h->data, count, shape.dims[1]);
-        status = prune_predict(&part, model, workspace, &inputs);
+        status = prune_predict(&part, model, workspace, &batch.inputs);
         if (status == PRUNE_OK)
-            prn_tally_add(tally, loss, &part, &targets);
+            prn_tally_add(tally, loss, &part, &batch.targets);
     }
     prune_tensor_free(h);
     prune_workspace_free(workspace);

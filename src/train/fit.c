@@ -9,7 +9,6 @@
 #include "libprune/fraction.h"
 #include "options.h"
 #include "platform.h"
-#include "rows.h"
 #include "snapshot.h"
 #include "text.h"
 #include "trainer.h"
@@ -39,8 +38,7 @@ typedef struct session {
     size_t block_bytes;
     void *block;
     size_t *base, *order;
-    float *x;
-    void *y;
+    prn_batch_memory memory;
     prune_snapshot *kept;
 
     const prune_clock *clock;
@@ -123,8 +121,8 @@ static prune_status take_memory(session *s, prune_error *error)
     s->block_bytes = layout.bytes;
     s->base = (size_t *)s->block + base / sizeof(size_t);
     s->order = (size_t *)s->block + order / sizeof(size_t);
-    s->x = (float *)s->block + x / sizeof(float);
-    s->y = (unsigned char *)s->block + y;
+    s->memory.inputs = (float *)s->block + x / sizeof(float);
+    s->memory.targets = (unsigned char *)s->block + y;
     if (!s->options.keep_best)
         return PRUNE_OK;
     const prune_status status = prune_snapshot_create(&s->kept, mem, s->trainer->model);
@@ -196,15 +194,13 @@ static int32_t report(session *s, int32_t epoch_end)
 
 static void validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
 {
-    prune_tensor x, y;
-    if (s->validation.inputs != NULL) {
-        prn_data_slice(&x, &y, &s->validation, first, count);
-    } else {
-        prn_rows_collect(&x, s->x, s->data.inputs, s->base + s->train + first, count);
-        prn_rows_collect(&y, s->y, s->data.targets, s->base + s->train + first, count);
-    }
-    prn_trainer_forward(s->trainer, &x);
-    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &y);
+    prn_batch batch;
+    if (s->validation.inputs != NULL)
+        prn_data_slice(&batch, &s->validation, first, count);
+    else
+        prn_data_collect(&batch, &s->memory, &s->data, s->base + s->train + first, count);
+    prn_trainer_forward(s->trainer, &batch.inputs);
+    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &batch.targets);
 }
 
 /* Whether `value` is better than `than` by more than `delta`; a number is better than NaN. */
@@ -281,11 +277,10 @@ static void validate_epoch(session *s)
 static prune_status train_batch(session *s, size_t first)
 {
     const size_t left = s->train - first, count = left < s->batch_size ? left : s->batch_size;
-    prune_tensor x, y;
+    prn_batch batch;
     float loss;
-    prn_rows_collect(&x, s->x, s->data.inputs, s->order + first, count);
-    prn_rows_collect(&y, s->y, s->data.targets, s->order + first, count);
-    const prune_status status = prn_trainer_step(&loss, s->trainer, &x, &y);
+    prn_data_collect(&batch, &s->memory, &s->data, s->order + first, count);
+    const prune_status status = prn_trainer_step(&loss, s->trainer, &batch.inputs, &batch.targets);
     if (status != PRUNE_OK)
         return status;
     s->loss_sum += (double)loss * (double)count;
