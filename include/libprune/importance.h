@@ -1,21 +1,9 @@
 /* importance.h -- how much each weight, and each neuron, matters
  *
- * Scores of a weight w, from the mean gradient g of the data loss over all samples that were given
- * (no penalty unless asked), however they were cut into batches:
- *   PRUNE_MAGNITUDE          |w|      needs no data
- *   PRUNE_GRADIENT           |g|      also of removed weights: what regrowth looks at
- *   PRUNE_TAYLOR             |w g|    first-order estimate of the change of the loss when w goes to 0
- *                                     (P. Molchanov et al., ICLR 2017)
- *   PRUNE_MAGNITUDE_SQUARED  w^2      their squares: the same ranking of weights, other sums over a row
- *   PRUNE_GRADIENT_SQUARED   g^2
- *   PRUNE_TAYLOR_SQUARED     (w g)^2  (P. Molchanov et al., CVPR 2019)
- * and from the gradients g_i of the losses of single samples, which do not cancel out where the mean
- * does; the trainer that lends its buffers needs the option per_sample:
- *   PRUNE_SAMPLE_GRADIENT    E|g_i|        with PRUNE_PER_SAMPLE_ABSOLUTE
- *   PRUNE_FISHER             w^2 E[g_i^2]  with PRUNE_PER_SAMPLE_SQUARE: twice the estimate of the change
- *                                     of the loss by the empirical Fisher information (L. Theis et al., 2018)
- * Sums over batches are compensated (Neumaier), in float.
- * A neuron's score is aggregated over its row of the weight matrix, see prune_importance_neurons().
+ * What a score is made of: criterion.h. Of groups of weights, neurons among them: group.h.
+ * Sums over batches are compensated (Neumaier), in float. In place of the mean over all samples there can be
+ * a moving average over batches, see prune_importance_set_decay(); a fit can feed either while it trains, see
+ * importance in fit.h.
  *
  * Scores are those of the moment of create, accumulate or refresh: after more training, refresh (and for
  * new gradients, reset and accumulate again) before masking by them.
@@ -26,23 +14,12 @@
 #ifndef LIBPRUNE_IMPORTANCE_H
 #define LIBPRUNE_IMPORTANCE_H
 
+#include "libprune/criterion.h"
 #include "libprune/data.h"
 #include "libprune/trainer.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum {
-    PRUNE_MAGNITUDE = 1,
-    PRUNE_GRADIENT = 2,
-    PRUNE_TAYLOR = 3,
-    PRUNE_MAGNITUDE_SQUARED = 4,
-    PRUNE_GRADIENT_SQUARED = 5,
-    PRUNE_TAYLOR_SQUARED = 6,
-    PRUNE_SAMPLE_GRADIENT = 7,
-    PRUNE_FISHER = 8
-};
-enum { PRUNE_ROW_MAX = 1, PRUNE_ROW_L1 = 2, PRUNE_ROW_L2 = 3 };
-
 typedef struct prune_importance prune_importance;
 
 /* Makes a score table for the model, which must outlive it. Magnitudes are filled in at once; the
@@ -84,7 +61,18 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
  * PRUNE_E_STATE: no samples yet; PRUNE_E_NONFINITE: a score is NaN or Inf. */
 prune_status prune_importance_refresh(prune_importance *importance);
 
-/* Forgets all samples. */
+/* How the batches are averaged; forgets all samples.
+ * 1, as after create: the mean over all samples, m = sum over batches of B m_t / sum of B.
+ * 0 <= decay < 1: a moving average over batches, each of which counts once whatever its size B:
+ *     E(0) = 0,  E(t) = decay E(t-1) + (1 - decay) m_t,  m = E(t) / (1 - decay^t)
+ * as Adam's moments (D. Kingma and J. Ba, ICLR 2015); 0 is the last batch alone. m_t is the mean over batch t
+ * of what the criterion is made of: g, |g_i| or g_i^2. So it is m that is averaged, not the score: w is that
+ * of the refresh, and squares are of the average. E is compensated, and 1 - decay^t is the same average of
+ * ones, so that neither loses what a decay near 1 adds in small pieces.
+ * PRUNE_E_RANGE: decay is NaN or not in 0 .. 1; PRUNE_E_STATE: the criterion needs no data. */
+prune_status prune_importance_set_decay(prune_importance *importance, float decay);
+
+/* Forgets all samples; the decay stays. */
 prune_status prune_importance_reset(prune_importance *importance);
 
 /* Samples added so far; 0 for NULL. */
@@ -93,13 +81,6 @@ uint64_t prune_importance_samples(const prune_importance *importance);
 /* The scores of a parameter, its shape, row-major: borrowed, overwritten by the next refresh. NULL
  * for no such index or before scores exist. */
 const float *prune_importance_scores(const prune_importance *importance, size_t param);
-
-/* One number per neuron of a layer into scores[capacity]:
- * the largest, the sum (L1), or the root of the sum of squares (L2) of the scores of its row's kept
- * weights, at most FLT_MAX; without its bias. PRUNE_E_RANGE: no such layer;
- * PRUNE_E_ARGUMENT: unknown aggregate; PRUNE_E_SHAPE: capacity is too small; PRUNE_E_STATE. */
-prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,
-                                      size_t layer, int32_t aggregate);
 /* FFI-END */
 PRUNE_API_END
 

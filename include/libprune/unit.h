@@ -1,13 +1,13 @@
 /* unit.h -- what can be removed: weights or neurons, and which of them a call looks at
  *
  * Neurons of layers with different fan-in have rows of different length, so their L1 and L2 scores do
- * not compare well over layers: prefer PRUNE_PER_LAYER, or PRUNE_ROW_MAX, for neurons.
+ * not compare well over layers: prefer PRUNE_PER_LAYER, PRUNE_ROW_MAX or PRUNE_ROW_MEAN for neurons.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_UNIT_H
 #define LIBPRUNE_UNIT_H
 
-#include "libprune/importance.h"
+#include "libprune/group.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
@@ -19,7 +19,7 @@ typedef struct prune_selection {
     int32_t granularity;    /* PRUNE_WEIGHTS (default) or PRUNE_NEURONS */
     int32_t scope;          /* PRUNE_GLOBAL (default): one ranking over the chosen layers;
                                PRUNE_PER_LAYER: count or fraction hold for each layer by itself */
-    int32_t aggregate;      /* neurons: PRUNE_ROW_MAX, _L1, _L2 (default) */
+    int32_t aggregate;      /* neurons: PRUNE_ROW_*, see group.h; default PRUNE_ROW_L2 */
     int32_t layer;          /* only this layer; default -1: all */
     int32_t include_output; /* neurons: may the last layer lose any; default 0 */
     int32_t include_bias;   /* weights: are biases chosen from too; default 0 */

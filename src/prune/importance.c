@@ -1,89 +1,26 @@
-/* importance.c -- how much each weight, and each neuron, matters
+/* importance.c -- the score table: sums of what the criterion takes, and scores made from them
  *
  * SPDX-License-Identifier: MIT */
 #include "importance.h"
 #include "data.h"
-#include "libprune/fmath.h"
 #include "text.h"
 #include "trainer.h"
 
-#include <float.h>
 #include <string.h>
-
-static float magnitude(float x)
-{
-    return x < 0.0f ? -x : x;
-}
-
-/* Each gives a score from the weight and m, which is a mean over samples of what the criterion `takes`. */
-static float score_magnitude(float w, float m)
-{
-    (void)m;
-    return magnitude(w);
-}
-
-static float score_magnitude_squared(float w, float m)
-{
-    (void)m;
-    return w * w;
-}
-
-static float score_gradient(float w, float m)
-{
-    (void)w;
-    return magnitude(m);
-}
-
-static float score_gradient_squared(float w, float m)
-{
-    (void)w;
-    return m * m;
-}
-
-static float score_taylor(float w, float m)
-{
-    return magnitude(w * m);
-}
-
-static float score_taylor_squared(float w, float m)
-{
-    return w * m * (w * m);
-}
-
-static float score_fisher(float w, float m)
-{
-    return w * w * m;
-}
-
-enum { TAKES_NOTHING, TAKES_GRADIENTS, TAKES_ABSOLUTES, TAKES_SQUARES };
-
-static const struct criterion_ops {
-    float (*score)(float w, float m);
-    int32_t takes;
-} table[] = {
-    [PRUNE_MAGNITUDE] = { score_magnitude, TAKES_NOTHING },
-    [PRUNE_GRADIENT] = { score_gradient, TAKES_GRADIENTS },
-    [PRUNE_TAYLOR] = { score_taylor, TAKES_GRADIENTS },
-    [PRUNE_MAGNITUDE_SQUARED] = { score_magnitude_squared, TAKES_NOTHING },
-    [PRUNE_GRADIENT_SQUARED] = { score_gradient_squared, TAKES_GRADIENTS },
-    [PRUNE_TAYLOR_SQUARED] = { score_taylor_squared, TAKES_GRADIENTS },
-    [PRUNE_SAMPLE_GRADIENT] = { score_gradient, TAKES_ABSOLUTES },
-    [PRUNE_FISHER] = { score_fisher, TAKES_SQUARES },
-};
 
 /* ---- making and ending ---- */
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, cuts, rules, neuron, neuron_mask; /* offsets */
+    size_t gradient, score, signs, cuts, rules, neuron, neuron_mask; /* offsets */
 } parts;
 
-static prune_status lay_out(parts *out, const prune_model *model, int32_t criterion)
+static prune_status lay_out(parts *out, const prune_model *model, const prn_criterion *criterion)
 {
     const prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return status;
-    if (criterion < PRUNE_MAGNITUDE || criterion > PRUNE_FISHER)
+    if (criterion == NULL)
         return PRUNE_E_ARGUMENT;
     const size_t floats = prn_model_floats(model);
     prn_layout layout = { 0 };
@@ -99,7 +36,8 @@ static prune_status lay_out(parts *out, const prune_model *model, int32_t criter
     }
     out->neuron = prn_layout_add(&layout, neurons, sizeof(float));
     out->neuron_mask = prn_layout_add(&layout, words, sizeof(uint32_t));
-    out->gradient = table[criterion].takes ? prn_layout_add(&layout, floats, sizeof(prn_sum)) : 0;
+    out->signs = prn_layout_add(&layout, criterion->has_sign ? prn_mask_words(floats) : 0, sizeof(uint32_t));
+    out->gradient = prn_layout_add(&layout, criterion->takes ? floats : 0, sizeof(prn_sum));
     out->bytes = layout.bytes;
     return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
 }
@@ -109,14 +47,14 @@ prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int
     parts plan;
     if (bytes == NULL)
         return PRUNE_E_ARGUMENT;
-    const prune_status status = lay_out(&plan, model, criterion);
+    const prune_status status = lay_out(&plan, model, prn_criterion_find(criterion));
     if (status == PRUNE_OK)
         *bytes = plan.bytes;
     return status;
 }
 
-static prune_importance *build(const prune_allocator *mem, const prune_model *model, int32_t criterion,
-                               const parts *plan)
+static prune_importance *build(const prune_allocator *mem, const prune_model *model,
+                               const prn_criterion *criterion, const parts *plan)
 {
     unsigned char *block = prn_mem_alloc(mem, 1, plan->bytes);
     if (block == NULL)
@@ -127,13 +65,16 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
                                       .model = model,
                                       .signature = prn_model_signature(model),
                                       .criterion = criterion,
+                                      .decay = 1.0f,
                                       .floats = prn_model_floats(model) };
     importance->score = (float *)(void *)(block + plan->score);
     importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
     importance->rules = (prn_layer_rule *)(void *)(block + plan->rules);
     importance->neuron = (float *)(void *)(block + plan->neuron);
     importance->neuron_mask = (uint32_t *)(void *)(block + plan->neuron_mask);
-    if (plan->gradient != 0)
+    if (criterion->has_sign)
+        importance->signs = (uint32_t *)(void *)(block + plan->signs);
+    if (criterion->takes)
         importance->gradient = (prn_sum *)(void *)(block + plan->gradient);
     return importance;
 }
@@ -146,15 +87,15 @@ prune_status prune_importance_create(prune_importance **out, const prune_allocat
     *out = NULL;
     parts plan;
     prune_allocator own;
-    prune_status status = lay_out(&plan, model, criterion);
+    prune_status status = lay_out(&plan, model, prn_criterion_find(criterion));
     if (status == PRUNE_OK)
         status = prn_mem_choose(&own, mem);
     if (status != PRUNE_OK)
         return status;
-    prune_importance *importance = build(&own, model, criterion, &plan);
+    prune_importance *importance = build(&own, model, prn_criterion_find(criterion), &plan);
     if (importance == NULL)
         return PRUNE_E_MEMORY;
-    if (!table[criterion].takes)
+    if (!importance->criterion->takes)
         status = prune_importance_refresh(importance);
     if (status != PRUNE_OK) {
         prune_importance_free(importance);
@@ -191,9 +132,9 @@ prune_status prn_importance_check(const prune_importance *importance)
 
 static int32_t gives_what_it_takes(const prune_trainer *trainer, const prune_importance *importance)
 {
-    const int32_t takes = table[importance->criterion].takes;
-    return (takes != TAKES_ABSOLUTES || trainer->per_sample == PRUNE_PER_SAMPLE_ABSOLUTE) &&
-           (takes != TAKES_SQUARES || trainer->per_sample == PRUNE_PER_SAMPLE_SQUARE);
+    const int32_t takes = importance->criterion->takes;
+    return (takes != PRN_TAKES_ABSOLUTES || trainer->per_sample == PRUNE_PER_SAMPLE_ABSOLUTE) &&
+           (takes != PRN_TAKES_SQUARES || trainer->per_sample == PRUNE_PER_SAMPLE_SQUARE);
 }
 
 /* Whether the trainer's gradients are gradients of this table's model. */
@@ -214,14 +155,40 @@ static void add_scaled(prn_sum *sums, const float *values, size_t count, float s
         prn_sum_add(&sums[i], scale * values[i]);
 }
 
-/* What is added for a batch of B samples. Gradients are means over the batch, and so what a sample puts in is
- * 1/B of its own gradient. */
+/* E = decay E + (1 - decay) scale x, as what is taken away and what comes in: neither leaves float, and the
+ * carry keeps what is small beside E. */
+static void move_averages(prn_sum *averages, const float *values, size_t count, const float scale_decay[2])
+{
+    const float scale = scale_decay[0], take = 1.0f - scale_decay[1];
+    for (size_t i = 0; i < count; i++) {
+        prn_sum *average = &averages[i];
+        prn_sum_add(average, -take * (average->sum + average->carry));
+        prn_sum_add(average, take * (scale * values[i]));
+    }
+}
+
+/* What the trainer has of a batch of B samples, and what makes it their mean. Gradients are means over the
+ * batch, and so what a sample puts in is 1/B of its own gradient. */
 static const float *batch_values(float *scale, const prune_importance *importance,
                                  const prune_trainer *trainer, size_t samples)
 {
-    const int32_t takes = table[importance->criterion].takes;
-    *scale = takes == TAKES_SQUARES ? (float)samples * (float)samples : (float)samples;
-    return takes == TAKES_GRADIENTS ? trainer->gradient : trainer->samples;
+    const int32_t takes = importance->criterion->takes;
+    *scale = takes == PRN_TAKES_SQUARES ? (float)samples : 1.0f;
+    return takes == PRN_TAKES_GRADIENTS ? trainer->gradient : trainer->samples;
+}
+
+static void add_values(prune_importance *importance, const float *values, float scale, size_t samples)
+{
+    const float scale_decay[2] = { scale, importance->decay }, as_it_is[2] = { 1.0f, importance->decay };
+    const float one = 1.0f;
+    if (importance->decay < 1.0f) {
+        move_averages(importance->gradient, values, importance->floats, scale_decay);
+        move_averages(&importance->ones, &one, 1, as_it_is);
+    } else {
+        add_scaled(importance->gradient, values, importance->floats, scale * (float)samples);
+    }
+    importance->samples += samples;
+    importance->ready = 0;
 }
 
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
@@ -237,9 +204,7 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
     const float *values = batch_values(&scale, importance, trainer, samples);
     if (prn_scan_finite(values, trainer->floats) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_scaled(importance->gradient, values, importance->floats, scale);
-    importance->samples += samples;
-    importance->ready = 0;
+    add_values(importance, values, scale, samples);
     return PRUNE_OK;
 }
 
@@ -256,8 +221,8 @@ static prune_status add_batch(prune_importance *importance, prune_trainer *train
     return status != PRUNE_OK ? status : prune_importance_add(importance, trainer, first_count[1]);
 }
 
-static prune_status open_pair(const prune_importance *importance, const prune_trainer *trainer,
-                              prune_error *error)
+prune_status prn_importance_open(const prune_importance *importance, const prune_trainer *trainer,
+                                 prune_error *error)
 {
     prune_status status = check_model(importance);
     if (status != PRUNE_OK)
@@ -290,7 +255,7 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
                                          const prune_data *data, prune_error *error)
 {
     prune_data mine;
-    prune_status status = open_pair(importance, trainer, error);
+    prune_status status = prn_importance_open(importance, trainer, error);
     if (status == PRUNE_OK)
         status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
     if (status != PRUNE_OK)
@@ -323,7 +288,7 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
     prune_status status = check_pair(importance, trainer);
     if (status != PRUNE_OK)
         return status;
-    if (table[importance->criterion].takes != TAKES_GRADIENTS)
+    if (importance->criterion->takes != PRN_TAKES_GRADIENTS)
         return PRUNE_E_STATE;
     const prn_regularizer before = importance->penalty;
     importance->penalty = include ? copy_penalty(importance, trainer) : (prn_regularizer){ 0 };
@@ -344,26 +309,60 @@ prune_status prune_importance_reset(prune_importance *importance)
     if (importance->gradient == NULL)
         return PRUNE_OK;
     memset(importance->gradient, 0, importance->floats * sizeof *importance->gradient);
+    importance->ones = (prn_sum){ 0 };
     importance->samples = 0;
     importance->ready = 0;
     return PRUNE_OK;
 }
 
+prune_status prune_importance_set_decay(prune_importance *importance, float decay)
+{
+    if (importance == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (importance->gradient == NULL)
+        return PRUNE_E_STATE;
+    if (!(decay >= 0.0f && decay <= 1.0f))
+        return PRUNE_E_RANGE;
+    importance->decay = decay;
+    return prune_importance_reset(importance);
+}
+
 /* ---- scores ---- */
 
-/* Puts the mean gradients where the scores will be. */
-static void mean_gradients(prune_importance *importance)
+/* Puts the means where the scores will be. */
+static void take_means(prune_importance *importance)
 {
-    const float samples = (float)importance->samples;
+    const prn_sum *ones = &importance->ones;
+    const float weight = importance->decay < 1.0f ? ones->sum + ones->carry : (float)importance->samples;
     for (size_t i = 0; i < importance->floats; i++)
-        importance->score[i] = (importance->gradient[i].sum + importance->gradient[i].carry) / samples;
+        importance->score[i] = (importance->gradient[i].sum + importance->gradient[i].carry) / weight;
     prn_regularizer_add(&importance->penalty, importance->model, importance->score);
 }
 
-static void score_param(int32_t criterion, float *score, const prn_param *param)
+/* From the means where the scores will be; those of the parameter begin at `offset`. */
+static void score_param(prune_importance *importance, size_t offset, const prn_param *param)
 {
-    for (size_t i = 0; i < param->count; i++)
-        score[i] = table[criterion].score(param->value[i], score[i]);
+    const prn_criterion *criterion = importance->criterion;
+    float *score = importance->score + offset;
+    for (size_t i = 0; i < param->count; i++) {
+        const float term = criterion->term(param->value[i], score[i]);
+        const int32_t below = term < 0.0f;
+        if (below && importance->signs != NULL)
+            importance->signs[(offset + i) / 32] |= 1u << ((offset + i) % 32);
+        score[i] = criterion->squared ? term * term : below ? -term : term;
+    }
+}
+
+static void score_all(prune_importance *importance)
+{
+    size_t offset = 0;
+    prn_walk w = { .model = importance->model };
+    if (importance->signs != NULL)
+        memset(importance->signs, 0, prn_mask_words(importance->floats) * sizeof *importance->signs);
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
+        score_param(importance, offset, param);
+        offset += param->count;
+    }
 }
 
 prune_status prune_importance_refresh(prune_importance *importance)
@@ -375,13 +374,8 @@ prune_status prune_importance_refresh(prune_importance *importance)
     if (importance->gradient != NULL && importance->samples == 0)
         return PRUNE_E_STATE;
     if (importance->gradient != NULL)
-        mean_gradients(importance);
-    float *score = importance->score;
-    prn_walk w = { .model = importance->model };
-    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
-        score_param(importance->criterion, score, param);
-        score += param->count;
-    }
+        take_means(importance);
+    score_all(importance);
     if (prn_scan_finite(importance->score, importance->floats) != importance->floats)
         return PRUNE_E_NONFINITE;
     importance->ready = 1;
@@ -393,88 +387,9 @@ uint64_t prune_importance_samples(const prune_importance *importance)
     return importance == NULL ? 0 : importance->samples;
 }
 
-/* The scores of a parameter that exists. */
-static const float *scores_of(const prune_importance *importance, size_t index)
-{
-    return importance->score + prn_model_offset(importance->model, index);
-}
-
 const float *prune_importance_scores(const prune_importance *importance, size_t index)
 {
     if (prn_importance_check(importance) != PRUNE_OK || prn_model_param(importance->model, index) == NULL)
         return NULL;
-    return scores_of(importance, index);
-}
-
-/* What is gathered over the scores of a row. */
-typedef struct row_fold {
-    float most, scale;
-    int32_t squares;
-    prn_sum sum;
-} row_fold;
-
-static void take_largest(row_fold *fold, float score)
-{
-    fold->most = score > fold->most ? score : fold->most;
-}
-
-static void take_sum(row_fold *fold, float score)
-{
-    const float scaled = fold->scale * score;
-    prn_sum_add(&fold->sum, fold->squares ? scaled * scaled : scaled);
-}
-
-static void fold_row(row_fold *fold, void (*take)(row_fold *fold, float score), const prn_layer *layer,
-                     const float *layer_score, size_t u)
-{
-    prn_slice slices[PRN_UNIT_SLICES];
-    const size_t count = layer->ops->unit_slices(layer, u, slices);
-    for (size_t s = 0; s < count; s++) {
-        const prn_slice *slice = &slices[s];
-        const prn_param *param = &layer->params[slice->param];
-        const float *score = layer_score;
-        for (size_t p = 0; p < slice->param; p++)
-            score += layer->params[p].count;
-        for (size_t i = 0, e = slice->start; param->prunable && i < slice->count; i++, e += slice->stride)
-            if (prn_mask_test(param->mask, e))
-                take(fold, score[e]);
-    }
-}
-
-/* A power of two that keeps the sum of up to 2^31 squares within float, neither 0 nor infinite. */
-static float scale_for(float most)
-{
-    return most > 0x1p40f ? 0x1p-90f : most < 0x1p-50f ? 0x1p95f : 1.0f;
-}
-
-float prn_importance_neuron(const prn_layer *layer, const float *layer_score, size_t u, int32_t aggregate)
-{
-    row_fold fold = { .squares = aggregate == PRUNE_ROW_L2 };
-    fold_row(&fold, take_largest, layer, layer_score, u);
-    if (aggregate == PRUNE_ROW_MAX)
-        return fold.most;
-    fold.scale = scale_for(fold.most);
-    fold_row(&fold, take_sum, layer, layer_score, u);
-    const float total = fold.sum.sum + fold.sum.carry;
-    const float score = (fold.squares ? prune_sqrtf(total) : total) / fold.scale;
-    return score < FLT_MAX ? score : FLT_MAX;
-}
-
-prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,
-                                      size_t layer, int32_t aggregate)
-{
-    const prune_status status = prn_importance_check(importance);
-    if (status != PRUNE_OK)
-        return status;
-    if (scores == NULL || aggregate < PRUNE_ROW_MAX || aggregate > PRUNE_ROW_L2)
-        return PRUNE_E_ARGUMENT;
-    if (layer >= importance->model->layer_count)
-        return PRUNE_E_RANGE;
-    const prn_layer *rows = importance->model->layers[layer];
-    if (capacity < rows->ops->units(rows))
-        return PRUNE_E_SHAPE;
-    const float *score = scores_of(importance, prn_model_first_param(importance->model, layer));
-    for (size_t u = 0; u < rows->ops->units(rows); u++)
-        scores[u] = prn_importance_neuron(rows, score, u, aggregate);
-    return PRUNE_OK;
+    return importance->score + prn_model_offset(importance->model, index);
 }

@@ -2,6 +2,7 @@
 #ifndef PRN_IMPORTANCE_H
 #define PRN_IMPORTANCE_H
 
+#include "criterion.h"
 #include "libprune/importance.h"
 #include "model.h"
 #include "regularizer.h"
@@ -19,15 +20,18 @@ struct prune_importance {
     size_t bytes;
     const prune_model *model;
     uint32_t signature;
-    int32_t criterion;
+    const prn_criterion *criterion;
     int32_t ready; /* scores exist */
     size_t samples;
+    float decay;  /* of a moving average over batches; 1: the mean over samples */
+    prn_sum ones; /* the moving average of 1: what the others are to be divided by */
     size_t floats;
     prn_regularizer penalty; /* what include_penalty adds; all 0 is nothing */
     prn_layer_rule *rules;   /* the penalty's: room for those now and those before */
     /* Laid out like all parameters of the model in order. */
-    prn_sum *gradient; /* sums over samples; NULL for magnitudes */
+    prn_sum *gradient; /* sums over samples, or moving averages; NULL for magnitudes */
     float *score;
+    uint32_t *signs; /* bit i is 1 where the term behind score i is below 0; NULL if terms have no sign */
     /* Room to choose in without allocating, see rank.h and unit.h. */
     prn_cut *cuts;         /* one per layer */
     float *neuron;         /* of all neurons, layer by layer: scores under the selection at work, */
@@ -37,8 +41,8 @@ struct prune_importance {
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE: no scores, or not of this model's architecture any more. */
 prune_status prn_importance_check(const prune_importance *importance);
 
-/* The score of neuron u of a layer whose scores start at layer_score: over the weights of its row that
- * are kept. */
-float prn_importance_neuron(const prn_layer *layer, const float *layer_score, size_t u, int32_t aggregate);
+/* Whether the trainer can feed it: the same model, and the means it takes; and says what is wrong. */
+prune_status prn_importance_open(const prune_importance *importance, const prune_trainer *trainer,
+                                 prune_error *error);
 
 #endif

@@ -50,8 +50,7 @@ static prune_status open_choice(choice *c, const prune_removal *removal, const p
                                   .by_layer_capacity = c->removal.by_layer_capacity };
     if (c->removal.by_layer != NULL && c->removal.by_layer_capacity < model->layer_count)
         return PRUNE_E_SHAPE;
-    prn_unit_prepare(importance, &c->selection);
-    return PRUNE_OK;
+    return prn_unit_prepare(importance, &c->selection);
 }
 
 static prn_ranking rank_layers(const choice *c, size_t first, size_t last, const prn_cut *cuts)

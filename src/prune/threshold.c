@@ -24,8 +24,7 @@ prune_status prn_threshold_open(prn_ranking *all, size_t *kept, prune_selection 
     *kept = 0;
     for (size_t l = 0; l < layers; l++)
         *kept += prn_unit_count_layer(mine, importance->model, l).kept;
-    prn_unit_prepare(importance, mine);
-    return *kept == 0 ? PRUNE_E_EMPTY : PRUNE_OK;
+    return *kept == 0 ? PRUNE_E_EMPTY : prn_unit_prepare(importance, mine);
 }
 
 /* ---- histogram ---- */

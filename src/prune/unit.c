@@ -27,7 +27,7 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
         return status;
     const int32_t known = (mine->granularity == PRUNE_WEIGHTS || mine->granularity == PRUNE_NEURONS) &&
                           (mine->scope == PRUNE_GLOBAL || mine->scope == PRUNE_PER_LAYER) &&
-                          mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_L2;
+                          mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
     if (!known)
         return PRUNE_E_ARGUMENT;
     return mine->layer >= -1 && (mine->layer == -1 || (size_t)mine->layer < model->layer_count)
@@ -67,12 +67,12 @@ static void remove_neuron(prn_layer *layer, size_t u)
 
 static void prepare_layer(const prn_run_cursor *c, const prn_layer *layer, float *neuron, uint32_t *mask)
 {
-    const size_t units = layer->ops->units(layer);
+    const size_t units = layer->ops->units(layer), offset = (size_t)(c->layer_score - c->importance->score);
     memset(mask, 0, prn_mask_words(units) * sizeof *mask);
     for (size_t u = 0; u < units; u++) {
         const int32_t kept = prn_unit_neuron_kept(layer, u);
         mask[u / 32] |= (uint32_t)kept << (u % 32);
-        neuron[u] = kept ? prn_importance_neuron(layer, c->layer_score, u, c->selection->aggregate) : 0.0f;
+        neuron[u] = kept ? prn_group_neuron(c->importance, layer, offset, u, c->selection->aggregate) : 0.0f;
     }
 }
 
@@ -143,18 +143,22 @@ void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const 
         to_next_layer(c);
 }
 
-void prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
+prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
 {
     prn_run_cursor c;
     const size_t all[2] = { 0, importance->model->layer_count };
     if (selection->granularity == PRUNE_WEIGHTS)
-        return;
+        return PRUNE_OK;
+    const prune_status status = prn_group_aggregate(importance, selection->aggregate);
+    if (status != PRUNE_OK)
+        return status;
     for (prn_run_start(&c, importance, selection, all); c.layer < c.last; to_next_layer(&c)) {
         float *neuron = importance->neuron + (c.neuron - importance->neuron);
         uint32_t *mask = importance->neuron_mask + (c.neuron_mask - importance->neuron_mask);
         if (prn_unit_covers(selection, importance->model, c.layer))
             prepare_layer(&c, layer_of(&c), neuron, mask);
     }
+    return PRUNE_OK;
 }
 
 static int32_t next_neurons(prn_run *run, prn_run_cursor *c)

@@ -5,7 +5,7 @@
 #ifndef PRN_UNIT_H
 #define PRN_UNIT_H
 
-#include "importance.h"
+#include "group.h"
 #include "libprune/unit.h"
 
 /* Reads and checks a selection (NULL: defaults) for a model that has layers. */
@@ -45,8 +45,8 @@ typedef struct prn_run_cursor {
 } prn_run_cursor;
 
 /* Scores the neurons, once before runs are walked and while the masks stay as they are; weights have
- * their scores. */
-void prn_unit_prepare(const prune_importance *importance, const prune_selection *selection);
+ * their scores. PRUNE_E_ARGUMENT: the aggregate is not one for these scores. */
+prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection);
 
 /* All runs of layers first .. last - 1 that the selection covers. */
 void prn_run_start(prn_run_cursor *cursor, const prune_importance *importance,

@@ -1,0 +1,42 @@
+/* criterion.h -- what a score is made of
+ *
+ * Scores of a weight w, from the mean gradient g of the data loss over all samples that were given
+ * (no penalty unless asked), however they were cut into batches:
+ *   PRUNE_MAGNITUDE          |w|      needs no data
+ *   PRUNE_GRADIENT           |g|      also of removed weights: what regrowth looks at
+ *   PRUNE_TAYLOR             |w g|    first-order estimate of the change of the loss when w goes to 0
+ *                                     (P. Molchanov et al., ICLR 2017)
+ *   PRUNE_MAGNITUDE_SQUARED  w^2      their squares: the same ranking of weights, other sums over a row
+ *   PRUNE_GRADIENT_SQUARED   g^2
+ *   PRUNE_TAYLOR_SQUARED     (w g)^2  (P. Molchanov et al., CVPR 2019)
+ * and from the gradients g_i of the losses of single samples, which do not cancel out where the mean
+ * does; the trainer that lends its buffers needs the option per_sample:
+ *   PRUNE_SAMPLE_GRADIENT    E|g_i|        with PRUNE_PER_SAMPLE_ABSOLUTE
+ *   PRUNE_FISHER             w^2 E[g_i^2]  with PRUNE_PER_SAMPLE_SQUARE: twice the estimate of the change
+ *                                     of the loss by the empirical Fisher information (L. Theis et al., 2018)
+ *
+ * All scores are 0 or larger. The first six are the size, or the square, of a term that has a sign: w, g or
+ * w g. Groups of weights can be scored by the sum of these terms, see group.h.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_CRITERION_H
+#define LIBPRUNE_CRITERION_H
+
+#include "libprune/base.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+enum {
+    PRUNE_MAGNITUDE = 1,
+    PRUNE_GRADIENT = 2,
+    PRUNE_TAYLOR = 3,
+    PRUNE_MAGNITUDE_SQUARED = 4,
+    PRUNE_GRADIENT_SQUARED = 5,
+    PRUNE_TAYLOR_SQUARED = 6,
+    PRUNE_SAMPLE_GRADIENT = 7,
+    PRUNE_FISHER = 8
+};
+/* FFI-END */
+PRUNE_API_END
+
+#endif

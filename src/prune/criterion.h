@@ -1,0 +1,21 @@
+/* criterion.h (private) -- the table of criteria */
+#ifndef PRN_CRITERION_H
+#define PRN_CRITERION_H
+
+#include "libprune/criterion.h"
+
+/* What a criterion is made of beside the weight: a mean over samples of this. */
+enum { PRN_TAKES_NOTHING = 0, PRN_TAKES_GRADIENTS = 1, PRN_TAKES_ABSOLUTES = 2, PRN_TAKES_SQUARES = 3 };
+
+/* The score is |term(w, m)|, or its square; m is that mean. */
+typedef struct prn_criterion {
+    float (*term)(float w, float m);
+    int32_t takes;
+    int32_t squared;
+    int32_t has_sign; /* the term may be below 0 */
+} prn_criterion;
+
+/* NULL: there is no such criterion. */
+const prn_criterion *prn_criterion_find(int32_t criterion);
+
+#endif
