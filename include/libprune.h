@@ -2,9 +2,9 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * fmath, gemm, importance, initializer, layer, loss, mask, model, optimizer, predict, rng, schedule,
- * snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx,
- * metrics, rule, save, split, standardize, summary, threshold and validate are for hosts.
+ * criterion, fmath, gemm, group, importance, initializer, layer, loss, mask, model, optimizer, predict, rng,
+ * schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction,
+ * history, idx, metrics, rule, save, split, standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H

@@ -206,7 +206,7 @@ static void unknown_scope(prune_selection *s, prune_removal *r)
 static void unknown_aggregate(prune_selection *s, prune_removal *r)
 {
     (void)r;
-    s->aggregate = 4;
+    s->aggregate = 6;
 }
 static void layer_too_large(prune_selection *s, prune_removal *r)
 {

@@ -209,7 +209,7 @@ START_TEST(arguments_are_checked)
     ck_assert_status(prune_importance_neurons(neuron, 8, scores, 0, PRUNE_ROW_L2), PRUNE_E_STATE);
     ck_assert_ok(prune_importance_accumulate(scores, trainer, twin_data(&w), NULL));
     ck_assert_status(prune_importance_neurons(neuron, 8, scores, 2, PRUNE_ROW_L2), PRUNE_E_RANGE);
-    ck_assert_status(prune_importance_neurons(neuron, 8, scores, 0, 4), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_importance_neurons(neuron, 8, scores, 0, 6), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_importance_neurons(neuron, 6, scores, 0, PRUNE_ROW_L2), PRUNE_E_SHAPE);
     ck_assert_status(prune_importance_neurons(NULL, 8, scores, 0, PRUNE_ROW_L2), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_importance_neurons(neuron, 8, NULL, 0, PRUNE_ROW_L2), PRUNE_E_ARGUMENT);

@@ -12,6 +12,7 @@
 
 #include "libprune/data.h"
 #include "libprune/evaluate.h"
+#include "libprune/importance.h"
 #include "libprune/trainer.h"
 
 PRUNE_API_BEGIN
@@ -69,6 +70,16 @@ typedef struct prune_fit_options {
     uint64_t patience;
     double min_delta; /* default 0; in units of what is monitored; not negative */
     int32_t monitor;  /* default PRUNE_MONITOR_METRIC */
+    /* Default NULL; scores of the trained model, which get the gradients of every batch that is trained on,
+     * as by prune_importance_add(): those of the data loss, before accumulation, penalty and clipping, at
+     * the weights that the batch met. A mean is then over all samples seen, a moving average (see
+     * prune_importance_set_decay()) over the batches. prune_importance_refresh() gives the scores, in the
+     * callback too. For per-sample criteria the trainer needs its option per_sample, and a step takes
+     * longer. Training is the same, bit for bit, with and without. What the object holds goes on over several
+     * fits; it is not saved with a trainer: after loading one, it begins anew. With PRUNE_E_DIVERGED it
+     * holds the batches before the one at fault, and that one too if its own gradients were finite; a sum
+     * over samples that leaves float is a fault as well. */
+    prune_importance *importance;
 } prune_fit_options;
 
 /* The defaults above. NULL is fine. */
@@ -99,7 +110,8 @@ void prune_fit_result_init(prune_fit_result *result);
  * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best or patience without
  * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has
- * changed, or a fit is under way. */
+ * changed, a fit is under way, or `importance` is of another model or of magnitudes, or wants another
+ * per_sample. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

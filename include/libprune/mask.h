@@ -38,8 +38,8 @@ void prune_removal_init(prune_removal *removal);
 /* Removes the `count` lowest units (of each layer with PRUNE_PER_LAYER).
  * removal may be NULL; so may the selection. `importance` must be of this model, with scores.
  * PRUNE_E_COLLAPSE: more than the floors allow; PRUNE_E_STATE: no scores, or another model's;
- * PRUNE_E_ARGUMENT, PRUNE_E_RANGE: selection (PRUNE_ROW_SIGNED of scores without a sign is one); PRUNE_E_SHAPE: by_layer_capacity is too small. On failure
- * nothing is removed. Allocates nothing. */
+ * PRUNE_E_ARGUMENT, PRUNE_E_RANGE: selection, an aggregate that these scores do not have among it;
+ * PRUNE_E_SHAPE: by_layer_capacity is too small. On failure nothing is removed. Allocates nothing. */
 prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const prune_importance *importance,
                                const prune_selection *selection, uint64_t count);
 

@@ -50,8 +50,9 @@ typedef struct prune_trainer_options {
     uint64_t seed;                /* of the shuffling; default 0 */
     size_t max_batch;             /* the largest B; default 32 */
     const prune_backend *backend; /* NULL: prune_backend_default() */
-    /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (but not a step of training) also sums |g| or
-     * g^2 of each sample, for criteria of importance.h that want it, in buffers of its own. Not saved. */
+    /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (a step of training only in a fit that feeds an
+     * importance with them) also sums |g| or g^2 of each sample, for criteria that want it (criterion.h), in
+     * buffers of its own. Not saved. */
     int32_t per_sample;
     int32_t nesterov;               /* SGD; default 0 */
     float alpha;                    /* RMSprop; default 0.99 */

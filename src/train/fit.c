@@ -6,6 +6,7 @@
 #include "libprune/fit.h"
 #include "data.h"
 #include "evaluate.h"
+#include "importance.h"
 #include "libprune/fraction.h"
 #include "options.h"
 #include "platform.h"
@@ -69,6 +70,17 @@ static prune_status check_monitoring(const session *s, int32_t validates, prune_
     return PRUNE_OK;
 }
 
+static prune_status check_importance(const session *s, prune_error *error)
+{
+    const prune_importance *importance = s->options.importance;
+    if (importance == NULL)
+        return PRUNE_OK;
+    const prune_status status = prn_importance_open(importance, s->trainer, error);
+    if (status == PRUNE_OK && importance->gradient == NULL)
+        return prn_error_set(error, PRUNE_E_STATE, "importance", "its criterion needs no data");
+    return status;
+}
+
 static prune_status count_held(session *s, prune_error *error)
 {
     const size_t samples = prn_data_samples(&s->data);
@@ -99,6 +111,9 @@ static prune_status open_session(session *s, const prune_data *data, const prune
     s->batch_size = s->options.batch_size == 0 ? t->max_batch : s->options.batch_size;
     if (s->batch_size > t->max_batch)
         return prn_error_set(error, PRUNE_E_LIMIT, "batch_size", "larger than the trainer's max_batch");
+    status = check_importance(s, error);
+    if (status != PRUNE_OK)
+        return status;
     status = prn_data_open(&s->data, data, t->model, t->loss, error);
     if (status != PRUNE_OK || s->options.validation == NULL)
         return status != PRUNE_OK ? status : count_held(s, error);
@@ -280,7 +295,13 @@ static prune_status train_batch(session *s, size_t first)
     prn_batch batch;
     float loss;
     prn_data_collect(&batch, &s->memory, &s->data, s->order + first, count);
-    const prune_status status = prn_trainer_step(&loss, s->trainer, &batch.inputs, &batch.targets);
+    prune_importance *importance = s->options.importance;
+    const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
+    prune_status status = prn_trainer_gradients(&loss, s->trainer, &batch.inputs, &batch.targets, scores);
+    if (status == PRUNE_OK && importance != NULL)
+        status = prune_importance_add(importance, s->trainer, count);
+    if (status == PRUNE_OK)
+        status = prn_trainer_finish(s->trainer);
     if (status != PRUNE_OK)
         return status;
     s->loss_sum += (double)loss * (double)count;

@@ -135,7 +135,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
     layer->ops->sample_gradients(layer, &pass);
 }
 
-/* `scores`: with the gradients of single samples, if the plan has them; a training step does without. */
+/* `scores`: with the gradients of single samples, if the plan has them. */
 static void backward(prune_trainer *t, int32_t scores)
 {
     size_t offset = t->floats;
@@ -284,9 +284,8 @@ prune_status prn_trainer_flush(prune_trainer *t)
     return penalize_and_update(t);
 }
 
-static prune_status finish_step(prune_trainer *t)
+prune_status prn_trainer_finish(prune_trainer *t)
 {
-    backward(t, 0);
     if (t->sum == NULL)
         return penalize_and_update(t);
     accumulate(t);
@@ -294,12 +293,14 @@ static prune_status finish_step(prune_trainer *t)
     return t->summed < t->accumulate ? PRUNE_OK : prn_trainer_flush(t);
 }
 
-prune_status prn_trainer_step(float *loss, prune_trainer *t, const prune_tensor *x,
-                              const prune_tensor *targets)
+prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
+                                   const prune_tensor *targets, int32_t scores)
 {
     prn_trainer_forward(t, x);
     const prune_status status = prn_trainer_loss(loss, t, targets);
-    return status != PRUNE_OK ? status : finish_step(t);
+    if (status == PRUNE_OK)
+        backward(t, scores);
+    return status;
 }
 
 prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
@@ -309,8 +310,10 @@ prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune
     prune_status status = prune_trainer_forward(trainer, x);
     if (status == PRUNE_OK)
         status = prune_trainer_loss(&mean, trainer, targets);
-    if (status == PRUNE_OK)
-        status = finish_step(trainer);
+    if (status != PRUNE_OK)
+        return status;
+    backward(trainer, 0);
+    status = prn_trainer_finish(trainer);
     if (status == PRUNE_OK && loss != NULL)
         *loss = mean;
     return status;

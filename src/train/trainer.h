@@ -70,7 +70,11 @@ prune_status prn_trainer_flush(prune_trainer *trainer);
 /* The steps for data that have been checked already. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
-prune_status prn_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                              const prune_tensor *targets);
+
+/* The halves of prune_trainer_step(): the gradients of the data loss (with `scores` those of single samples
+ * too, if the plan has them), and all that follows from them. */
+prune_status prn_trainer_gradients(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                                   const prune_tensor *targets, int32_t scores);
+prune_status prn_trainer_finish(prune_trainer *trainer);
 
 #endif

@@ -206,7 +206,7 @@ prune_selection oracle_selection(prune_rng *rng, const prune_model *model)
     prune_selection_init(&s);
     s.granularity = prune_rng_below(rng, 2) ? PRUNE_WEIGHTS : PRUNE_NEURONS;
     s.scope = prune_rng_below(rng, 2) ? PRUNE_GLOBAL : PRUNE_PER_LAYER;
-    s.aggregate = PRUNE_ROW_MAX + (int32_t)prune_rng_below(rng, 3);
+    s.aggregate = PRUNE_ROW_MAX + (int32_t)prune_rng_below(rng, 5);
     s.layer = prune_rng_below(rng, 3) ? -1 : (int32_t)prune_rng_below(rng, prune_model_layer_count(model));
     s.include_output = (int32_t)prune_rng_below(rng, 2);
     s.include_bias = (int32_t)prune_rng_below(rng, 2);
