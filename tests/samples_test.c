@@ -5,8 +5,6 @@
 #include "support/training.h"
 #include "support/twin.h"
 
-#include <math.h>
-
 static const int32_t losses[] = { PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY };
 static const size_t batches[] = { 1, 7, TWIN_SAMPLES };
 static const double tolerance = 2e-6;
@@ -24,35 +22,12 @@ static prune_trainer *trainer_with(prune_model *model, int32_t loss, size_t max_
     return trainer;
 }
 
-/* The means of |g_i| and of g_i^2 over the samples, one by one, in double. */
-static void means_of_samples(double *absolute, double *square, const twin *w)
-{
-    static ref_task one;
-    double g[REF_PARAMS];
-    for (size_t i = 0; i < w->net.count; i++)
-        absolute[i] = square[i] = 0.0;
-    for (size_t s = 0; s < TWIN_SAMPLES; s++) {
-        one = w->task;
-        one.n = 1;
-        one.label[0] = w->task.label[s];
-        for (size_t i = 0; i < TWIN_INPUTS; i++)
-            one.x[i] = w->task.x[s * TWIN_INPUTS + i];
-        for (size_t o = 0; o < TWIN_OUTPUTS; o++)
-            one.y[o] = w->task.y[s * TWIN_OUTPUTS + o];
-        ref_data_gradient(g, &w->net, &one);
-        for (size_t i = 0; i < w->net.count; i++) {
-            absolute[i] += fabs(g[i]) / TWIN_SAMPLES;
-            square[i] += g[i] * g[i] / TWIN_SAMPLES;
-        }
-    }
-}
-
 static void check_loss(int32_t loss)
 {
     static twin w;
     double absolute[REF_PARAMS], square[REF_PARAMS];
     twin_make(&w, loss);
-    means_of_samples(absolute, square, &w);
+    twin_sample_means(absolute, square, &w.net, &w.task);
     for (size_t b = 0; b < sizeof batches / sizeof batches[0]; b++)
         for (int32_t power = PRUNE_PER_SAMPLE_ABSOLUTE; power <= PRUNE_PER_SAMPLE_SQUARE; power++) {
             const int32_t criterion = power == PRUNE_PER_SAMPLE_SQUARE ? PRUNE_FISHER : PRUNE_SAMPLE_GRADIENT;

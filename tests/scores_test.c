@@ -235,7 +235,7 @@ START_TEST(bytes_are_exact_and_memory_may_be_refused)
     heap h = { 0 };
     const prune_allocator mem = heap_allocator(&h);
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    for (int32_t criterion = PRUNE_MAGNITUDE; criterion <= PRUNE_TAYLOR; criterion++) {
+    for (int32_t criterion = PRUNE_MAGNITUDE; criterion <= PRUNE_FISHER; criterion++) {
         prune_importance *scores;
         size_t bytes;
         ck_assert_ok(prune_importance_bytes(&bytes, model, criterion));

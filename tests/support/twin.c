@@ -61,6 +61,36 @@ prune_importance *twin_importance(const prune_model *model, int32_t criterion)
     return scores;
 }
 
+ref_task twin_part(const ref_task *task, size_t first, size_t n)
+{
+    ref_task part = *task;
+    part.n = n;
+    for (size_t s = 0; s < n; s++) {
+        part.label[s] = task->label[first + s];
+        for (size_t i = 0; i < TWIN_INPUTS; i++)
+            part.x[s * TWIN_INPUTS + i] = task->x[(first + s) * TWIN_INPUTS + i];
+        for (size_t o = 0; o < TWIN_OUTPUTS; o++)
+            part.y[s * TWIN_OUTPUTS + o] = task->y[(first + s) * TWIN_OUTPUTS + o];
+    }
+    return part;
+}
+
+void twin_sample_means(double *absolute, double *square, const ref_net *net, const ref_task *task)
+{
+    static ref_task one;
+    double g[REF_PARAMS];
+    for (size_t i = 0; i < net->count; i++)
+        absolute[i] = square[i] = 0.0;
+    for (size_t s = 0; s < task->n; s++) {
+        one = twin_part(task, s, 1);
+        ref_data_gradient(g, net, &one);
+        for (size_t i = 0; i < net->count; i++) {
+            absolute[i] += fabs(g[i]) / (double)task->n;
+            square[i] += g[i] * g[i] / (double)task->n;
+        }
+    }
+}
+
 double twin_formula(int32_t criterion, double w, double g)
 {
     switch (criterion) {

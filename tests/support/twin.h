@@ -30,6 +30,12 @@ prune_trainer *twin_trainer(prune_model *model, int32_t loss, size_t max_batch, 
 
 prune_importance *twin_importance(const prune_model *model, int32_t criterion);
 
+/* The means of |g_i| and of g_i^2 over the samples of a task, one by one, in double. */
+void twin_sample_means(double *absolute, double *square, const ref_net *net, const ref_task *task);
+
+/* Samples first .. first + n - 1 of a task. */
+ref_task twin_part(const ref_task *task, size_t first, size_t n);
+
 /* What a score should be, g the mean of what the criterion is made of. */
 double twin_formula(int32_t criterion, double w, double g);
 
