@@ -115,6 +115,10 @@ START_TEST(removed_weights_do_not_count)
     float score;
     ck_assert_ok(prune_importance_neurons(&score, 1, scores, 0, PRUNE_ROW_SIGNED));
     ck_assert_number(score, 15);
+    ck_assert_ok(prune_model_set_param(model, 0, weights, 4)); /* signs go as well as come */
+    ck_assert_ok(prune_importance_refresh(scores));
+    ck_assert_ok(prune_importance_neurons(&score, 1, scores, 0, PRUNE_ROW_SIGNED));
+    ck_assert_number(score, 5);
     prune_importance_free(scores);
     prune_model_free(model);
 }
