@@ -1,5 +1,8 @@
 /* data.h -- samples: inputs and what they should give
  *
+ * They lie in the caller's memory as tensors, or are read batch by batch from a source: a file, a database, a
+ * decoder. The same samples give the same bits either way.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_DATA_H
 #define LIBPRUNE_DATA_H
@@ -8,22 +11,54 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* A view: the tensors stay the caller's. */
+/* Samples that the caller reads into the library's memory: for data sets larger than memory. A batch is all
+ * that is held of them; a fit adds 2 sizeof(size_t) a sample for their order.
+ *
+ * read() fills row i of inputs[count][inputs] and targets[count][target_columns] from sample samples[i], for
+ * i < count, count at least 1; rows lie without gaps. Any samples in any order: seek, map, decode. But they
+ * come in their order 0 .. n-1, once for each pass, unless a fit shuffles or holds back a fraction; then a
+ * stream that starts anew at sample 0 will do.
+ *
+ * Each batch is checked as prune_data_check() does before it is used, and so are rows that read() forgot:
+ * before the call inputs are NaN and labels -1. A status other than PRUNE_OK, or a bad value, ends the call
+ * that asked for it, and is what it returns; error names the sample.
+ *
+ * The arrays are lent for the time of a call. It comes on the thread that entered the library. It may use
+ * other objects of the library, but must leave alone those that the call which asked works on; training
+ * with the trainer that asked gives PRUNE_E_STATE. A source may be used by several threads at once if its
+ * read() may. */
+typedef struct prune_source {
+    size_t size;           /* sizeof(prune_source), by prune_source_init() */
+    size_t samples;        /* n */
+    size_t inputs;         /* I: numbers in a sample */
+    size_t target_columns; /* default 1; numbers in a target: a label is 1 */
+    int32_t target_type;   /* PRUNE_I32 for labels (the default), or PRUNE_F32; as the loss wants them */
+    prune_status (*read)(void *user, const size_t *samples, size_t count, float *inputs, void *targets);
+    void *user;
+} prune_source;
+
+/* Sets size and defaults, the rest 0 and NULL. NULL is fine. */
+void prune_source_init(prune_source *source);
+
+/* A view: the tensors, or the source, stay the caller's. */
 typedef struct prune_data {
     size_t size;                 /* sizeof(prune_data), by prune_data_init() */
     const prune_tensor *inputs;  /* [n][I], PRUNE_F32 */
     const prune_tensor *targets; /* as the loss wants them, see loss.h */
+    const prune_source *source;  /* in place of the tensors, which are NULL then */
 } prune_data;
 
-/* Sets size; both tensors NULL. NULL is fine. */
+/* Sets size, the rest NULL. NULL is fine. */
 void prune_data_init(prune_data *data);
 
 /* Whether the data fit the model and the loss, every value finite, every label in range. The training
- * and scoring calls do this themselves before they change anything.
- * PRUNE_E_EMPTY: no samples or no tensors; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_NONFINITE;
- * PRUNE_E_LABEL; PRUNE_E_LIMIT: rows more than INT_MAX elements apart; PRUNE_E_NO_LAYERS;
- * PRUNE_E_ARGUMENT: NULL, or an unknown loss; PRUNE_E_VERSION: data->size. error names the first bad
- * element. Any thread. */
+ * and scoring calls do this themselves before they change anything; of a source, batch by batch. Here a
+ * source is read once from end to end, with memory for 256 samples from the model's allocator.
+ * PRUNE_E_EMPTY: no samples or no tensors; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_NONFINITE; PRUNE_E_LABEL;
+ * PRUNE_E_LIMIT: rows more than INT_MAX elements apart; PRUNE_E_NO_LAYERS; PRUNE_E_ARGUMENT: NULL, an
+ * unknown loss, tensors and a source at once, a source without a function; PRUNE_E_VERSION: data->size,
+ * source->size; of a source also PRUNE_E_MEMORY, and what read() returned. error names the first bad
+ * element. Any thread, if a source may be read by it, and its memory shared. */
 prune_status prune_data_check(const prune_data *data, const prune_model *model, int32_t loss,
                               prune_error *error);
 /* FFI-END */

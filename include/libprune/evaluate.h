@@ -24,8 +24,8 @@ typedef struct prune_metrics {
 void prune_metrics_init(prune_metrics *metrics);
 
 /* Measures the model. Sums are in double. Takes a workspace for 256 samples from the model's
- * allocator for the time of the call. Outputs that are not finite give a loss that is not. It
- * computes with prune_backend_default().
+ * allocator for the time of the call, and room for a batch of a source. Outputs that are not finite give a
+ * loss that is not. It computes with prune_backend_default().
  * Errors as prune_data_check(); PRUNE_E_MEMORY; PRUNE_E_NO_LAYERS.
  * Threads: as reading the model, if they may share its allocator (malloc: yes; an arena: no). */
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
@@ -42,7 +42,7 @@ typedef struct prune_metric {
 } prune_metric;
 
 /* *value = the metric over the data, whose targets are as `loss` wants them. Takes memory for all outputs at
- * once, and a workspace for 256 samples, as prune_evaluate() does.
+ * once, all targets of a source, and a workspace for 256 samples, as prune_evaluate() does.
  * PRUNE_E_ARGUMENT: no function; what it returned; else errors and threads as prune_evaluate(). */
 prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
                                    int32_t loss, const prune_metric *metric, prune_error *error);

@@ -85,7 +85,7 @@ typedef struct prune_fit_options {
 /* The defaults above. NULL is fine. */
 void prune_fit_options_init(prune_fit_options *options);
 
-/* Filled in on PRUNE_OK, and on PRUNE_E_DIVERGED as far as it went. */
+/* Filled in on PRUNE_OK, and as far as it went where the call failed after training had begun. */
 typedef struct prune_fit_result {
     size_t size;            /* sizeof(prune_fit_result), by prune_fit_result_init() */
     uint64_t epochs;        /* complete epochs */
@@ -106,12 +106,14 @@ void prune_fit_result_init(prune_fit_result *result);
 /* Trains with a trainer of the caller's, going on from where it stands. result, options and error may
  * be NULL. Batches are batch_size samples, the last of an epoch what is left. The memory for the
  * order and for validation comes from the trainer's allocator, before the first step.
- * PRUNE_E_DIVERGED leaves the last finite weights; every other error but what a callback does is found
+ * PRUNE_E_DIVERGED leaves the last finite weights. What a source's read() returns, or a bad value that it
+ * gave, leaves those of the last whole step, of the optimizer's too: what was accumulated towards one is
+ * forgotten. The trainer may go on, with a new epoch. Every other error but what a callback does is found
  * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best or patience without
  * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has
- * changed, a fit is under way, or `importance` is of another model or of magnitudes, or wants another
- * per_sample. */
+ * changed, a fit is under way, scores are being gathered with the trainer, or `importance` is of another
+ * model or of magnitudes, or wants another per_sample. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

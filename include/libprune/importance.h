@@ -39,8 +39,9 @@ void prune_importance_free(prune_importance *importance);
  * gradients are overwritten.
  * PRUNE_E_STATE: the trainer belongs to another model, or was made with another per_sample than the
  * criterion wants; PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as
- * prune_data_check(). On failure the sums are those from before the call, except PRUNE_E_DIVERGED, which
- * empties them. */
+ * prune_data_check(). On failure the sums are those from before the call, except PRUNE_E_DIVERGED
+ * and failures of a source, which empty them. A source needs memory for a batch from the trainer's allocator
+ * (PRUNE_E_MEMORY). */
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error);
 

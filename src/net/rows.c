@@ -32,12 +32,13 @@ void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tens
     view->ld = prn_tensor_row(tensor);
 }
 
-prune_status prn_rows_check_finite(const prune_tensor *tensor, const char *name, prune_error *error)
+prune_status prn_rows_check_finite(const prune_tensor *tensor, const size_t *numbers, const char *name,
+                                   prune_error *error)
 {
     const size_t columns = prn_tensor_row(tensor);
     for (size_t r = 0; r < prn_tensor_rows(tensor); r++) {
         const size_t bad = prn_scan_finite((const float *)tensor->data + r * tensor->ld, columns);
-        const size_t index[2] = { r, bad };
+        const size_t index[2] = { numbers == NULL ? r : numbers[r], bad };
         if (bad != columns)
             return prn_error_at2(error, PRUNE_E_NONFINITE, name, index, "the value is NaN or infinite");
     }

@@ -11,7 +11,9 @@ void prn_rows_slice(prune_tensor *view, const prune_tensor *tensor, size_t first
 void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tensor, const size_t *order,
                       size_t count);
 
-/* PRUNE_E_NONFINITE if an element of an F32 tensor is NaN or Inf; error names it as name[row][column]. */
-prune_status prn_rows_check_finite(const prune_tensor *tensor, const char *name, prune_error *error);
+/* PRUNE_E_NONFINITE if an element of an F32 tensor is NaN or Inf; error names it as name[row][column],
+ * where the rows of a batch have the numbers of their samples (NULL: counted from 0). */
+prune_status prn_rows_check_finite(const prune_tensor *tensor, const size_t *numbers, const char *name,
+                                   prune_error *error);
 
 #endif

@@ -208,17 +208,15 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
     return PRUNE_OK;
 }
 
-static prune_status add_batch(prune_importance *importance, prune_trainer *trainer, const prune_data *data,
-                              const size_t first_count[2])
+static prune_status add_batch(prune_importance *importance, prune_trainer *trainer, const prn_batch *batch)
 {
-    prn_batch batch;
     float loss;
-    prn_data_slice(&batch, data, first_count[0], first_count[1]);
-    prn_trainer_forward(trainer, &batch.inputs);
-    prune_status status = prn_trainer_loss(&loss, trainer, &batch.targets);
+    prn_trainer_forward(trainer, &batch->inputs);
+    prune_status status = prn_trainer_loss(&loss, trainer, &batch->targets);
     if (status == PRUNE_OK)
         status = prune_trainer_backward(trainer, NULL);
-    return status != PRUNE_OK ? status : prune_importance_add(importance, trainer, first_count[1]);
+    return status != PRUNE_OK ? status
+                              : prune_importance_add(importance, trainer, prn_tensor_rows(&batch->inputs));
 }
 
 prune_status prn_importance_open(const prune_importance *importance, const prune_trainer *trainer,
@@ -238,35 +236,52 @@ prune_status prn_importance_open(const prune_importance *importance, const prune
     return status;
 }
 
-static prune_status add_all(prune_importance *importance, prune_trainer *trainer, const prune_data *data)
+static prune_status diverged(prune_error *error)
 {
-    const size_t samples = prn_data_samples(data);
-    prune_status status = PRUNE_OK;
-    for (size_t first = 0; first < samples && status == PRUNE_OK; first += trainer->max_batch) {
-        const size_t left = samples - first;
-        const size_t part[2] = { first, left < trainer->max_batch ? left : trainer->max_batch };
-        status = add_batch(importance, trainer, data, part);
+    return prn_error_set(error, PRUNE_E_DIVERGED, "importance",
+                         "a loss, a gradient or a score is not finite");
+}
+
+static prune_status gather(prune_importance *importance, prune_trainer *trainer, const prn_data *data,
+                           prune_error *error)
+{
+    prn_batch batch;
+    const int32_t fitting = trainer->fitting;
+    prune_status status = prn_batch_open(&batch, &trainer->mem, data, trainer->max_batch, 1);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "importance", "no memory for a batch");
+    trainer->fitting = 1; /* so nobody trains the model meanwhile */
+    for (size_t first = 0; first < prn_data_samples(data) && status == PRUNE_OK;
+         first += trainer->max_batch) {
+        status = prn_data_slice(&batch, data, first, trainer->max_batch, error);
+        if (status == PRUNE_OK)
+            status =
+                prn_importance_open(importance, trainer, error); /* who read it may have changed the model */
+        if (status == PRUNE_OK && add_batch(importance, trainer, &batch) != PRUNE_OK)
+            status = diverged(error);
     }
+    if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
+        status = diverged(error);
+    trainer->fitting = fitting;
     trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply, and the data may go now */
+    prn_batch_close(&batch);
+    if (status != PRUNE_OK)
+        (void)prune_importance_reset(importance);
     return status;
 }
 
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error)
 {
-    prune_data mine;
+    prn_data mine;
     prune_status status = prn_importance_open(importance, trainer, error);
     if (status == PRUNE_OK)
         status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
     if (status != PRUNE_OK)
         return status;
     if (importance->gradient != NULL)
-        status = add_all(importance, trainer, &mine);
-    if (status == PRUNE_OK && prune_importance_refresh(importance) == PRUNE_OK)
-        return PRUNE_OK;
-    (void)prune_importance_reset(importance);
-    return prn_error_set(error, PRUNE_E_DIVERGED, "importance",
-                         "a loss, a gradient or a score is not finite");
+        return gather(importance, trainer, &mine, error);
+    return prune_importance_refresh(importance) == PRUNE_OK ? PRUNE_OK : diverged(error);
 }
 
 /* The trainer may end before the importance. */

@@ -1,33 +1,51 @@
-/* data.h (private) -- batches out of data sets */
+/* data.h (private) -- batches out of data sets, wherever these are */
 #ifndef PRN_DATA_H
 #define PRN_DATA_H
 
 #include "libprune/data.h"
 #include "tensor.h"
 
-/* Reads the caller's struct and checks everything that prune_data_check() promises. */
-prune_status prn_data_open(prune_data *mine, const prune_data *given, const prune_model *model, int32_t loss,
+/* A data set. The tensors are all its samples; of a source they lie in `kinds` and have type and shape, but
+ * no data. It stays where it was opened. */
+typedef struct prn_data {
+    const prune_tensor *inputs, *targets;
+    prune_tensor kinds[2];
+    prune_source source; /* read is NULL for tensors */
+    int32_t loss;
+    size_t outputs;
+} prn_data;
+
+/* Reads the caller's struct and checks everything that prune_data_check() promises; of a source, all but what
+ * has to be read. */
+prune_status prn_data_open(prn_data *mine, const prune_data *given, const prune_model *model, int32_t loss,
                            prune_error *error);
 
-/* Samples of data that passed the check. */
-size_t prn_data_samples(const prune_data *data);
+size_t prn_data_samples(const prn_data *data);
 
-/* Some samples of it, as views. */
+/* Some samples: a view of the data set where these lie side by side, else of memory of the batch's own. */
 typedef struct prn_batch {
     prune_tensor inputs, targets;
+    prune_allocator mem;
+    size_t bytes;
+    void *block; /* NULL if it needs none */
+    float *own_inputs;
+    void *own_targets;
+    size_t *samples;
 } prn_batch;
 
-/* Samples first .. first + count - 1, without a copy. */
-void prn_data_slice(prn_batch *batch, const prune_data *data, size_t first, size_t count);
+/* Makes a batch for up to `rows` samples of any data sets for the same model and loss; without memory of
+ * its own where tensors are asked for samples in their order alone (`ordered`). PRUNE_E_MEMORY. Ended by
+ * prn_batch_close(), also after a failure, and when it is all 0. */
+prune_status prn_batch_open(prn_batch *batch, const prune_allocator *mem, const prn_data *data, size_t rows,
+                            int32_t ordered);
+void prn_batch_close(prn_batch *batch);
 
-/* Memory for samples out of their order. */
-typedef struct prn_batch_memory {
-    float *inputs;
-    void *targets;
-} prn_batch_memory;
+/* The samples order[0 .. count - 1]. All have been checked when it returns PRUNE_OK; tensors cannot fail. */
+prune_status prn_data_collect(prn_batch *batch, const prn_data *data, const size_t *order, size_t count,
+                              prune_error *error);
 
-/* Copies the samples order[0 .. count - 1] there. */
-void prn_data_collect(prn_batch *batch, const prn_batch_memory *memory, const prune_data *data,
-                      const size_t *order, size_t count);
+/* `most` samples from `first` on, or what is left. */
+prune_status prn_data_slice(prn_batch *batch, const prn_data *data, size_t first, size_t most,
+                            prune_error *error);
 
 #endif

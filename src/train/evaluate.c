@@ -7,6 +7,7 @@
 #include "loss.h"
 #include "model.h"
 #include "options.h"
+#include "rows.h"
 #include "text.h"
 
 #include <string.h>
@@ -75,33 +76,65 @@ prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t loss)
     };
 }
 
-static prune_status run(prn_tally *tally, const prune_model *model, const prune_data *data, int32_t loss)
-{
-    prune_shape shape = { 2, { BATCH, prune_model_outputs(model), 0, 0 } };
-    prune_workspace *workspace = NULL;
-    prune_tensor *h = NULL, part;
+/* A pass over all samples of a data set. */
+typedef struct pass {
+    const prune_model *model;
+    const prn_data *data;
+    prune_workspace *workspace;
+    prune_tensor *outputs;
     prn_batch batch;
-    prune_status status = prune_workspace_create(&workspace, &model->mem, model, BATCH, NULL);
+} pass;
+
+/* With room for the outputs of so many samples. */
+static prune_status open_pass(pass *p, size_t samples, prune_error *error)
+{
+    const prune_shape shape = { 2, { samples, prune_model_outputs(p->model), 0, 0 } };
+    const prune_allocator *mem = &p->model->mem;
+    prune_status status = prune_workspace_create(&p->workspace, mem, p->model, BATCH, NULL);
     if (status == PRUNE_OK)
-        status = prune_tensor_create(&h, &model->mem, PRUNE_F32, &shape);
-    const size_t samples = prn_data_samples(data);
-    for (size_t first = 0; status == PRUNE_OK && first < samples; first += BATCH) {
-        const size_t count = samples - first < BATCH ? samples - first : BATCH;
-        prn_data_slice(&batch, data, first, count);
-        prn_tensor_view(&part, h->data, count, shape.dims[1]);
-        status = prune_predict(&part, model, workspace, &batch.inputs);
+        status = prune_tensor_create(&p->outputs, mem, PRUNE_F32, &shape);
+    if (status == PRUNE_OK)
+        status = prn_batch_open(&p->batch, mem, p->data, BATCH, 1);
+    return status == PRUNE_OK ? status : prn_error_set(error, status, "model", prune_status_string(status));
+}
+
+static void close_pass(pass *p)
+{
+    prn_batch_close(&p->batch);
+    prune_tensor_free(p->outputs);
+    prune_workspace_free(p->workspace);
+}
+
+/* *h = a view of the outputs of the batch that starts with sample `first`, in row `row` of all outputs. */
+static prune_status predict_batch(prune_tensor *h, pass *p, size_t first, size_t row, prune_error *error)
+{
+    const size_t outputs = prn_tensor_row(p->outputs);
+    prune_status status = prn_data_slice(&p->batch, p->data, first, BATCH, error);
+    if (status != PRUNE_OK)
+        return status;
+    prn_tensor_view(h, (float *)p->outputs->data + row * outputs, prn_tensor_rows(&p->batch.inputs), outputs);
+    status = prune_predict(h, p->model, p->workspace, &p->batch.inputs);
+    return status == PRUNE_OK ? status : prn_error_set(error, status, "model", prune_status_string(status));
+}
+
+static prune_status run(prn_tally *tally, const prune_model *model, const prn_data *data, prune_error *error)
+{
+    pass p = { .model = model, .data = data };
+    prune_tensor h;
+    prune_status status = open_pass(&p, BATCH, error);
+    for (size_t first = 0; status == PRUNE_OK && first < prn_data_samples(data); first += BATCH) {
+        status = predict_batch(&h, &p, first, 0, error);
         if (status == PRUNE_OK)
-            prn_tally_add(tally, loss, &part, &batch.targets);
+            prn_tally_add(tally, data->loss, &h, &p.batch.targets);
     }
-    prune_tensor_free(h);
-    prune_workspace_free(workspace);
+    close_pass(&p);
     return status;
 }
 
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
                             int32_t loss, prune_error *error)
 {
-    prune_data mine;
+    prn_data mine;
     prn_tally tally = { 0 };
     if (metrics == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metrics", "NULL");
@@ -109,35 +142,50 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "metrics", prn_options_reason(status));
     status = prn_data_open(&mine, data, model, loss, error);
+    if (status == PRUNE_OK)
+        status = run(&tally, model, &mine, error);
     if (status != PRUNE_OK)
         return status;
-    status = run(&tally, model, &mine, loss);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "model", prune_status_string(status));
     const prune_metrics measured = prn_tally_metrics(&tally, loss);
     prn_result_write(metrics, &measured);
     return PRUNE_OK;
 }
 
-/* *h = all outputs, in a tensor that the caller ends, also after a failure. */
-static prune_status predict_all(prune_tensor **h, const prune_model *model, const prune_tensor *inputs)
+/* All targets as the metric sees them: where they lie, or in *own, which the caller ends. */
+static const prune_tensor *find_targets(prune_tensor **own, const prn_data *data, const prune_allocator *mem)
 {
-    const prune_shape shape = { 2, { prn_tensor_rows(inputs), prune_model_outputs(model), 0, 0 } };
-    prune_workspace *workspace = NULL;
-    prune_status status = prune_tensor_create(h, &model->mem, PRUNE_F32, &shape);
-    if (status == PRUNE_OK)
-        status = prune_workspace_create(&workspace, &model->mem, model, BATCH, NULL);
-    if (status == PRUNE_OK)
-        status = prune_predict(*h, model, workspace, inputs);
-    prune_workspace_free(workspace);
+    const prune_tensor *targets = data->targets;
+    if (targets->data != NULL)
+        return targets;
+    return prune_tensor_create(own, mem, targets->dtype, &targets->shape) == PRUNE_OK ? *own : NULL;
+}
+
+static prune_status measure(double *value, pass *p, const prune_metric *metric, prune_error *error)
+{
+    const prn_data *data = p->data;
+    prune_tensor *own = NULL, h, part;
+    const prune_tensor *targets = find_targets(&own, data, &p->model->mem);
+    prune_status status =
+        targets != NULL ? PRUNE_OK : prn_error_set(error, PRUNE_E_MEMORY, "targets", "no memory");
+    for (size_t first = 0; status == PRUNE_OK && first < prn_data_samples(data); first += BATCH) {
+        status = predict_batch(&h, p, first, first, error);
+        if (status != PRUNE_OK || own == NULL)
+            continue;
+        prn_rows_slice(&part, own, first, prn_tensor_rows(&h));
+        part.read_only = 0;
+        status = prune_tensor_copy(&part, &p->batch.targets);
+    }
+    if (status == PRUNE_OK &&
+        (status = metric->measure(metric->user, value, p->outputs, targets)) != PRUNE_OK)
+        prn_error_set(error, status, "metric", prune_status_string(status));
+    prune_tensor_free(own);
     return status;
 }
 
 prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
                                    int32_t loss, const prune_metric *metric, prune_error *error)
 {
-    prune_data mine;
-    prune_tensor *h = NULL;
+    prn_data mine;
     double measured = prn_tally_none();
     if (value == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "value", "NULL");
@@ -146,12 +194,11 @@ prune_status prune_evaluate_metric(double *value, const prune_model *model, cons
     prune_status status = prn_data_open(&mine, data, model, loss, error);
     if (status != PRUNE_OK)
         return status;
-    status = predict_all(&h, model, mine.inputs);
-    if (status != PRUNE_OK)
-        prn_error_set(error, status, "model", prune_status_string(status));
-    else if ((status = metric->measure(metric->user, &measured, h, mine.targets)) != PRUNE_OK)
-        prn_error_set(error, status, "metric", prune_status_string(status));
-    prune_tensor_free(h);
+    pass p = { .model = model, .data = &mine };
+    status = open_pass(&p, prn_data_samples(&mine), error);
+    if (status == PRUNE_OK)
+        status = measure(&measured, &p, metric, error);
+    close_pass(&p);
     if (status == PRUNE_OK)
         *value = measured;
     return status;

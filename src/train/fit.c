@@ -33,13 +33,14 @@ void prune_fit_result_init(prune_fit_result *result)
 typedef struct session {
     prune_trainer *trainer;
     prune_fit_options options;
-    prune_data data, validation; /* validation.inputs is NULL without a set of its own */
+    prn_data data, validation; /* the latter only if there is a set of its own */
     size_t batch_size, train, held;
+    prune_error *error;
 
     size_t block_bytes;
     void *block;
     size_t *base, *order;
-    prn_batch_memory memory;
+    prn_batch batch;
     prune_snapshot *kept;
 
     const prune_clock *clock;
@@ -128,16 +129,14 @@ static prune_status take_memory(session *s, prune_error *error)
     prn_layout layout = { 0 };
     const size_t base = prn_layout_add(&layout, samples, sizeof(size_t));
     const size_t order = prn_layout_add(&layout, s->train, sizeof(size_t));
-    const size_t x = prn_layout_add(&layout, s->batch_size, prn_tensor_row_bytes(s->data.inputs));
-    const size_t y = prn_layout_add(&layout, s->batch_size, prn_tensor_row_bytes(s->data.targets));
     s->block = layout.overflow ? NULL : prn_mem_alloc(mem, 1, layout.bytes);
     if (s->block == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the order of the samples");
     s->block_bytes = layout.bytes;
     s->base = (size_t *)s->block + base / sizeof(size_t);
     s->order = (size_t *)s->block + order / sizeof(size_t);
-    s->memory.inputs = (float *)s->block + x / sizeof(float);
-    s->memory.targets = (unsigned char *)s->block + y;
+    if (prn_batch_open(&s->batch, mem, &s->data, s->batch_size, 0) != PRUNE_OK)
+        return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for a batch");
     if (!s->options.keep_best)
         return PRUNE_OK;
     const prune_status status = prune_snapshot_create(&s->kept, mem, s->trainer->model);
@@ -148,6 +147,7 @@ static prune_status take_memory(session *s, prune_error *error)
 static void end_session(session *s)
 {
     prune_snapshot_free(s->kept);
+    prn_batch_close(&s->batch);
     if (s->block != NULL)
         prn_mem_free(&s->trainer->mem, s->block, 1, s->block_bytes);
 }
@@ -207,15 +207,26 @@ static int32_t report(session *s, int32_t epoch_end)
 
 /* ---- validation ---- */
 
-static void validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
+/* After others have had the model in their hands. */
+static prune_status check_model(const session *s)
 {
-    prn_batch batch;
-    if (s->validation.inputs != NULL)
-        prn_data_slice(&batch, &s->validation, first, count);
-    else
-        prn_data_collect(&batch, &s->memory, &s->data, s->base + s->train + first, count);
-    prn_trainer_forward(s->trainer, &batch.inputs);
-    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &batch.targets);
+    if (prn_trainer_check(s->trainer) == PRUNE_OK)
+        return PRUNE_OK;
+    return prn_error_set(s->error, PRUNE_E_STATE, "fit", "the model was changed by a callback");
+}
+
+static prune_status validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
+{
+    prune_status status =
+        s->held == 0 ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
+                     : prn_data_collect(&s->batch, &s->data, s->base + s->train + first, count, s->error);
+    if (status == PRUNE_OK)
+        status = check_model(s);
+    if (status != PRUNE_OK)
+        return s->held == 0 ? prn_error_within(s->error, status, "validation") : status;
+    prn_trainer_forward(s->trainer, &s->batch.inputs);
+    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &s->batch.targets);
+    return PRUNE_OK;
 }
 
 /* Whether `value` is better than `than` by more than `delta`; a number is better than NaN. */
@@ -272,38 +283,63 @@ static void compare_epoch(session *s)
     }
 }
 
-static void validate_epoch(session *s)
+static prune_status validate_epoch(session *s)
 {
-    const size_t samples = s->validation.inputs != NULL ? prn_data_samples(&s->validation) : s->held;
+    size_t samples = s->held;
+    prune_status status = PRUNE_OK;
     prn_tally tally = { 0 };
+    if (s->options.validation != NULL)
+        samples = prn_data_samples(&s->validation);
     if (samples == 0)
-        return;
-    for (size_t first = 0; first < samples; first += s->batch_size)
-        validation_batch(s, &tally, first, samples - first < s->batch_size ? samples - first : s->batch_size);
+        return PRUNE_OK;
+    for (size_t first = 0; first < samples && status == PRUNE_OK; first += s->batch_size)
+        status = validation_batch(s, &tally, first,
+                                  samples - first < s->batch_size ? samples - first : s->batch_size);
+    if (status != PRUNE_OK)
+        return status;
     const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);
     s->progress.validation_loss = m.loss;
     s->progress.validation_metric = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY ? m.accuracy : m.rmse;
     forget_if_masked(s);
     compare_epoch(s);
+    return PRUNE_OK;
 }
 
 /* ---- training ---- */
 
+static prune_status diverged(const session *s)
+{
+    const ptrdiff_t numbers[] = { (ptrdiff_t)s->progress.epoch, (ptrdiff_t)s->progress.batch + 1 };
+    return prn_error_format(
+        s->error, PRUNE_E_DIVERGED, "epoch %, batch %",
+        "a loss or a gradient is not finite (try a smaller learning rate); the weights are "
+        "the last finite ones",
+        numbers);
+}
+
+/* One step with s->batch; the scores see its gradients before a penalty does. */
+static prune_status step(float *loss, session *s)
+{
+    prune_importance *importance = s->options.importance;
+    const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
+    prune_status status =
+        prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.targets, scores);
+    if (status == PRUNE_OK && importance != NULL)
+        status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
+    return status != PRUNE_OK ? status : prn_trainer_finish(s->trainer);
+}
+
 static prune_status train_batch(session *s, size_t first)
 {
     const size_t left = s->train - first, count = left < s->batch_size ? left : s->batch_size;
-    prn_batch batch;
     float loss;
-    prn_data_collect(&batch, &s->memory, &s->data, s->order + first, count);
-    prune_importance *importance = s->options.importance;
-    const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
-    prune_status status = prn_trainer_gradients(&loss, s->trainer, &batch.inputs, &batch.targets, scores);
-    if (status == PRUNE_OK && importance != NULL)
-        status = prune_importance_add(importance, s->trainer, count);
+    prune_status status = prn_data_collect(&s->batch, &s->data, s->order + first, count, s->error);
     if (status == PRUNE_OK)
-        status = prn_trainer_finish(s->trainer);
+        status = check_model(s);
     if (status != PRUNE_OK)
         return status;
+    if (step(&loss, s) != PRUNE_OK)
+        return diverged(s);
     s->loss_sum += (double)loss * (double)count;
     s->seen += count;
     s->progress.batch++;
@@ -329,30 +365,23 @@ static prune_status train_epoch(session *s)
         prune_status status = train_batch(s, first);
         if (status == PRUNE_OK && report_is_due(s)) {
             s->result.stopped = report(s, 0);
-            status = prn_trainer_check(s->trainer); /* the user has had the model in his hands */
+            status = check_model(s);
         }
         if (status != PRUNE_OK)
             return status;
     }
-    const prune_status flushed = prn_trainer_flush(s->trainer);
-    if (flushed != PRUNE_OK || s->progress.batch != s->progress.batches)
-        return flushed;
+    if (prn_trainer_flush(s->trainer) != PRUNE_OK)
+        return diverged(s);
+    if (s->progress.batch != s->progress.batches)
+        return PRUNE_OK;
     s->trainer->epochs++;
     s->result.epochs++;
     s->result.loss = s->loss_sum / (double)s->seen;
-    validate_epoch(s);
+    const prune_status status = validate_epoch(s);
+    if (status != PRUNE_OK)
+        return status;
     s->result.stopped |= report(s, 1);
-    return prn_trainer_check(s->trainer);
-}
-
-static prune_status diverged(const session *s, prune_error *error)
-{
-    const ptrdiff_t numbers[] = { (ptrdiff_t)s->progress.epoch, (ptrdiff_t)s->progress.batch + 1 };
-    return prn_error_format(
-        error, PRUNE_E_DIVERGED, "epoch %, batch %",
-        "a loss or a gradient is not finite (try a smaller learning rate); the weights are "
-        "the last finite ones",
-        numbers);
+    return check_model(s);
 }
 
 static int32_t is_over(const session *s)
@@ -360,7 +389,7 @@ static int32_t is_over(const session *s)
     return s->result.stopped || s->result.stopped_early;
 }
 
-static prune_status train(session *s, prune_error *error)
+static prune_status train(session *s)
 {
     prune_status status = PRUNE_OK;
     draw_base(s);
@@ -371,10 +400,10 @@ static prune_status train(session *s, prune_error *error)
         s->progress.epoch = e + 1;
         status = train_epoch(s);
     }
-    if (status == PRUNE_E_DIVERGED)
-        return diverged(s, error);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "fit", "the model was changed by the progress callback");
+    if (status != PRUNE_OK) {
+        prn_trainer_forget(s->trainer);
+        return status;
+    }
     forget_if_masked(s);
     if (s->kept != NULL && s->result.best_epoch != 0)
         status = prune_snapshot_restore(s->kept, s->trainer->model);
@@ -384,7 +413,7 @@ static prune_status train(session *s, prune_error *error)
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error)
 {
-    session s = { .trainer = trainer };
+    session s = { .trainer = trainer, .error = error };
     prune_status status = prn_trainer_open(trainer, error);
     if (status != PRUNE_OK)
         return status;
@@ -398,11 +427,11 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
         return status;
     trainer->fitting = 1;
     status = take_memory(&s, error);
-    if (status == PRUNE_OK)
-        status = train(&s, error);
-    trainer->fitting = 0;
-    if (status == PRUNE_OK || status == PRUNE_E_DIVERGED)
+    if (status == PRUNE_OK) {
+        status = train(&s);
         prn_result_write(result, &s.result);
+    }
+    trainer->fitting = 0;
     trainer->stage = PRN_IDLE; /* the last batch's memory goes now */
     end_session(&s);
     return status;

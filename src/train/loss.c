@@ -81,24 +81,26 @@ prune_status prn_loss_fits(int32_t kind, const prune_tensor *targets, size_t row
     return prn_tensor_rows(targets) == rows && prn_tensor_row(targets) == columns ? PRUNE_OK : PRUNE_E_SHAPE;
 }
 
-static prune_status check_labels(const prune_tensor *targets, size_t outputs, prune_error *error)
+static prune_status check_labels(const prune_tensor *targets, const size_t *numbers, size_t outputs,
+                                 prune_error *error)
 {
     const int32_t *labels = targets->data;
     for (size_t r = 0; r < prn_tensor_rows(targets); r++) {
         const int32_t label = labels[r * targets->ld];
-        const ptrdiff_t numbers[] = { (ptrdiff_t)r, label, (ptrdiff_t)outputs };
+        const ptrdiff_t told[] = { (ptrdiff_t)(numbers == NULL ? r : numbers[r]), label, (ptrdiff_t)outputs };
         if (label < 0 || (size_t)label >= outputs)
             return prn_error_format(error, PRUNE_E_LABEL, "targets[%]",
-                                    "the label is %, and the model has % outputs", numbers);
+                                    "the label is %, and the model has % outputs", told);
     }
     return PRUNE_OK;
 }
 
-prune_status prn_loss_check(int32_t kind, const prune_tensor *targets, size_t outputs, prune_error *error)
+prune_status prn_loss_check(int32_t kind, const prune_tensor *targets, const size_t *numbers, size_t outputs,
+                            prune_error *error)
 {
     if (kind == PRUNE_SOFTMAX_CROSS_ENTROPY)
-        return check_labels(targets, outputs, error);
-    return prn_rows_check_finite(targets, "targets", error);
+        return check_labels(targets, numbers, outputs, error);
+    return prn_rows_check_finite(targets, numbers, "targets", error);
 }
 
 float prn_loss_sum(int32_t kind, const prune_tensor *h, const prune_tensor *targets, prune_tensor *g,
@@ -139,7 +141,7 @@ prune_status prune_loss(float *loss, prune_tensor *gradient, int32_t kind, const
     if (status == PRUNE_OK)
         status = prn_loss_fits(kind, targets, prn_tensor_rows(outputs), prn_tensor_row(outputs));
     if (status == PRUNE_OK)
-        status = prn_loss_check(kind, targets, prn_tensor_row(outputs), NULL);
+        status = prn_loss_check(kind, targets, NULL, prn_tensor_row(outputs), NULL);
     if (status != PRUNE_OK)
         return status;
     const float scale = 1.0f / (float)prn_tensor_rows(outputs);

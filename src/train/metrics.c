@@ -41,7 +41,7 @@ static prune_status check_floats(const prune_tensor *tensor, const char *name, p
 {
     if (tensor->dtype != PRUNE_F32)
         return prn_error_set(error, PRUNE_E_TYPE, name, "not PRUNE_F32");
-    return prn_rows_check_finite(tensor, name, error);
+    return prn_rows_check_finite(tensor, NULL, name, error);
 }
 
 prune_status prn_metrics_check(const prune_tensor *outputs, const prune_tensor *labels, prune_error *error)

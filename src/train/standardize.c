@@ -67,7 +67,7 @@ prune_status prune_standardize_fit(float *mean, float *deviation, size_t columns
     const ptrdiff_t wide[] = { (ptrdiff_t)prn_tensor_row(x), (ptrdiff_t)columns };
     if (prn_tensor_row(x) != columns)
         return prn_error_format(error, PRUNE_E_SHAPE, "x", "a row has % numbers, not %", wide);
-    const prune_status status = prn_rows_check_finite(x, "x", error);
+    const prune_status status = prn_rows_check_finite(x, NULL, "x", error);
     for (size_t first = 0; first < columns && status == PRUNE_OK; first += BLOCK)
         fit_block(mean + first, deviation + first, x, first,
                   columns - first < BLOCK ? columns - first : BLOCK);

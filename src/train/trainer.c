@@ -66,7 +66,7 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
         return PRUNE_E_LIMIT;
     if (prn_tensor_row(x) != prn_shape_count(&t->model->input))
         return PRUNE_E_SHAPE;
-    const prune_status finite = prn_rows_check_finite(x, "x", NULL);
+    const prune_status finite = prn_rows_check_finite(x, NULL, "x", NULL);
     if (finite == PRUNE_OK)
         prn_trainer_forward(t, x);
     return finite;
@@ -99,7 +99,7 @@ prune_status prune_trainer_loss(float *loss, prune_trainer *t, const prune_tenso
     if (status == PRUNE_OK)
         status = prn_loss_fits(t->loss, targets, prn_tensor_rows(&t->h), prn_tensor_row(&t->h));
     if (status == PRUNE_OK)
-        status = prn_loss_check(t->loss, targets, prn_tensor_row(&t->h), NULL);
+        status = prn_loss_check(t->loss, targets, NULL, prn_tensor_row(&t->h), NULL);
     return status != PRUNE_OK ? status : prn_trainer_loss(loss, t, targets);
 }
 
@@ -175,7 +175,7 @@ static void take_mean(prune_trainer *t)
     t->stage = PRN_SUMMED;
 }
 
-static void forget_sum(prune_trainer *t)
+void prn_trainer_forget(prune_trainer *t)
 {
     t->summed = 0;
     t->summed_samples = 0.0f;
@@ -253,7 +253,7 @@ prune_status prune_trainer_update(prune_trainer *t)
         return status;
     if (t->stage < PRN_BACKWARD)
         return PRUNE_E_STATE;
-    forget_sum(t);
+    prn_trainer_forget(t);
     if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats)
         return PRUNE_E_DIVERGED;
     size_t offset = 0;
@@ -365,7 +365,7 @@ prune_status prune_trainer_reset(prune_trainer *t)
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         memset(t->state[s], 0, t->floats * sizeof(float));
     t->optimizer.complement1 = t->optimizer.complement2 = 0.0f;
-    forget_sum(t);
+    prn_trainer_forget(t);
     t->steps = 0;
     return PRUNE_OK;
 }

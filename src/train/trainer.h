@@ -64,8 +64,9 @@ prune_status prn_trainer_check(const prune_trainer *trainer);
 /* The same, and says what is wrong. */
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 
-/* The step from what has been accumulated; PRUNE_OK if nothing has. */
+/* The step from what has been accumulated; PRUNE_OK if nothing has. Or no step. */
 prune_status prn_trainer_flush(prune_trainer *trainer);
+void prn_trainer_forget(prune_trainer *trainer);
 
 /* The steps for data that have been checked already. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);

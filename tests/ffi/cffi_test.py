@@ -155,6 +155,30 @@ def prune_neurons(model, trainer, data):
     assert list(by_layer) == [HIDDEN // 4, 0]
 
 
+def read_from_source(model, x, label, wanted):
+    """The same metrics from a source that Python reads; what it raises ends the call, and harms nothing."""
+    asked, fails = [], []
+
+    @ffi.callback("prune_status(void *, const size_t *, size_t, float *, void *)", error=lib.PRUNE_E_IO,
+                  onerror=lambda _type, value, _traceback: fails.append(value))
+    def read(_user, samples, count, inputs, targets):
+        labels = ffi.cast("int32_t *", targets)
+        for i in range(count):
+            asked.append(samples[i])
+            inputs[2 * i], inputs[2 * i + 1] = x[2 * samples[i]], x[2 * samples[i] + 1]
+            labels[i] = label[samples[i]]
+        return lib.PRUNE_OK
+
+    source = options("source", samples=SAMPLES, inputs=INPUTS, read=read)
+    data, metrics, error = options("data", source=source), options("metrics"), ffi.new("prune_error *")
+    ok(lib.prune_evaluate(metrics, model, data, lib.PRUNE_SOFTMAX_CROSS_ENTROPY, error), error)
+    assert asked == list(range(SAMPLES)) and not fails
+    assert (metrics.samples, metrics.loss, metrics.accuracy) == (wanted.samples, wanted.loss, wanted.accuracy)
+    source.samples += 1
+    assert lib.prune_evaluate(metrics, model, data, lib.PRUNE_SOFTMAX_CROSS_ENTROPY, error) == lib.PRUNE_E_IO
+    assert ffi.string(error.place) == b"source" and isinstance(fails.pop(), IndexError)
+
+
 def written_and_read(model):
     """Through byte callbacks into Python's memory and back."""
     stored = bytearray()
@@ -209,6 +233,7 @@ def main():
     ok(lib.prune_evaluate(metrics, model, data, lib.PRUNE_SOFTMAX_CROSS_ENTROPY, ffi.NULL))
     assert metrics.samples == SAMPLES and metrics.accuracy >= 0.9 and math.isnan(metrics.rmse)
     ok(lib.prune_model_verify(model, ffi.NULL))
+    read_from_source(model, x, label, metrics)
 
     y = predict(model, x)
     for i in range(0, SAMPLES, 7):

@@ -32,7 +32,9 @@ def struct(name, fields):
 
 Error = struct("Error", [("status", status), ("place", c.c_char * 60), ("reason", c.c_char * 192)])
 Shape = struct("Shape", [("rank", size), ("dims", size * 4)])
-Data = struct("Data", [("size", size), ("inputs, targets", handle)])
+Data = struct("Data", [("size", size), ("inputs, targets, source", handle)])
+Source = struct("Source", [
+    ("size, samples, inputs, target_columns", size), ("target_type", i32), ("read, user", handle)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
@@ -80,6 +82,7 @@ ParamInfo = struct("ParamInfo", [
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
     "prune_data": (Data, {}),
+    "prune_source": (Source, {"target_columns": 1, "target_type": I32}),
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
         "loss": CROSS_ENTROPY, "optimizer": ADAM, "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
