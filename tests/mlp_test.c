@@ -33,20 +33,35 @@ static prune_tensor *tensor_of(int32_t dtype, size_t rows, size_t columns)
     return tensor;
 }
 
-/* A label or target, and the inputs. */
-static void read_sample(task *t, size_t i, char *line)
+/* The next number, digits with or without a point, whatever the locale; moves past it.
+ * A quotient of two numbers that are exact, so rounded once. */
+static double number(const char **at)
 {
-    char *end;
-    const double first = strtod(line, &end);
+    double digits = 0.0, scale = 1.0;
+    int32_t behind = 0;
+    const char *c = *at + (**at == ' ');
+    for (; (*c >= '0' && *c <= '9') || (*c == '.' && !behind); c++) {
+        behind |= *c == '.';
+        digits = *c == '.' ? digits : 10.0 * digits + (*c - '0');
+        scale *= behind && *c != '.' ? 10.0 : 1.0;
+    }
+    *at = c;
+    return digits / scale;
+}
+
+/* A label or target, and the inputs. */
+static void read_sample(task *t, size_t i, const char *line)
+{
+    const char *end = line;
+    const double first = number(&end);
     if (t->set->classes > 0)
         ((int32_t *)prune_tensor_data_mut(t->y))[i] = (int32_t)first;
     else
         ((float *)prune_tensor_data_mut(t->y))[i] = (float)first;
     float *x = (float *)prune_tensor_data_mut(t->x) + i * t->set->inputs;
     for (size_t k = 0; k < t->set->inputs; k++) {
-        char *number = end;
-        x[k] = (float)strtod(number, &end);
-        ck_assert_msg(end != number, "%s: sample %d is short", t->set->file, (int)i);
+        ck_assert_msg(*end == ' ', "%s: sample %d is short", t->set->file, (int)i);
+        x[k] = (float)number(&end);
     }
     ck_assert_msg(*end == '\n', "%s: sample %d is long", t->set->file, (int)i);
 }

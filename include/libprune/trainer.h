@@ -26,6 +26,7 @@ PRUNE_API_BEGIN
  * l1, l2, clip_norm, clip_value >= 0; all finite.
  * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
  * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. Both together are the elastic net.
+ * PyTorch's weight_decay (but AdamW's) is l2, of the biases too; scikit-learn's alpha is l2 times the batch.
  * The subgradient of l1 leaves weights near 0. With l1_proximal it is not part of the gradients; instead,
  * after each step (of any optimizer), with its rate lr as the schedule has it,
  *     w = sign(w) max(|w| - lr l1, 0)
