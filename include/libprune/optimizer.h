@@ -4,7 +4,8 @@
  *                  nesterov:      w = w - lr (g + mu m)
  *   PRUNE_ADAM     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *                  w = w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
- *                  (D. Kingma and J. Ba, ICLR 2015, Algorithm 1)
+ *                  (D. Kingma and J. Ba, ICLR 2015, Algorithm 1; PyTorch's. scikit-learn and ONNX add eps
+ *                  to sqrt(v) before the correction: that is eps / sqrt(1 - b2^t) here)
  *   PRUNE_RMSPROP  v = a v + (1 - a) g^2;  w = w - lr g / (sqrt(v) + eps)
  *                  (a = alpha; PyTorch's RMSprop, not centered, no momentum)
  *   PRUNE_ADAMW    w = (1 - lr decay) w, then a step of Adam's; decay = weight_decay for weights, and for

@@ -26,6 +26,7 @@ PRUNE_API_BEGIN
  * l1, l2, clip_norm, clip_value >= 0; all finite.
  * The penalty is  l1 ||w||_1 + l2/2 ||w||^2  over the weights, and over the biases too if
  * regularize_bias is 1; its gradient is  l1 sign(w) + l2 w,  sign(0) = 0. Both together are the elastic net.
+ * PyTorch's weight_decay (but AdamW's) is l2, of the biases too; scikit-learn's alpha is l2 times the batch.
  * The subgradient of l1 leaves weights near 0. With l1_proximal it is not part of the gradients; instead,
  * after each step (of any optimizer), with its rate lr as the schedule has it,
  *     w = sign(w) max(|w| - lr l1, 0)
@@ -135,6 +136,18 @@ const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
 /* Optimizer state of a parameter, as optimizer.h names it: m, v or both, in slots from 0 on. Borrowed;
  * NULL if there is no such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
+
+/* Sets that state to values[count], for those who come from another program with moments and a step count;
+ * where the mask is 0 the state is 0 whatever is given. PRUNE_E_SHAPE: count differs; PRUNE_E_NONFINITE;
+ * PRUNE_E_RANGE: no such parameter or slot, a negative v, or a number larger than gradients up to 1e18 make
+ * it; PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. On an error nothing is changed. */
+prune_status prune_trainer_set_state(prune_trainer *trainer, size_t param, size_t slot, const float *values,
+                                     size_t count);
+
+/* Sets the number of steps done: the place in the schedule, and the t that Adam and AdamW start from (the
+ * next step is number steps + 1; 1 - b^t is that of so many steps to rounding). Weights, moments and epochs
+ * stay. PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. */
+prune_status prune_trainer_set_steps(prune_trainer *trainer, uint64_t steps);
 
 /* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6,
  * else PRUNE_E_RANGE); a schedule multiplies it. */

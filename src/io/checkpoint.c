@@ -51,18 +51,15 @@ static prune_status check_moments(const prune_trainer *t, size_t slot, prune_err
 {
     const int32_t squares = prn_optimizer_squares(t->optimizer.kind, slot);
     const char *name = squares ? "moment v" : "moment m";
-    const float most = prn_optimizer_most(&t->optimizer, slot, PRN_GRADIENT_LIMIT);
     const float *moment = t->state[slot];
     size_t bad = prn_scan_finite(moment, t->floats);
     if (bad != t->floats)
         return prn_error_at(error, PRUNE_E_NONFINITE, name, bad, "NaN or infinite");
-    bad = prn_scan_limit(moment, t->floats, most);
-    if (bad != t->floats)
-        return prn_error_at(error, PRUNE_E_FORMAT, name, bad, "larger than training makes it");
-    for (size_t i = 0; squares && i < t->floats; i++)
-        if (moment[i] < 0.0f)
-            return prn_error_at(error, PRUNE_E_FORMAT, name, i, "negative");
-    return PRUNE_OK;
+    bad = prn_optimizer_scan(&t->optimizer, slot, moment, t->floats, PRN_GRADIENT_LIMIT);
+    if (bad == t->floats)
+        return PRUNE_OK;
+    return prn_error_at(error, PRUNE_E_FORMAT, name, bad,
+                        squares && moment[bad] < 0.0f ? "negative" : "larger than training makes it");
 }
 
 /* Options and moments. Moments of removed weights are another matter: see put_moments(). */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "optimizer.h"
 #include "fmath.h"
+#include "scan.h"
 
 #include <float.h>
 
@@ -128,6 +129,33 @@ float prn_optimizer_most(const prn_optimizer *o, size_t slot, float gradient)
     if (prn_optimizer_squares(o->kind, slot))
         return most * gradient;
     return o->kind == PRUNE_SGD ? most / (1.0f - o->momentum) : most;
+}
+
+size_t prn_optimizer_scan(const prn_optimizer *o, size_t slot, const float *x, size_t count, float gradient)
+{
+    const size_t end = prn_scan_limit(x, count, prn_optimizer_most(o, slot, gradient));
+    for (size_t i = 0; i < end && prn_optimizer_squares(o->kind, slot); i++)
+        if (x[i] < 0.0f)
+            return i;
+    return end;
+}
+
+/* 1 - beta^steps by repeated squaring, of complements: 1 - p q = a + (1 - a) b for a = 1 - p, b = 1 - q. */
+static float complement_at(float beta, uint64_t steps)
+{
+    float done = 0.0f, power = 1.0f - beta;
+    for (; steps != 0; steps >>= 1) {
+        if (steps & 1)
+            done += (1.0f - done) * power;
+        power += (1.0f - power) * power;
+    }
+    return done;
+}
+
+void prn_optimizer_go_to(prn_optimizer *o, uint64_t steps)
+{
+    o->complement1 = complement_at(o->beta1, steps);
+    o->complement2 = complement_at(o->beta2, steps);
 }
 
 void prn_optimizer_advance(prn_optimizer *o)

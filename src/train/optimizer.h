@@ -34,6 +34,13 @@ int32_t prn_optimizer_squares(int32_t kind, size_t slot);
  * rounding. */
 float prn_optimizer_most(const prn_optimizer *optimizer, size_t slot, float gradient);
 
+/* The index of the first number that a slot cannot come to hold with gradients up to `gradient`, or count. */
+size_t prn_optimizer_scan(const prn_optimizer *optimizer, size_t slot, const float *x, size_t count,
+                          float gradient);
+
+/* To where `steps` steps lead. */
+void prn_optimizer_go_to(prn_optimizer *optimizer, uint64_t steps);
+
 /* To the next step: call once before the parameters of a step. */
 void prn_optimizer_advance(prn_optimizer *optimizer);
 

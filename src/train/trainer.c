@@ -358,6 +358,39 @@ uint64_t prune_trainer_epochs(const prune_trainer *trainer)
     return trainer == NULL ? 0 : trainer->epochs;
 }
 
+/* ---- setting ---- */
+
+prune_status prune_trainer_set_state(prune_trainer *t, size_t index, size_t slot, const float *values,
+                                     size_t count)
+{
+    const prune_status status = values == NULL ? PRUNE_E_ARGUMENT : prn_trainer_check(t);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_param *param = prn_model_param(t->model, index);
+    if (param == NULL || slot >= prn_optimizer_slots(t->optimizer.kind))
+        return PRUNE_E_RANGE;
+    if (count != param->count)
+        return PRUNE_E_SHAPE;
+    if (prn_scan_finite(values, count) != count)
+        return PRUNE_E_NONFINITE;
+    if (prn_optimizer_scan(&t->optimizer, slot, values, count, PRN_GRADIENT_LIMIT) != count)
+        return PRUNE_E_RANGE;
+    float *state = t->state[slot] + prn_model_offset(t->model, index);
+    memmove(state, values, count * sizeof *values);
+    prn_param_mask_values(param, state);
+    return PRUNE_OK;
+}
+
+prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
+{
+    const prune_status status = prn_trainer_check(t);
+    if (status != PRUNE_OK)
+        return status;
+    prn_optimizer_go_to(&t->optimizer, steps);
+    t->steps = steps;
+    return PRUNE_OK;
+}
+
 prune_status prune_trainer_reset(prune_trainer *t)
 {
     if (t == NULL)
