@@ -68,6 +68,8 @@ ThresholdRule = struct("ThresholdRule", [
     ("size", size), ("kind, log_scale", i32), ("k, from_fraction, to_fraction", f64)])
 Confusion = struct("Confusion", [("size, classes", size), ("counts", c.POINTER(u64)), ("threshold", f32)])
 ClassScores = struct("ClassScores", [("size", size), ("precision, recall, f1", f64), ("support", u64)])
+Roc = struct("Roc", [
+    ("size", size), ("scores", i32), ("by_class", c.POINTER(f64)), ("by_class_capacity", size), ("macro, weighted", f64)])
 Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
     ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
@@ -97,6 +99,7 @@ INITIALISED = {
     "prune_confusion": (Confusion, {}),
     "prune_class_scores": (ClassScores, {}),
     "prune_regression": (Regression, {}),
+    "prune_roc": (Roc, {"scores": 1}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
     "prune_validation": (Validation, {"loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY}),
