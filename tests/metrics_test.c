@@ -269,6 +269,38 @@ END_TEST
 
 /* ---- what is refused ---- */
 
+START_TEST(areas_by_class_need_room)
+{
+    static const float h[6] = { 4, 1, 3, 2, 2, 0 };
+    static const int32_t label[2] = { 1, 2 };
+    double by_class[3] = { untouched, untouched, untouched };
+    prune_error error;
+    prune_roc roc;
+    prune_tensor *outputs = floats(h, 2, 3), *y = labels_of(label, 2);
+    prune_roc_init(NULL);
+    prune_roc_init(&roc);
+    roc.by_class = by_class;
+    roc.by_class_capacity = 2;
+    ck_assert_status(prune_roc_measure(&roc, outputs, y, NULL, &error), PRUNE_E_SHAPE);
+    ck_assert_str_eq(error.place, "by_class");
+    roc.by_class_capacity = 3;
+    roc.scores = 3;
+    ck_assert_status(prune_roc_measure(&roc, outputs, y, NULL, &error), PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(error.place, "scores");
+    roc.scores = PRUNE_SCORES_AS_GIVEN;
+    roc.size++;
+    ck_assert_status(prune_roc_measure(&roc, outputs, y, NULL, &error), PRUNE_E_VERSION);
+    ck_assert_str_eq(error.place, "roc");
+    ck_assert_status(prune_roc_measure(NULL, outputs, y, NULL, &error), PRUNE_E_ARGUMENT);
+    ck_assert(by_class[0] == untouched && by_class[2] == untouched && roc.macro == 0.0);
+    roc.size--;
+    ck_assert_ok(prune_roc_measure(&roc, outputs, y, NULL, &error));
+    ck_assert(isnan(by_class[0]) && by_class[1] == 0.0 && by_class[2] == 0.0 && roc.macro == 0.0);
+    prune_tensor_free(outputs);
+    prune_tensor_free(y);
+}
+END_TEST
+
 /* Every way in, on the same outputs and labels: three classes. */
 static prune_status call(size_t way, const prune_tensor *h, const prune_tensor *y, prune_error *error)
 {
@@ -441,6 +473,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+        areas_by_class_need_room,
         of_equal_outputs_the_first_come_first,
         a_single_output_must_be_above_the_threshold,
         classes_may_be_given_as_such,

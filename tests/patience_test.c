@@ -207,7 +207,7 @@ START_TEST(what_makes_no_sense_is_refused)
         ck_assert_uint_eq(out.weights, none.weights);
     }
     fit = usual_fit();
-    fit.monitor = 2;
+    fit.monitor = PRUNE_MONITOR_OWN + 1;
     run(&out, PRUNE_MSE, fit, 0);
     ck_assert_status(out.status, PRUNE_E_ARGUMENT);
     fit = usual_fit();

@@ -103,11 +103,37 @@ static void check_auc(const sklearn_classes *c, int32_t scores, double expected)
     prune_tensor_free(y);
 }
 
+static void check_areas(const sklearn_classes *c, int32_t scores)
+{
+    const int32_t logits = scores == PRUNE_SCORES_LOGITS;
+    const double *area = c->area + (logits ? c->classes : 0);
+    double by_class[16];
+    prune_roc roc;
+    prune_roc_init(&roc);
+    roc.scores = scores;
+    roc.by_class = by_class;
+    roc.by_class_capacity = c->classes;
+    roc.macro = roc.weighted = by_class[0] = by_class[c->classes] = untouched;
+    prune_tensor *h = floats(c->h, c->n, c->outputs), *y = labels_of(c->labels, c->n);
+    const int32_t none = isnan(c->auc) != 0;
+    ck_assert_status(prune_roc_measure(&roc, h, y, NULL, NULL), none ? PRUNE_E_EMPTY : PRUNE_OK);
+    same(roc.macro, none ? untouched : logits ? c->auc_of_logits : c->auc, c->name);
+    same(roc.weighted, none ? untouched : logits ? c->weighted_of_logits : c->weighted, c->name);
+    for (size_t k = 0; k < c->classes && !none; k++)
+        same(by_class[k], area[k], c->name);
+    ck_assert(by_class[c->classes] == untouched && (!none || by_class[0] == untouched));
+    prune_tensor_free(h);
+    prune_tensor_free(y);
+}
+
 START_TEST(area_under_the_curve)
 {
     for (size_t i = 0; i < COUNT(sklearn_classes_cases); i++) {
-        check_auc(&sklearn_classes_cases[i], PRUNE_SCORES_AS_GIVEN, sklearn_classes_cases[i].auc);
-        check_auc(&sklearn_classes_cases[i], PRUNE_SCORES_LOGITS, sklearn_classes_cases[i].auc_of_logits);
+        const sklearn_classes *c = &sklearn_classes_cases[i];
+        check_auc(c, PRUNE_SCORES_AS_GIVEN, c->auc);
+        check_auc(c, PRUNE_SCORES_LOGITS, c->auc_of_logits);
+        check_areas(c, PRUNE_SCORES_AS_GIVEN);
+        check_areas(c, PRUNE_SCORES_LOGITS);
     }
 }
 END_TEST

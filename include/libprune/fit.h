@@ -20,7 +20,8 @@ PRUNE_API_BEGIN
 /* What epochs are compared by. */
 enum {
     PRUNE_MONITOR_METRIC = 0, /* the validation metric: accuracy, or RMSE for PRUNE_MSE */
-    PRUNE_MONITOR_LOSS = 1    /* the validation loss */
+    PRUNE_MONITOR_LOSS = 1,   /* the validation loss */
+    PRUNE_MONITOR_OWN = 2     /* `metric` of the fit options */
 };
 
 /* What a progress callback sees; borrowed for the call. */
@@ -38,6 +39,7 @@ typedef struct prune_progress {
     double elapsed;           /* seconds since the call began; 0 without a clock */
     double remaining;         /* estimated seconds to the end */
     prune_trainer *trainer;   /* for example for prune_trainer_set_learning_rate() */
+    double validation_own;    /* `metric` of the fit options; NaN without it */
 } prune_progress;
 
 typedef struct prune_fit_options {
@@ -80,6 +82,11 @@ typedef struct prune_fit_options {
      * holds the batches before the one at fault, and that one too if its own gradients were finite; a sum
      * over samples that leaves float is a fault as well. */
     prune_importance *importance;
+    /* Default NULL; a metric of the caller's own, see evaluate.h, measured at the end of each epoch; it can
+     * then be what is monitored. Takes memory for all outputs of the validation samples, and for their
+     * targets where these are not tensors of their own. A status but PRUNE_OK ends the fit, as a failing
+     * source does. */
+    const prune_metric *metric;
 } prune_fit_options;
 
 /* The defaults above. NULL is fine. */
@@ -98,6 +105,7 @@ typedef struct prune_fit_result {
                                without validation data */
     double validation_metric;
     int32_t stopped_early; /* 1: patience ran out */
+    double validation_own; /* as validation_metric; NaN without a metric of the caller's own */
 } prune_fit_result;
 
 /* Sets size, the rest 0. NULL is fine. */
@@ -110,10 +118,10 @@ void prune_fit_result_init(prune_fit_result *result);
  * gave, leaves those of the last whole step, of the optimizer's too: what was accumulated towards one is
  * forgotten. The trainer may go on, with a new epoch. Every other error but what a callback does is found
  * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
- * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best or patience without
- * validation, an unknown monitor, a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has
- * changed, a fit is under way, scores are being gathered with the trainer, or `importance` is of another
- * model or of magnitudes, or wants another per_sample. */
+ * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best, patience or metric without
+ * validation, an unknown monitor, one without its metric, a metric or a clock without a function;
+ * PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit is under way, scores are being gathered with
+ * the trainer, or `importance` is of another model or of magnitudes, or wants another per_sample. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

@@ -16,7 +16,7 @@
  * Errors, of all that takes tensors: PRUNE_E_ARGUMENT: NULL, an unknown constant; PRUNE_E_TYPE;
  * PRUNE_E_SHAPE; PRUNE_E_NONFINITE: NaN or Inf; PRUNE_E_LABEL; PRUNE_E_VERSION. `error` names the first
  * bad element, and may be NULL. On failure nothing is written.
- * Threads: any, while nobody writes what is read. Only prune_roc_auc() allocates.
+ * Threads: any, while nobody writes what is read. Only those of ROC allocate.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_METRICS_H
@@ -95,6 +95,24 @@ enum {
  * PRUNE_E_EMPTY: all samples are of one class; PRUNE_E_MEMORY. */
 prune_status prune_roc_auc(double *auc, const prune_tensor *outputs, const prune_tensor *labels,
                            int32_t scores, const prune_allocator *mem, prune_error *error);
+
+/* The same for each class, against the rest; of two classes both have the same area. */
+typedef struct prune_roc {
+    size_t size;      /* sizeof(prune_roc), by prune_roc_init() */
+    int32_t scores;   /* in: PRUNE_SCORES_*; default AS_GIVEN */
+    double *by_class; /* in: [by_class_capacity], the caller's, or NULL; out: the C areas; NaN of a class
+                                 without samples, or with all */
+    size_t by_class_capacity; /* in: at least C: 2 of one output */
+    double macro;             /* out: the mean of those that are not NaN, which prune_roc_auc() gives */
+    double weighted;          /* out: their mean by samples of the class */
+} prune_roc;
+
+/* Sets size and defaults, the rest 0 and NULL. NULL is fine. */
+void prune_roc_init(prune_roc *roc);
+
+/* Errors and memory as prune_roc_auc(); PRUNE_E_SHAPE: also where by_class is too small. */
+prune_status prune_roc_measure(prune_roc *roc, const prune_tensor *outputs, const prune_tensor *labels,
+                               const prune_allocator *mem, prune_error *error);
 
 /* ---- values ---- */
 

@@ -76,25 +76,75 @@ prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t loss)
     };
 }
 
-/* A pass over all samples of a data set. */
+/* ---- all outputs, for a metric of the user's own ---- */
+
+prune_status prn_answers_open(prn_answers *answers, const prune_allocator *mem, const prn_data *data,
+                              size_t samples, int32_t ordered)
+{
+    const prune_shape shape = { 2, { samples, data->outputs, 0, 0 } };
+    prune_shape target_shape = data->targets->shape;
+    target_shape.dims[0] = samples;
+    *answers = (prn_answers){ .targets = data->targets };
+    const prune_status status = prune_tensor_create(&answers->outputs, mem, PRUNE_F32, &shape);
+    if (status != PRUNE_OK || (ordered && data->targets->data != NULL))
+        return status;
+    answers->targets = NULL;
+    return prune_tensor_create(&answers->own_targets, mem, data->targets->dtype, &target_shape);
+}
+
+void prn_answers_close(prn_answers *answers)
+{
+    prune_tensor_free(answers->own_targets);
+    prune_tensor_free(answers->outputs);
+}
+
+static void put_rows(prune_tensor *all, size_t first, const prune_tensor *rows)
+{
+    prune_tensor part;
+    prn_rows_slice(&part, all, first, prn_tensor_rows(rows));
+    part.read_only = 0;
+    (void)prune_tensor_copy(&part, rows);
+}
+
+void prn_answers_add(prn_answers *answers, const prune_tensor *h, const prn_batch *batch)
+{
+    put_rows(answers->outputs, answers->done, h);
+    if (answers->own_targets != NULL)
+        put_rows(answers->own_targets, answers->done, &batch->targets);
+    answers->done += prn_tensor_rows(h);
+}
+
+prune_status prn_answers_measure(double *value, prn_answers *answers, const prune_metric *metric,
+                                 prune_error *error)
+{
+    const prune_tensor *targets = answers->targets != NULL ? answers->targets : answers->own_targets;
+    answers->done = 0;
+    const prune_status status = metric->measure(metric->user, value, answers->outputs, targets);
+    return status == PRUNE_OK ? status : prn_error_set(error, status, "metric", prune_status_string(status));
+}
+
+/* ---- a pass over all samples of a data set ---- */
+
 typedef struct pass {
     const prune_model *model;
-    const prn_data *data;
     prune_workspace *workspace;
     prune_tensor *outputs;
     prn_batch batch;
+    prn_tally tally;
+    prn_answers *answers; /* or NULL */
 } pass;
 
-/* With room for the outputs of so many samples. */
-static prune_status open_pass(pass *p, size_t samples, prune_error *error)
+static prune_status open_pass(pass *p, const prn_data *data, prune_error *error)
 {
-    const prune_shape shape = { 2, { samples, prune_model_outputs(p->model), 0, 0 } };
+    const prune_shape shape = { 2, { BATCH, data->outputs, 0, 0 } };
     const prune_allocator *mem = &p->model->mem;
     prune_status status = prune_workspace_create(&p->workspace, mem, p->model, BATCH, NULL);
     if (status == PRUNE_OK)
         status = prune_tensor_create(&p->outputs, mem, PRUNE_F32, &shape);
     if (status == PRUNE_OK)
-        status = prn_batch_open(&p->batch, mem, p->data, BATCH, 1);
+        status = prn_batch_open(&p->batch, mem, data, BATCH, 1);
+    if (status == PRUNE_OK && p->answers != NULL)
+        status = prn_answers_open(p->answers, mem, data, prn_data_samples(data), 1);
     return status == PRUNE_OK ? status : prn_error_set(error, status, "model", prune_status_string(status));
 }
 
@@ -105,29 +155,28 @@ static void close_pass(pass *p)
     prune_workspace_free(p->workspace);
 }
 
-/* *h = a view of the outputs of the batch that starts with sample `first`, in row `row` of all outputs. */
-static prune_status predict_batch(prune_tensor *h, pass *p, size_t first, size_t row, prune_error *error)
+static prune_status take_batch(pass *p, const prn_data *data, size_t first, prune_error *error)
 {
-    const size_t outputs = prn_tensor_row(p->outputs);
-    prune_status status = prn_data_slice(&p->batch, p->data, first, BATCH, error);
+    prune_tensor h;
+    prune_status status = prn_data_slice(&p->batch, data, first, BATCH, error);
     if (status != PRUNE_OK)
         return status;
-    prn_tensor_view(h, (float *)p->outputs->data + row * outputs, prn_tensor_rows(&p->batch.inputs), outputs);
-    status = prune_predict(h, p->model, p->workspace, &p->batch.inputs);
-    return status == PRUNE_OK ? status : prn_error_set(error, status, "model", prune_status_string(status));
+    prn_tensor_view(&h, p->outputs->data, prn_tensor_rows(&p->batch.inputs), data->outputs);
+    status = prune_predict(&h, p->model, p->workspace, &p->batch.inputs);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "model", prune_status_string(status));
+    prn_tally_add(&p->tally, data->loss, &h, &p->batch.targets);
+    if (p->answers != NULL)
+        prn_answers_add(p->answers, &h, &p->batch);
+    return PRUNE_OK;
 }
 
-static prune_status run(prn_tally *tally, const prune_model *model, const prn_data *data, prune_error *error)
+static prune_status run(pass *p, const prn_data *data, prune_error *error)
 {
-    pass p = { .model = model, .data = data };
-    prune_tensor h;
-    prune_status status = open_pass(&p, BATCH, error);
-    for (size_t first = 0; status == PRUNE_OK && first < prn_data_samples(data); first += BATCH) {
-        status = predict_batch(&h, &p, first, 0, error);
-        if (status == PRUNE_OK)
-            prn_tally_add(tally, data->loss, &h, &p.batch.targets);
-    }
-    close_pass(&p);
+    prune_status status = open_pass(p, data, error);
+    for (size_t first = 0; status == PRUNE_OK && first < prn_data_samples(data); first += BATCH)
+        status = take_batch(p, data, first, error);
+    close_pass(p);
     return status;
 }
 
@@ -135,7 +184,7 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
                             int32_t loss, prune_error *error)
 {
     prn_data mine;
-    prn_tally tally = { 0 };
+    pass p = { .model = model };
     if (metrics == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metrics", "NULL");
     prune_status status = prn_result_check(metrics, sizeof *metrics);
@@ -143,62 +192,31 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
         return prn_error_set(error, status, "metrics", prn_options_reason(status));
     status = prn_data_open(&mine, data, model, loss, error);
     if (status == PRUNE_OK)
-        status = run(&tally, model, &mine, error);
+        status = run(&p, &mine, error);
     if (status != PRUNE_OK)
         return status;
-    const prune_metrics measured = prn_tally_metrics(&tally, loss);
+    const prune_metrics measured = prn_tally_metrics(&p.tally, loss);
     prn_result_write(metrics, &measured);
     return PRUNE_OK;
-}
-
-/* All targets as the metric sees them: where they lie, or in *own, which the caller ends. */
-static const prune_tensor *find_targets(prune_tensor **own, const prn_data *data, const prune_allocator *mem)
-{
-    const prune_tensor *targets = data->targets;
-    if (targets->data != NULL)
-        return targets;
-    return prune_tensor_create(own, mem, targets->dtype, &targets->shape) == PRUNE_OK ? *own : NULL;
-}
-
-static prune_status measure(double *value, pass *p, const prune_metric *metric, prune_error *error)
-{
-    const prn_data *data = p->data;
-    prune_tensor *own = NULL, h, part;
-    const prune_tensor *targets = find_targets(&own, data, &p->model->mem);
-    prune_status status =
-        targets != NULL ? PRUNE_OK : prn_error_set(error, PRUNE_E_MEMORY, "targets", "no memory");
-    for (size_t first = 0; status == PRUNE_OK && first < prn_data_samples(data); first += BATCH) {
-        status = predict_batch(&h, p, first, first, error);
-        if (status != PRUNE_OK || own == NULL)
-            continue;
-        prn_rows_slice(&part, own, first, prn_tensor_rows(&h));
-        part.read_only = 0;
-        status = prune_tensor_copy(&part, &p->batch.targets);
-    }
-    if (status == PRUNE_OK &&
-        (status = metric->measure(metric->user, value, p->outputs, targets)) != PRUNE_OK)
-        prn_error_set(error, status, "metric", prune_status_string(status));
-    prune_tensor_free(own);
-    return status;
 }
 
 prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
                                    int32_t loss, const prune_metric *metric, prune_error *error)
 {
     prn_data mine;
+    prn_answers answers = { 0 };
+    pass p = { .model = model, .answers = &answers };
     double measured = prn_tally_none();
     if (value == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "value", "NULL");
     if (metric == NULL || metric->measure == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metric", "no function");
     prune_status status = prn_data_open(&mine, data, model, loss, error);
-    if (status != PRUNE_OK)
-        return status;
-    pass p = { .model = model, .data = &mine };
-    status = open_pass(&p, prn_data_samples(&mine), error);
     if (status == PRUNE_OK)
-        status = measure(&measured, &p, metric, error);
-    close_pass(&p);
+        status = run(&p, &mine, error);
+    if (status == PRUNE_OK)
+        status = prn_answers_measure(&measured, &answers, metric, error);
+    prn_answers_close(&answers);
     if (status == PRUNE_OK)
         *value = measured;
     return status;

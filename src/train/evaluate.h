@@ -3,6 +3,7 @@
 #define PRN_EVALUATE_H
 
 #include "libprune/evaluate.h"
+#include "data.h"
 #include "tensor.h"
 
 /* Sums over the samples seen so far. */
@@ -17,6 +18,25 @@ void prn_tally_add(prn_tally *tally, int32_t loss, const prune_tensor *h, const 
 
 /* The metrics of at least one sample. */
 prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t loss);
+
+/* All outputs of a pass over samples, and their targets: where they lie in order as tensors, those; else
+ * copies. */
+typedef struct prn_answers {
+    prune_tensor *outputs, *own_targets;
+    const prune_tensor *targets; /* NULL: own_targets */
+    size_t done;
+} prn_answers;
+
+/* Makes room for so many samples; `ordered` as of prn_batch_open(). Ended by prn_answers_close(), also
+ * after a failure, and when it is all 0. */
+prune_status prn_answers_open(prn_answers *answers, const prune_allocator *mem, const prn_data *data,
+                              size_t samples, int32_t ordered);
+void prn_answers_close(prn_answers *answers);
+
+/* Adds the outputs h of a batch; after the last one, *value = the metric, and the next pass may begin. */
+void prn_answers_add(prn_answers *answers, const prune_tensor *h, const prn_batch *batch);
+prune_status prn_answers_measure(double *value, prn_answers *answers, const prune_metric *metric,
+                                 prune_error *error);
 
 /* What there is nothing to say about. */
 double prn_tally_none(void);

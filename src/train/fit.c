@@ -41,6 +41,7 @@ typedef struct session {
     void *block;
     size_t *base, *order;
     prn_batch batch;
+    prn_answers answers; /* of the validation samples, for a metric of the user's own */
     prune_snapshot *kept;
 
     const prune_clock *clock;
@@ -60,12 +61,13 @@ typedef struct session {
 static prune_status check_monitoring(const session *s, int32_t validates, prune_error *error)
 {
     const prune_fit_options *o = &s->options;
-    if (o->keep_best && !validates)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "keep_best", "there are no validation data");
-    if (o->patience != 0 && !validates)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "patience", "there are no validation data");
-    if (o->monitor != PRUNE_MONITOR_METRIC && o->monitor != PRUNE_MONITOR_LOSS)
+    const char *wants = o->keep_best ? "keep_best" : o->patience != 0 ? "patience" : "metric";
+    if (!validates && (o->keep_best || o->patience != 0 || o->metric != NULL))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, wants, "there are no validation data");
+    if (o->monitor < PRUNE_MONITOR_METRIC || o->monitor > PRUNE_MONITOR_OWN)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "monitor", "not one of PRUNE_MONITOR_");
+    if (o->metric != NULL ? o->metric->measure == NULL : o->monitor == PRUNE_MONITOR_OWN)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "metric", "no function");
     if (!(o->min_delta >= 0.0 && o->min_delta <= DBL_MAX))
         return prn_error_set(error, PRUNE_E_RANGE, "min_delta", "it must be finite and not negative");
     return PRUNE_OK;
@@ -122,6 +124,11 @@ static prune_status open_session(session *s, const prune_data *data, const prune
     return status != PRUNE_OK ? prn_error_within(error, status, "validation") : count_held(s, error);
 }
 
+static size_t validated(const session *s)
+{
+    return s->options.validation != NULL ? prn_data_samples(&s->validation) : s->held;
+}
+
 static prune_status take_memory(session *s, prune_error *error)
 {
     const prune_allocator *mem = &s->trainer->mem;
@@ -137,6 +144,10 @@ static prune_status take_memory(session *s, prune_error *error)
     s->order = (size_t *)s->block + order / sizeof(size_t);
     if (prn_batch_open(&s->batch, mem, &s->data, s->batch_size, 0) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for a batch");
+    const prn_data *validation = s->held != 0 ? &s->data : &s->validation;
+    if (s->options.metric != NULL &&
+        prn_answers_open(&s->answers, mem, validation, validated(s), s->held == 0) != PRUNE_OK)
+        return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for all outputs");
     if (!s->options.keep_best)
         return PRUNE_OK;
     const prune_status status = prune_snapshot_create(&s->kept, mem, s->trainer->model);
@@ -147,6 +158,7 @@ static prune_status take_memory(session *s, prune_error *error)
 static void end_session(session *s)
 {
     prune_snapshot_free(s->kept);
+    prn_answers_close(&s->answers);
     prn_batch_close(&s->batch);
     if (s->block != NULL)
         prn_mem_free(&s->trainer->mem, s->block, 1, s->block_bytes);
@@ -182,11 +194,13 @@ static void start_progress(session *s)
                                     .batches = (s->train - 1) / s->batch_size + 1,
                                     .validation_loss = prn_tally_none(),
                                     .validation_metric = prn_tally_none(),
+                                    .validation_own = prn_tally_none(),
                                     .trainer = s->trainer };
     s->result = (prune_fit_result){ .size = sizeof s->result,
                                     .loss = prn_tally_none(),
                                     .validation_loss = prn_tally_none(),
-                                    .validation_metric = prn_tally_none() };
+                                    .validation_metric = prn_tally_none(),
+                                    .validation_own = prn_tally_none() };
 }
 
 /* Calls the user; 1 if he wants to stop. */
@@ -226,6 +240,8 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
         return s->held == 0 ? prn_error_within(s->error, status, "validation") : status;
     prn_trainer_forward(s->trainer, &s->batch.inputs);
     prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &s->batch.targets);
+    if (s->options.metric != NULL)
+        prn_answers_add(&s->answers, &s->trainer->h, &s->batch);
     return PRUNE_OK;
 }
 
@@ -234,9 +250,18 @@ static int32_t is_better(const session *s, double value, double than, double del
 {
     if (than != than)
         return value == value;
-    const int32_t higher =
+    int32_t higher =
         s->options.monitor == PRUNE_MONITOR_METRIC && s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
+    if (s->options.monitor == PRUNE_MONITOR_OWN)
+        higher = s->options.metric->higher_is_better;
     return higher ? value - than > delta : than - value > delta;
+}
+
+static void take_figures(session *s)
+{
+    s->result.validation_loss = s->progress.validation_loss;
+    s->result.validation_metric = s->progress.validation_metric;
+    s->result.validation_own = s->progress.validation_own;
 }
 
 /* What was best before more was removed is no match any more, or coming back to it would undo that. */
@@ -251,8 +276,7 @@ static void forget_if_masked(session *s)
     if (s->kept == NULL)
         return;
     s->result.best_epoch = 0;
-    s->result.validation_loss = s->progress.validation_loss;
-    s->result.validation_metric = s->progress.validation_metric;
+    take_figures(s);
 }
 
 static void run_out_of_patience(session *s, double value)
@@ -268,7 +292,8 @@ static void run_out_of_patience(session *s, double value)
 static void compare_epoch(session *s)
 {
     const prune_progress *p = &s->progress;
-    const double value = s->options.monitor == PRUNE_MONITOR_LOSS ? p->validation_loss : p->validation_metric;
+    const double values[] = { p->validation_metric, p->validation_loss, p->validation_own };
+    const double value = values[s->options.monitor]; /* in the order of PRUNE_MONITOR_ */
     const int32_t better = s->result.best_epoch == 0 || is_better(s, value, s->best, 0.0);
     run_out_of_patience(s, value);
     if (better) {
@@ -277,24 +302,24 @@ static void compare_epoch(session *s)
         if (s->kept != NULL)
             (void)prune_snapshot_take(s->kept, s->trainer->model);
     }
-    if (better || s->kept == NULL) {
-        s->result.validation_loss = p->validation_loss;
-        s->result.validation_metric = p->validation_metric;
-    }
+    if (better || s->kept == NULL)
+        take_figures(s);
 }
 
 static prune_status validate_epoch(session *s)
 {
-    size_t samples = s->held;
+    const size_t samples = validated(s);
     prune_status status = PRUNE_OK;
     prn_tally tally = { 0 };
-    if (s->options.validation != NULL)
-        samples = prn_data_samples(&s->validation);
     if (samples == 0)
         return PRUNE_OK;
     for (size_t first = 0; first < samples && status == PRUNE_OK; first += s->batch_size)
         status = validation_batch(s, &tally, first,
                                   samples - first < s->batch_size ? samples - first : s->batch_size);
+    if (status == PRUNE_OK && s->options.metric != NULL)
+        status = prn_answers_measure(&s->progress.validation_own, &s->answers, s->options.metric, s->error);
+    if (status == PRUNE_OK)
+        status = check_model(s);
     if (status != PRUNE_OK)
         return status;
     const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static double not_a_number(void)
+double prn_metrics_none(void)
 {
     const uint64_t bits = 0x7ff8000000000000u;
     double nan;
@@ -334,7 +334,7 @@ static error_sums sum_errors(const prune_tensor *outputs, const prune_tensor *ta
 static double determination(const error_sums *sums, size_t rows)
 {
     if (rows < 2)
-        return not_a_number();
+        return prn_metrics_none();
     if (sums->variation > 0.0)
         return 1.0 - sums->squared / sums->variation;
     return sums->squared > 0.0 ? 0.0 : 1.0;

@@ -15,6 +15,9 @@ static inline size_t prn_metrics_label(const prune_tensor *labels, size_t r)
     return (size_t)((const int32_t *)labels->data)[r * labels->ld];
 }
 
+/* NaN: what is not defined. */
+double prn_metrics_none(void);
+
 /* Finite outputs and a label for each row; a single output knows two classes. Takes NULLs. */
 prune_status prn_metrics_check(const prune_tensor *outputs, const prune_tensor *labels, prune_error *error);
 

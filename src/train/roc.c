@@ -4,6 +4,7 @@
 #include "libprune/fmath.h"
 #include "mem.h"
 #include "metrics.h"
+#include "options.h"
 #include "text.h"
 
 /* Makes a heap of heap[root .. count - 1], of which only the root may be out of place. */
@@ -50,7 +51,7 @@ static double log_odds(const float *h, size_t columns, size_t label)
 static double rank_by(const float *h, size_t columns, size_t label, int32_t scores)
 {
     if (columns == 1)
-        return (double)h[0];
+        return label == 1 ? (double)h[0] : -(double)h[0];
     if (columns == 2)
         return (double)h[label] - (double)h[1 - label];
     return scores == PRUNE_SCORES_LOGITS ? log_odds(h, columns, label) : (double)h[label];
@@ -71,47 +72,121 @@ static double chance_above(const double *of, size_t count, const double *rest, s
     return halves / (2.0 * (double)count * (double)rest_count);
 }
 
-/* Of one class against the rest, in room[n]; negative if either has no samples. */
-static double auc_of(size_t label, const prune_tensor *outputs, const prune_tensor *labels, int32_t scores,
-                     double *room)
+/* Of one class, with *count samples, against the rest, in room[n]; NaN if either has none. */
+static double auc_of(size_t *count, size_t label, const prune_roc *roc, const prune_tensor *outputs,
+                     const prune_tensor *labels, double *room)
 {
     const size_t rows = prn_tensor_rows(outputs), columns = prn_tensor_row(outputs);
-    size_t count = 0, rest = rows;
+    size_t rest = rows;
+    *count = 0;
     for (size_t r = 0; r < rows; r++)
-        room[prn_metrics_label(labels, r) == label ? count++ : --rest] =
-            rank_by(prn_metrics_row(outputs, r), columns, label, scores);
-    if (count == 0 || count == rows)
-        return -1.0;
-    sort(room, count);
-    sort(room + count, rows - count);
-    return chance_above(room, count, room + count, rows - count);
+        room[prn_metrics_label(labels, r) == label ? (*count)++ : --rest] =
+            rank_by(prn_metrics_row(outputs, r), columns, label, roc->scores);
+    if (*count == 0 || *count == rows)
+        return prn_metrics_none();
+    sort(room, *count);
+    sort(room + *count, rows - *count);
+    return chance_above(room, *count, room + *count, rows - *count);
+}
+
+static size_t classes_of(const prune_tensor *outputs)
+{
+    const size_t columns = prn_tensor_row(outputs);
+    return columns > 2 ? columns : 2;
+}
+
+/* Where there are two labels, two classes have an area. */
+static void measure(prune_roc *roc, const prune_tensor *outputs, const prune_tensor *labels, double *room)
+{
+    double classes = 0.0, samples = 0.0;
+    roc->macro = roc->weighted = 0.0;
+    for (size_t label = 0; label < classes_of(outputs); label++) {
+        size_t count;
+        const double area = auc_of(&count, label, roc, outputs, labels, room);
+        const int32_t is_one = area == area;
+        roc->macro += is_one ? area : 0.0;
+        roc->weighted += is_one ? (double)count * area : 0.0;
+        classes += is_one;
+        samples += is_one ? (double)count : 0.0;
+        if (roc->by_class != NULL)
+            roc->by_class[label] = area;
+    }
+    roc->macro /= classes;
+    roc->weighted /= samples;
+}
+
+static int32_t has_two_classes(const prune_tensor *labels)
+{
+    for (size_t r = 1; r < prn_tensor_rows(labels); r++)
+        if (prn_metrics_label(labels, r) != prn_metrics_label(labels, 0))
+            return 1;
+    return 0;
+}
+
+static prune_status check(const prune_roc *roc, const prune_tensor *outputs, const prune_tensor *labels,
+                          prune_error *error)
+{
+    if (roc->scores != PRUNE_SCORES_AS_GIVEN && roc->scores != PRUNE_SCORES_LOGITS)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "not one of PRUNE_SCORES_*");
+    const prune_status status = prn_metrics_check(outputs, labels, error);
+    if (status != PRUNE_OK)
+        return status;
+    if (roc->by_class != NULL && roc->by_class_capacity < classes_of(outputs))
+        return prn_error_set(error, PRUNE_E_SHAPE, "by_class", "there are more classes than fit");
+    if (!has_two_classes(labels))
+        return prn_error_set(error, PRUNE_E_EMPTY, "labels", "all samples are of one class");
+    return PRUNE_OK;
+}
+
+static prune_status run(prune_roc *roc, const prune_tensor *outputs, const prune_tensor *labels,
+                        const prune_allocator *mem, prune_error *error)
+{
+    prune_allocator own;
+    prune_status status = check(roc, outputs, labels, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prn_mem_choose(&own, mem);
+    const size_t rows = prn_tensor_rows(outputs);
+    double *room = status == PRUNE_OK ? prn_mem_alloc(&own, rows, sizeof *room) : NULL;
+    if (room == NULL)
+        return prn_error_set(error, status == PRUNE_OK ? PRUNE_E_MEMORY : status, "mem", "no memory");
+    measure(roc, outputs, labels, room);
+    prn_mem_free(&own, room, rows, sizeof *room);
+    return PRUNE_OK;
+}
+
+void prune_roc_init(prune_roc *roc)
+{
+    if (roc != NULL)
+        *roc = (prune_roc){ .size = sizeof *roc, .scores = PRUNE_SCORES_AS_GIVEN };
+}
+
+prune_status prune_roc_measure(prune_roc *roc, const prune_tensor *outputs, const prune_tensor *labels,
+                               const prune_allocator *mem, prune_error *error)
+{
+    prune_roc mine;
+    prune_roc_init(&mine);
+    if (roc == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "roc", "NULL");
+    prune_status status = prn_options_read(&mine, sizeof mine, roc);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "roc", prn_options_reason(status));
+    status = run(&mine, outputs, labels, mem, error);
+    if (status == PRUNE_OK)
+        prn_result_write(roc, &mine);
+    return status;
 }
 
 prune_status prune_roc_auc(double *auc, const prune_tensor *outputs, const prune_tensor *labels,
                            int32_t scores, const prune_allocator *mem, prune_error *error)
 {
-    prune_allocator own;
+    prune_roc roc;
+    prune_roc_init(&roc);
+    roc.scores = scores;
     if (auc == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "auc", "NULL");
-    if (scores != PRUNE_SCORES_AS_GIVEN && scores != PRUNE_SCORES_LOGITS)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "not one of PRUNE_SCORES_*");
-    prune_status status = prn_metrics_check(outputs, labels, error);
-    if (status != PRUNE_OK)
-        return status;
-    status = prn_mem_choose(&own, mem);
-    const size_t rows = prn_tensor_rows(outputs), columns = prn_tensor_row(outputs);
-    double *room = status == PRUNE_OK ? prn_mem_alloc(&own, rows, sizeof *room) : NULL;
-    if (room == NULL)
-        return prn_error_set(error, status == PRUNE_OK ? PRUNE_E_MEMORY : status, "mem", "no memory");
-    double sum = 0.0, classes = 0.0;
-    for (size_t label = columns > 2 ? 0 : 1; label < (columns > 2 ? columns : 2); label++) {
-        const double area = auc_of(label, outputs, labels, scores, room);
-        sum += area >= 0.0 ? area : 0.0;
-        classes += area >= 0.0;
-    }
-    prn_mem_free(&own, room, rows, sizeof *room);
-    if (!(classes > 0.0))
-        return prn_error_set(error, PRUNE_E_EMPTY, "labels", "all samples are of one class");
-    *auc = sum / classes;
-    return PRUNE_OK;
+    const prune_status status = run(&roc, outputs, labels, mem, error);
+    if (status == PRUNE_OK)
+        *auc = roc.macro;
+    return status;
 }

@@ -45,16 +45,17 @@ Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", 
 LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale", f32)])
 Progress = struct("Progress", [
     ("size", size), ("epoch, epochs, batch, batches", u64), ("epoch_end", i32),
-    ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle)])
+    ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle),
+    ("validation_own", f64)])
 OnProgress = c.CFUNCTYPE(i32, handle, c.POINTER(Progress))
 FitOptions = struct("FitOptions", [
     ("size", size), ("epochs", u64), ("batch_size", size), ("shuffle, keep_best", i32),
     ("validation", handle), ("validation_fraction", f64), ("progress", OnProgress), ("user", handle),
     ("progress_every", u64), ("clock", handle), ("patience", u64), ("min_delta", f64), ("monitor", i32),
-    ("importance", handle)])
+    ("importance, metric", handle)])
 FitResult = struct("FitResult", [
     ("size", size), ("epochs, steps", u64), ("stopped", i32), ("best_epoch", u64),
-    ("loss, validation_loss, validation_metric", f64), ("stopped_early", i32)])
+    ("loss, validation_loss, validation_metric", f64), ("stopped_early", i32), ("validation_own", f64)])
 Selection = struct("Selection", [
     ("size", size), ("granularity, scope, aggregate, layer, include_output, include_bias", i32),
     ("min_kept", u64)])
@@ -68,6 +69,8 @@ ThresholdRule = struct("ThresholdRule", [
     ("size", size), ("kind, log_scale", i32), ("k, from_fraction, to_fraction", f64)])
 Confusion = struct("Confusion", [("size, classes", size), ("counts", c.POINTER(u64)), ("threshold", f32)])
 ClassScores = struct("ClassScores", [("size", size), ("precision, recall, f1", f64), ("support", u64)])
+Roc = struct("Roc", [
+    ("size", size), ("scores", i32), ("by_class", c.POINTER(f64)), ("by_class_capacity", size), ("macro, weighted", f64)])
 Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
     ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
@@ -97,6 +100,7 @@ INITIALISED = {
     "prune_confusion": (Confusion, {}),
     "prune_class_scores": (ClassScores, {}),
     "prune_regression": (Regression, {}),
+    "prune_roc": (Roc, {"scores": 1}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
     "prune_validation": (Validation, {"loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY}),
