@@ -129,7 +129,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .power = t->per_sample };
     point_at(pass.gradient, t->gradient + offset, layer);
     layer->ops->backward(layer, &pass);
-    if (t->samples == NULL || !scores)
+    if (t->samples == NULL || !scores || layer->ops->sample_gradients == NULL)
         return;
     point_at(pass.samples, t->samples + offset, layer);
     layer->ops->sample_gradients(layer, &pass);
