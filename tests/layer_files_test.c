@@ -5,17 +5,16 @@
 #include "support/stack.h"
 #include "support/work.h"
 
+#include <math.h>
 #include <string.h>
 
-enum {
-    D = PRUNE_LAYER_DENSE,
-    A = PRUNE_LAYER_ACTIVATION,
-    S = PRUNE_LAYER_SOFTMAX,
-    L = PRUNE_LAYER_LOG_SOFTMAX
-};
-
-static const stack_step every_kind[] = { { D, 6, 0, 0, 0 }, { A, 0, PRUNE_GELU, 0, 0 }, { D, 3, 0, 0, 0 },
-                                         { S, 0, 0, 0, 0 }, { L, 0, 0, 0, 0 },          { 0 } };
+static const stack_step every_kind[] = { { D, 6, 0, 0, 0 },
+                                         { A, 0, PRUNE_GELU, 0, 0 },
+                                         { O, 0, 0, 0.25f, 0 },
+                                         { D, 3, 0, 0, 0 },
+                                         { S, 0, 0, 0, 0 },
+                                         { L, 0, 0, 0, 0 },
+                                         { 0 } };
 static const stack_step no_parameters[] = { { A, 0, PRUNE_TANH, 0, 0 }, { S, 0, 0, 0, 0 }, { 0 } };
 
 static void check_same(const prune_model *a, const prune_model *b)
@@ -107,6 +106,38 @@ END_TEST
 
 /* Each byte of the architecture changed in several ways: refused, or a model that can be read; never much
  * memory. */
+/* The setting of a file's only layer. */
+static void check_setting(const stack_step *step, size_t offset, float value, prune_status expected)
+{
+    const stack_step steps[] = { *step, { 0 } };
+    heap h = { 0 };
+    const prune_allocator mem = heap_allocator(&h);
+    prune_error error = { 0 };
+    uint32_t bits;
+    prune_model *model = stack_model(NULL, 4, steps, 5), *back;
+    bytes_file file = work_write_model(model);
+    memcpy(&bits, &value, sizeof bits);
+    bytes_put(&file, bytes_payload(&file, "ARCH") + 20 + offset, 4, bits);
+    bytes_repair(&file);
+    const prune_reader reader = bytes_reader(&file);
+    ck_assert_status(prune_model_read(&back, &mem, &reader, &error), expected);
+    ck_assert(expected == PRUNE_OK || (h.requests == 0 && error.reason[0] != '\0'));
+    prune_model_free(back);
+    prune_model_free(model);
+    bytes_end(&file);
+}
+
+START_TEST(settings_out_of_range)
+{
+    const stack_step dropout = { O, 0, 0, 0.25f, 0 };
+    const float rates[] = { -1e-30f, 1.0f, 2.0f, NAN, INFINITY };
+    for (size_t i = 0; i < 5; i++)
+        check_setting(&dropout, 0, rates[i], PRUNE_E_FORMAT);
+    check_setting(&dropout, 0, 0.0f, PRUNE_OK);
+    check_setting(&dropout, 0, 0.99f, PRUNE_OK);
+}
+END_TEST
+
 START_TEST(architectures_with_any_byte_wrong)
 {
     static const uint64_t flips[] = { 0x01, 0x02, 0x04, 0x07, 0x40, 0x80, 0xFF };
@@ -183,6 +214,7 @@ int main(void)
         training_goes_on_bit_for_bit,
         snapshots_hold_all_parameters,
         architectures_with_any_byte_wrong,
+        settings_out_of_range,
         memory_is_a_small_multiple_of_the_file,
         without_memory,
     };

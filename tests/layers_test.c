@@ -9,18 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    D = PRUNE_LAYER_DENSE,
-    A = PRUNE_LAYER_ACTIVATION,
-    S = PRUNE_LAYER_SOFTMAX,
-    L = PRUNE_LAYER_LOG_SOFTMAX
-};
 enum { STEPS = STACK_LAYERS + 1, GAP = 3 };
 
 static const double TOLERANCE = 4e-6; /* of the largest |g| or |h| */
 
-/* Weights are drawn until no input of a ReLU is near 0: these have none, or their layer comes first, where
- * inputs are drawn away from 0. */
+/* Where an input of a ReLU or the like may be near 0, differences go wrong: such a layer comes first, and the
+ * inputs are away from 0. */
 static const struct network {
     size_t inputs;
     stack_step steps[STEPS];

@@ -3,7 +3,7 @@
  * Shapes: a sample is I numbers; a dense layer with O outputs has the parameters "weight" W[O][I]
  * (row o holds what neuron o reads) and "bias" b[O] and computes y = f(W x + b).
  * Parameters are numbered through the model: layer 0 weight, layer 0 bias, layer 1 weight, ... Activation,
- * softmax and log-softmax layers have none, and as many outputs as inputs.
+ * softmax, log-softmax and dropout layers have none, and as many outputs as inputs.
  *
  * Invariant: where a parameter's mask is 0 the parameter is exactly 0, at every moment that a caller
  * can see. Masks start as all ones; see mask.h.
@@ -45,6 +45,11 @@ prune_status prune_model_add_activation(prune_model *model, int32_t activation);
  * any error. */
 prune_status prune_model_add_softmax(prune_model *model);
 prune_status prune_model_add_log_softmax(prune_model *model);
+
+/* Appends dropout: while training, each element is 0 with probability `rate`, independently of all others,
+ * and else times 1 / (1 - rate) (N. Srivastava et al., JMLR 15, 2014); in inference the identity. What goes
+ * is drawn from the trainer's generator. PRUNE_E_RANGE: rate is not from 0 to below 1. */
+prune_status prune_model_add_dropout(prune_model *model, float rate);
 
 /* Draws all weights anew and sets biases to 0. Layer l uses a generator of its own, seeded with
  * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0.

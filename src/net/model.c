@@ -143,6 +143,11 @@ prune_status prune_model_add_log_softmax(prune_model *model)
     return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_LOG_SOFTMAX });
 }
 
+prune_status prune_model_add_dropout(prune_model *model, float rate)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_DROPOUT, .settings = { rate } });
+}
+
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed)
 {
     if (!prn_initializer_known(initializer))

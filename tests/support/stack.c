@@ -20,6 +20,8 @@ prune_status stack_add(prune_model *model, const stack_step *step)
         return prune_model_add_softmax(model);
     case PRUNE_LAYER_LOG_SOFTMAX:
         return prune_model_add_log_softmax(model);
+    case PRUNE_LAYER_DROPOUT:
+        return prune_model_add_dropout(model, step->a);
     default:
         return PRUNE_E_ARGUMENT;
     }

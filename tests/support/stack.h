@@ -13,6 +13,16 @@
 enum { STACK_LAYERS = 8, STACK_WIDTH = 12, STACK_PARAMS = 400, STACK_BATCH = 16 };
 enum { STACK_BLOCK = STACK_BATCH * STACK_WIDTH };
 
+/* Kinds, so short that a network is a line. */
+enum {
+    D = PRUNE_LAYER_DENSE,
+    A = PRUNE_LAYER_ACTIVATION,
+    S = PRUNE_LAYER_SOFTMAX,
+    L = PRUNE_LAYER_LOG_SOFTMAX,
+    O = PRUNE_LAYER_DROPOUT,
+    B = PRUNE_LAYER_BATCH_NORM
+};
+
 /* A layer to build; what its kind does not use is 0. */
 typedef struct stack_step {
     int32_t kind; /* 0: the end */
