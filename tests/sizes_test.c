@@ -24,15 +24,24 @@ static const struct arch_case {
     { 12, 4, 0 },
     { 12, 4, 2 },
     { 12, 4, UINT32_MAX },
+    { 12, 4, PRUNE_LAYER_ACTIVATION }, /* in a record of 12 bytes */
+    { 12, 4, PRUNE_LAYER_SOFTMAX },
+    { 12, 4, PRUNE_LAYER_LOG_SOFTMAX },
+    { 16, 4, 0 }, /* the record's length */
+    { 16, 4, 4 },
     { 16, 4, 11 },
-    { 16, 4, 0x80000001 },
+    { 16, 4, 13 },
+    { 16, 4, 0x8000000C },
     { 16, 4, UINT32_MAX },
-    { 20, 8, 0 },
-    { 20, 8, 2 },
-    { 20, 8, INT32_MAX },
-    { 20, 8, (uint64_t)INT32_MAX + 1 },
-    { 20, 8, (uint64_t)1 << 32 | 1 },
-    { 20, 8, UINT64_MAX },
+    { 20, 4, 11 },
+    { 20, 4, 0x80000001 },
+    { 20, 4, UINT32_MAX },
+    { 24, 8, 0 },
+    { 24, 8, 2 },
+    { 24, 8, INT32_MAX },
+    { 24, 8, (uint64_t)INT32_MAX + 1 },
+    { 24, 8, (uint64_t)1 << 32 | 1 },
+    { 24, 8, UINT64_MAX },
 };
 
 START_TEST(architectures_that_lie)
@@ -59,7 +68,7 @@ START_TEST(huge_sizes_do_not_wrap)
     const size_t arch = bytes_payload(&file, "ARCH");
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         bytes_put(&file, arch, 8, widths[i][0]);
-        bytes_put(&file, arch + 20, 8, widths[i][1]);
+        bytes_put(&file, arch + 24, 8, widths[i][1]);
         bytes_repair(&file);
         golden_refused(&file, PRUNE_E_FORMAT, "widths", i);
     }
@@ -83,7 +92,7 @@ START_TEST(huge_products_do_not_wrap)
     bytes_file file = plain_file();
     const size_t arch = bytes_payload(&file, "ARCH");
     bytes_put(&file, arch, 8, (uint64_t)1 << 62);
-    bytes_put(&file, arch + 20, 8, 4);
+    bytes_put(&file, arch + 24, 8, 4);
     bytes_repair(&file);
     golden_refused(&file, PRUNE_E_FORMAT, "widths", 4);
     bytes_end(&file);
@@ -102,13 +111,14 @@ START_TEST(huge_sums_do_not_wrap)
     const size_t old = bytes_entry(&file, "ARCH");
     bytes_put(&file, old, 4, 0x2E2E2E2E);
     bytes_put(&file, old + 4, 4, 0);
-    bytes_insert(&file, 0, "ARCH", 1, 12 + 16 * WRAPPING_LAYERS);
+    bytes_insert(&file, 0, "ARCH", 1, 12 + 20 * WRAPPING_LAYERS);
     const size_t arch = bytes_payload(&file, "ARCH");
     bytes_put(&file, arch, 8, wrapping_widths[0]);
     bytes_put(&file, arch + 8, 4, WRAPPING_LAYERS);
     for (size_t l = 0; l < WRAPPING_LAYERS; l++) {
-        bytes_put(&file, arch + 12 + 16 * l, 8, PRUNE_LAYER_DENSE);
-        bytes_put(&file, arch + 20 + 16 * l, 8, wrapping_widths[l + 1]);
+        bytes_put(&file, arch + 12 + 20 * l, 4, PRUNE_LAYER_DENSE);
+        bytes_put(&file, arch + 16 + 20 * l, 4, 12);
+        bytes_put(&file, arch + 24 + 20 * l, 8, wrapping_widths[l + 1]);
     }
     bytes_repair(&file);
     golden_refused(&file, PRUNE_E_FORMAT, "layers", WRAPPING_LAYERS);
@@ -123,7 +133,7 @@ static const struct shift_case {
 } shift_cases[] = {
     { "TRNR", "WGHT", 1 }, { "TRNR", "WGHT", 2 }, { "TRNR", "WGHT", 4 }, { "TRNR", "MASK", 1 },
     { "MASK", "WGHT", 1 }, { "MASK", "TRNR", 1 }, { "WGHT", "MASK", 1 }, { "WGHT", "TRNR", 4 },
-    { "WGHT", "ARCH", 4 }, { "ARCH", "WGHT", 4 }, { "MASK", "TRNR", 2 }, { "ARCH", "TRNR", 16 },
+    { "WGHT", "ARCH", 4 }, { "ARCH", "WGHT", 4 }, { "MASK", "TRNR", 2 }, { "ARCH", "TRNR", 20 },
 };
 
 START_TEST(borders_between_sections)

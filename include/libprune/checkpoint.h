@@ -17,7 +17,9 @@
  * required: those it refuses. Sections of version 1, all numbers unsigned unless said, floats as
  * IEEE 754 bits:
  *
- *   ARCH  8 inputs, 4 layers L, then per layer: 4 kind (1 dense), 4 activation, 8 outputs   (required)
+ *   ARCH  8 inputs, 4 layers L, then per layer a record: 4 kind, 4 bytes that follow, and these:
+ *         1 dense: 4 activation, 8 outputs; 2 activation: 4 activation; 3 softmax, 4 log-softmax: nothing;
+ *         5 dropout: float rate                                                         (required)
  *   WGHT  all parameters in the model's order, 4 bytes each                               (required)
  *   MASK  per parameter, its bits (1 = kept) from the lowest of byte 0 on, padded with 0 to whole
  *         bytes; absent when nothing is removed                                           (required)

@@ -8,12 +8,21 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum { PRUNE_LAYER_DENSE = 1 }; /* kinds of layers */
+/* Kinds of layers; model.h says what each computes. */
+enum {
+    PRUNE_LAYER_DENSE = 1,
+    PRUNE_LAYER_ACTIVATION = 2,
+    PRUNE_LAYER_SOFTMAX = 3,
+    PRUNE_LAYER_LOG_SOFTMAX = 4,
+    PRUNE_LAYER_DROPOUT = 5,
+    PRUNE_LAYER_BATCH_NORM = 6
+};
+enum { PRUNE_LAYER_SETTINGS = 2 };
 
 typedef struct prune_layer_info {
     size_t size;        /* sizeof(prune_layer_info), by prune_layer_info_init() */
     int32_t kind;       /* PRUNE_LAYER_* */
-    int32_t activation; /* PRUNE_LINEAR, ... */
+    int32_t activation; /* PRUNE_LINEAR, ...; PRUNE_LINEAR where the kind has none */
     prune_shape input;  /* of one sample */
     prune_shape output;
     uint64_t parameters;   /* weights and biases */
@@ -23,6 +32,7 @@ typedef struct prune_layer_info {
     uint64_t macs;         /* multiply-accumulates for one sample, dense */
     uint64_t macs_kept;    /* multiply-accumulates whose weight is kept */
     uint64_t bytes;        /* parameters, stored dense as float */
+    float settings[2];     /* dropout: rate; batch normalisation: momentum, epsilon; else 0 */
 } prune_layer_info;
 
 typedef struct prune_param_info {

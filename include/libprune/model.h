@@ -2,7 +2,8 @@
  *
  * Shapes: a sample is I numbers; a dense layer with O outputs has the parameters "weight" W[O][I]
  * (row o holds what neuron o reads) and "bias" b[O] and computes y = f(W x + b).
- * Parameters are numbered through the model: layer 0 weight, layer 0 bias, layer 1 weight, ...
+ * Parameters are numbered through the model: layer 0 weight, layer 0 bias, layer 1 weight, ... Activation,
+ * softmax, log-softmax and dropout layers have none, and as many outputs as inputs.
  *
  * Invariant: where a parameter's mask is 0 the parameter is exactly 0, at every moment that a caller
  * can see. Masks start as all ones; see mask.h.
@@ -31,6 +32,24 @@ prune_status prune_model_create(prune_model **out, const prune_allocator *mem, s
  * PRUNE_E_ARGUMENT: unknown activation; PRUNE_E_SIZE; PRUNE_E_LIMIT; PRUNE_E_OVERFLOW;
  * PRUNE_E_MEMORY. On failure the model is as before. */
 prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation);
+
+/* Appends y = f(x), element by element. PRUNE_INIT_AUTO of the layer before does not look at it.
+ * PRUNE_E_ARGUMENT: unknown activation; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY. On failure the model is as
+ * before; so with those below. */
+prune_status prune_model_add_activation(prune_model *model, int32_t activation);
+
+/* Append y_i = e^x_i / sum_j e^x_j, and y_i = x_i - log sum_j e^x_j, over the outputs j of a sample, for who
+ * wants probabilities, or a loss of his own on them. No value overflows; NaN and +Inf give NaN.
+ * Not for PRUNE_SOFTMAX_CROSS_ENTROPY: that loss has its softmax inside and wants the linear outputs.
+ * Behind a softmax layer it would apply a second one: training runs, slowly and to a worse end, without
+ * any error. */
+prune_status prune_model_add_softmax(prune_model *model);
+prune_status prune_model_add_log_softmax(prune_model *model);
+
+/* Appends dropout: while training, each element is 0 with probability `rate`, independently of all others,
+ * and else times 1 / (1 - rate) (N. Srivastava et al., JMLR 15, 2014); in inference the identity. What goes
+ * is drawn from the trainer's generator. PRUNE_E_RANGE: rate is not from 0 to below 1. */
+prune_status prune_model_add_dropout(prune_model *model, float rate);
 
 /* Draws all weights anew and sets biases to 0. Layer l uses a generator of its own, seeded with
  * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0.

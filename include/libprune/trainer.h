@@ -48,7 +48,7 @@ typedef struct prune_trainer_options {
     float l1;                     /* default 0 */
     float l2;                     /* default 0 */
     int32_t regularize_bias;      /* default 0 */
-    uint64_t seed;                /* of the shuffling; default 0 */
+    uint64_t seed;                /* of the shuffling and of dropout; default 0 */
     size_t max_batch;             /* the largest B; default 32 */
     const prune_backend *backend; /* NULL: prune_backend_default() */
     /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (a step of training only in a fit that feeds an
@@ -97,6 +97,13 @@ prune_model *prune_trainer_model(prune_trainer *trainer);
  * elements apart; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_STATE. */
 prune_status prune_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 
+/* 1 (as after prune_trainer_create(), and after reading from a file): forward passes, and so
+ * prune_trainer_step(), are training. 0: they are inference, as in prune_predict(), and the backward pass is
+ * that of the function that inference computes. Layers that tell them apart say so in model.h; to others it
+ * is all the same. A fit always trains; its validation, prune_evaluate() and prune_importance_accumulate()
+ * are inference always. PRUNE_E_ARGUMENT: NULL, or neither 0 nor 1. */
+prune_status prune_trainer_set_training(prune_trainer *trainer, int32_t training);
+
 /* Outputs h[B][O] of the last forward pass: borrowed, overwritten by the next one; NULL before it. */
 const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer);
 
@@ -125,7 +132,7 @@ prune_status prune_trainer_accumulate(prune_trainer *trainer);
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
- * weights and optimizer state are as before. */
+ * weights and optimizer state are as before (random numbers that it drew are gone). */
 prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                 const prune_tensor *targets);
 
@@ -164,7 +171,7 @@ typedef struct prune_layer_training {
     size_t size;
     /* Default 0; 1: its parameters and their state stay as they are, bit for bit (but what a mask removes
      * is 0). Its gradients are computed and flow through it; they are not applied, nor part of the norm
-     * that is clipped. */
+     * that is clipped. A layer that tells training from inference does as in inference. */
     int32_t frozen;
     float l1_scale; /* default 1; the layer's l1 is l1 * l1_scale, in every use of it */
     float l2_scale; /* default 1; the same for l2. Both products: finite, from 0 on */

@@ -6,12 +6,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "sections.h"
-#include "activation.h"
+#include "kinds.h"
 #include "text.h"
 
 #include <string.h>
 
-enum { ARCH_START_BYTES = 12, ARCH_LAYER_BYTES = 16 };
+enum { ARCH_START_BYTES = 12, ARCH_LAYER_BYTES = 8 };
 
 const prn_section prn_sections_known[PRN_SECTIONS] = {
     [PRN_ARCH] = { .id = PRN_SECTION_ID('A', 'R', 'C', 'H'), .flags = PRN_SECTION_REQUIRED },
@@ -27,17 +27,31 @@ prune_status prn_sections_error(prune_error *error, prune_status status, int32_t
 
 /* ---- writing ---- */
 
+/* Bytes of a layer's record behind kind and length. */
+static uint32_t spec_bytes(const prn_layer_ops *ops)
+{
+    return (ops->has_activation ? 4u : 0u) + (ops->has_outputs ? 8u : 0u) + 4u * (uint32_t)ops->settings;
+}
+
+static void put_layer(prn_sink *sink, const prn_layer *layer)
+{
+    prn_put_u32(sink, (uint32_t)layer->ops->kind);
+    prn_put_u32(sink, spec_bytes(layer->ops));
+    if (layer->ops->has_activation)
+        prn_put_u32(sink, (uint32_t)layer->spec.activation);
+    if (layer->ops->has_outputs)
+        prn_put_u64(sink, layer->spec.outputs);
+    for (size_t i = 0; i < layer->ops->settings; i++)
+        prn_put_float(sink, layer->spec.settings[i]);
+}
+
 static void put_arch(prn_sink *sink, const void *what)
 {
     const prune_model *model = what;
     prn_put_u64(sink, prn_shape_count(&model->input));
     prn_put_u32(sink, (uint32_t)model->layer_count);
-    for (size_t l = 0; l < model->layer_count; l++) {
-        const prn_layer *layer = model->layers[l];
-        prn_put_u32(sink, (uint32_t)layer->ops->kind);
-        prn_put_u32(sink, (uint32_t)layer->activation);
-        prn_put_u64(sink, prn_shape_count(&layer->output));
-    }
+    for (size_t l = 0; l < model->layer_count; l++)
+        put_layer(sink, model->layers[l]);
 }
 
 static void put_weights(prn_sink *sink, const void *what)
@@ -98,11 +112,15 @@ static int32_t claim(uint64_t *left, uint64_t wanted)
     return fits;
 }
 
-/* Widths are below 2^31, so nothing here leaves 64 bits. */
-static int32_t claim_dense(budget *b, uint64_t inputs, uint64_t outputs)
+static int32_t claim_params(budget *b, const prn_layer *layer)
 {
-    const uint64_t weights = inputs * outputs, bytes = ((weights + 7) >> 3) + ((outputs + 7) >> 3);
-    return claim(&b->floats, weights + outputs) && (!b->has_masks || claim(&b->mask_bytes, bytes));
+    for (size_t p = 0; p < layer->param_count; p++) {
+        const uint64_t count = layer->params[p].count;
+        if (!claim(&b->floats, count) ||
+            (b->has_masks && !claim(&b->mask_bytes, (count >> 3) + ((count & 7) != 0))))
+            return 0;
+    }
+    return 1;
 }
 
 static int32_t is_width(uint64_t width)
@@ -110,25 +128,58 @@ static int32_t is_width(uint64_t width)
     return width != 0 && width <= INT32_MAX;
 }
 
-/* One layer, checked; appended to the model unless that is NULL. */
-static prune_status read_layer(prn_source *source, budget *b, uint64_t *width, prune_model *model,
-                               prune_error *error)
+static prune_status arch_error(prune_error *error, const char *reason)
 {
-    const uint32_t kind = prn_get_u32(source), activation = prn_get_u32(source);
-    const uint64_t outputs = prn_get_u64(source);
+    return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, reason);
+}
+
+/* A layer's record; the plan checks what stands in it. */
+static prune_status read_spec(prn_layer_spec *spec, prn_source *source, prune_error *error)
+{
+    const uint32_t kind = prn_get_u32(source), length = prn_get_u32(source);
+    const prn_layer_ops *ops = prn_kinds_find(kind);
     if (source->status != PRUNE_OK)
         return prn_source_close(source, error);
-    if (kind != PRUNE_LAYER_DENSE || activation > INT32_MAX || !prn_activation_known((int32_t)activation))
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "unknown kind of layer or activation");
-    if (!is_width(outputs))
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "a layer's width is not 1 .. 2^31 - 1");
-    if (!claim_dense(b, *width, outputs))
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
-                                  "the layers need more weights or mask bits than there are");
-    *width = outputs;
-    if (model == NULL)
-        return PRUNE_OK;
-    const prune_status status = prune_model_add_dense(model, (size_t)outputs, (int32_t)activation);
+    if (ops == NULL || length != spec_bytes(ops))
+        return arch_error(error, "unknown kind of layer, or a record that is not as long as its contents");
+    *spec = (prn_layer_spec){ .kind = ops->kind };
+    const uint32_t activation = ops->has_activation ? prn_get_u32(source) : PRUNE_LINEAR;
+    spec->activation = activation > INT32_MAX ? -1 : (int32_t)activation;
+    spec->outputs = ops->has_outputs ? prn_get_u64(source) : 0;
+    for (size_t i = 0; i < ops->settings; i++)
+        spec->settings[i] = prn_get_float(source);
+    return source->status == PRUNE_OK ? PRUNE_OK : prn_source_close(source, error);
+}
+
+static const char *plan_reason(prune_status status)
+{
+    switch (status) {
+    case PRUNE_E_ARGUMENT:
+        return "unknown activation";
+    case PRUNE_E_SIZE:
+    case PRUNE_E_LIMIT:
+        return "a layer's width is not 1 .. 2^31 - 1";
+    case PRUNE_E_RANGE:
+        return "a number of a layer is out of range";
+    default:
+        return "the layers need more weights or mask bits than there are";
+    }
+}
+
+/* One layer, checked; appended to the model unless that is NULL. */
+static prune_status read_layer(prn_source *source, budget *b, prune_shape *shape, prune_model *model,
+                               prune_error *error)
+{
+    prn_layer_spec spec;
+    prn_layer_plan plan;
+    prune_status status = read_spec(&spec, source, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prn_model_plan(&plan, &spec, shape);
+    if (status != PRUNE_OK || !claim_params(b, &plan.layer))
+        return arch_error(error, plan_reason(status));
+    *shape = plan.layer.output;
+    status = model == NULL ? PRUNE_OK : prn_model_add(model, &spec);
     return status == PRUNE_OK ? PRUNE_OK
                               : prn_sections_error(error, status, PRN_ARCH, prune_status_string(status));
 }
@@ -141,10 +192,9 @@ static prune_status read_arch_start(prn_source *source, uint64_t *inputs, uint32
     if (source->status != PRUNE_OK)
         return prn_source_close(source, error);
     if (!is_width(*inputs) || *layers == 0)
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH, "no layers, or inputs not 1 .. 2^31 - 1");
-    if (source->section.length != ARCH_START_BYTES + (uint64_t)*layers * ARCH_LAYER_BYTES)
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
-                                  "its length does not fit its number of layers");
+        return arch_error(error, "no layers, or inputs not 1 .. 2^31 - 1");
+    if ((source->section.length - ARCH_START_BYTES) / ARCH_LAYER_BYTES < *layers)
+        return arch_error(error, "shorter than so many layers");
     return PRUNE_OK;
 }
 
@@ -153,15 +203,16 @@ static prune_status read_layers(prn_source *source, const prn_file_sections *f,
 {
     budget b = { f->sections[PRN_WGHT].length >> 2, f->sections[PRN_MASK].length,
                  f->sections[PRN_MASK].offset != 0 };
-    uint64_t width = inputs_layers[0];
+    prune_shape shape = { 1, { (size_t)inputs_layers[0], 0, 0, 0 } };
     for (uint64_t l = 0; l < inputs_layers[1]; l++) {
-        const prune_status status = read_layer(source, &b, &width, model, error);
+        const prune_status status = read_layer(source, &b, &shape, model, error);
         if (status != PRUNE_OK)
             return status;
     }
+    if (source->left != 0 || source->used != source->filled)
+        return arch_error(error, "longer than its layers");
     if (b.floats != 0 || (f->sections[PRN_WGHT].length & 3) != 0 || b.mask_bytes != 0)
-        return prn_sections_error(error, PRUNE_E_FORMAT, PRN_ARCH,
-                                  "there are more weights or mask bits than the layers need");
+        return arch_error(error, "there are more weights or mask bits than the layers need");
     return prn_source_close(source, error);
 }
 

@@ -7,6 +7,8 @@
 #include "activation.h"
 #include "libprune/fmath.h"
 
+#include <string.h>
+
 typedef struct activation_ops {
     const char *name;
     void (*forward)(float *y, const float *bias, size_t count);
@@ -233,6 +235,16 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
 {
     for (size_t r = 0; r < rows; r++)
         table[activation].forward(y + r * ldy, bias, columns);
+}
+
+void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count)
+{
+    static const float zeros[64];
+    const size_t piece = sizeof zeros / sizeof zeros[0];
+    if (y != x)
+        memmove(y, x, count * sizeof *y);
+    for (size_t done = 0; done < count; done += piece)
+        table[activation].forward(y + done, zeros, count - done < piece ? count - done : piece);
 }
 
 void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count)

@@ -11,6 +11,9 @@ int32_t prn_activation_known(int32_t activation);
 void prn_activation_forward(int32_t activation, float *y, size_t ldy, const float *bias, size_t rows,
                             size_t columns);
 
+/* y = f(x), of which y may be x. */
+void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count);
+
 /* Whether f' is a function of the input x + bias; of the others it is one of the output. */
 int32_t prn_activation_needs_input(int32_t activation);
 

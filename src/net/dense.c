@@ -49,9 +49,9 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
     pass->backend->run(pass->backend->user, &product);
-    if (pass->cache != NULL && prn_activation_needs_input(layer->activation))
+    if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
         keep_activation_input(layer, pass);
-    prn_activation_forward(layer->activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
+    prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
                            outputs);
 }
 
@@ -99,8 +99,8 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
-    const float *from = prn_activation_needs_input(layer->activation) ? pass->cache : pass->y;
-    prn_activation_backward(layer->activation, pass->dy, from, pass->batch * outputs_of(layer));
+    const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
+    prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
     weight_gradient(layer, pass, pass->x, pass->ldx);
     if (pass->dx != NULL)
         input_gradient(layer, pass);
@@ -134,19 +134,14 @@ static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *r
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
     prn_param *weight = &layer->params[WEIGHT];
-    prn_initializer_fill(weight->value, fan, initializer, layer->activation, rng);
+    prn_initializer_fill(weight->value, fan, initializer, layer->spec.activation, rng);
     prn_param_mask_values(weight, weight->value);
     memset(layer->params[BIAS].value, 0, outputs_of(layer) * sizeof(float));
 }
 
 static size_t dense_cache_size(const prn_layer *layer)
 {
-    return prn_activation_needs_input(layer->activation) ? outputs_of(layer) : 0;
-}
-
-static uint64_t dense_bytes(const prn_layer *layer)
-{
-    return prn_layer_floats(layer) * sizeof(float);
+    return prn_activation_needs_input(layer->spec.activation) ? outputs_of(layer) : 0;
 }
 
 static uint64_t dense_macs(const prn_layer *layer)
@@ -173,69 +168,34 @@ static size_t dense_input_slices(const prn_layer *layer, size_t u, prn_slice sli
     return 1;
 }
 
-static const prn_layer_ops dense_ops = {
+static prune_status dense_plan(prn_layer *layer)
+{
+    const size_t inputs = prn_shape_count(&layer->input), outputs = (size_t)layer->spec.outputs;
+    if (outputs != layer->spec.outputs || prn_mem_overflows(outputs, inputs))
+        return PRUNE_E_OVERFLOW;
+    layer->output = (prune_shape){ 1, { outputs, 0, 0, 0 } };
+    layer->param_count = 2;
+    layer->params[WEIGHT] = (prn_param){
+        .name = "weight", .shape = { 2, { outputs, inputs, 0, 0 } }, .count = outputs * inputs, .prunable = 1
+    };
+    layer->params[BIAS] = (prn_param){ .name = "bias", .shape = layer->output, .count = outputs };
+    return PRUNE_OK;
+}
+
+const prn_layer_ops prn_dense_ops = {
     .kind = PRUNE_LAYER_DENSE,
     .name = "dense",
+    .has_activation = 1,
+    .has_outputs = 1,
+    .plan = dense_plan,
     .forward = dense_forward,
     .backward = dense_backward,
     .sample_gradients = dense_sample_gradients,
     .initialize = dense_initialize,
     .cache_size = dense_cache_size,
-    .bytes = dense_bytes,
     .macs = dense_macs,
     .macs_kept = dense_macs_kept,
     .units = outputs_of,
     .unit_slices = dense_unit_slices,
     .input_slices = dense_input_slices,
 };
-
-/* Lays the parameters out behind the layer. With block NULL only the size counts. */
-static void lay_out(prn_layout *layout, prn_layer *layer, unsigned char *block)
-{
-    for (size_t i = 0; i < layer->param_count; i++) {
-        prn_param *param = &layer->params[i];
-        const size_t value = prn_layout_add(layout, param->count, sizeof *param->value);
-        const size_t mask = prn_layout_add(layout, prn_mask_words(param->count), sizeof *param->mask);
-        if (block == NULL)
-            continue;
-        param->value = (float *)(void *)(block + value);
-        param->mask = (uint32_t *)(void *)(block + mask);
-        prn_param_unmask(param);
-    }
-}
-
-prune_status prn_dense_create(prn_layer **out, const prune_allocator *mem, const prune_shape *input,
-                              size_t outputs, int32_t activation)
-{
-    const size_t inputs = prn_shape_count(input);
-    if (prn_mem_overflows(outputs, inputs))
-        return PRUNE_E_OVERFLOW;
-    prn_layer plan = {
-        .ops = &dense_ops,
-        .activation = activation,
-        .param_count = 2,
-        .input = *input,
-        .output = { 1, { outputs, 0, 0, 0 } },
-        .params = { { .name = "weight",
-                      .shape = { 2, { outputs, inputs, 0, 0 } },
-                      .count = outputs * inputs,
-                      .prunable = 1 },
-                    { .name = "bias", .shape = { 1, { outputs, 0, 0, 0 } }, .count = outputs } },
-    };
-    prn_layout layout = { 0 };
-    prn_layout_add(&layout, 1, sizeof plan);
-    lay_out(&layout, &plan, NULL);
-    if (layout.overflow)
-        return PRUNE_E_OVERFLOW;
-    plan.bytes = layout.bytes;
-
-    prn_layer *layer = prn_mem_alloc(mem, 1, plan.bytes);
-    if (layer == NULL)
-        return PRUNE_E_MEMORY;
-    *layer = plan;
-    layout = (prn_layout){ 0 };
-    prn_layout_add(&layout, 1, sizeof plan);
-    lay_out(&layout, layer, (unsigned char *)layer);
-    *out = layer;
-    return PRUNE_OK;
-}

@@ -4,8 +4,6 @@
 
 #include "layer.h"
 
-/* A layer in one block, parameters 0, all kept. PRUNE_E_OVERFLOW, PRUNE_E_MEMORY. */
-prune_status prn_dense_create(prn_layer **out, const prune_allocator *mem, const prune_shape *input,
-                              size_t outputs, int32_t activation);
+extern const prn_layer_ops prn_dense_ops;
 
 #endif

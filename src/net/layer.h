@@ -10,7 +10,7 @@
 #include "libprune/rng.h"
 #include "mem.h"
 
-enum { PRN_LAYER_PARAMS = 2, PRN_UNIT_SLICES = 2 };
+enum { PRN_LAYER_PARAMS = 4, PRN_UNIT_SLICES = 2, PRN_LAYER_SETTINGS = PRUNE_LAYER_SETTINGS };
 
 /* A parameter tensor with its mask: bit i of the words (1 = kept) belongs to value[i].
  * Invariants: value[i] is 0 where bit i is 0; `removed` counts the zero bits; bits beyond count are 1. */
@@ -21,7 +21,9 @@ typedef struct prn_param {
     prune_shape shape;
     size_t count;
     size_t removed;
+    float initial; /* what it starts with where it is not drawn */
     int32_t prunable;
+    int32_t statistic; /* of the data: no gradient, no optimizer, no penalty, no choice touches it; >= 0 */
 } prn_param;
 
 /* Elements start, start + stride, ... (count of them) of one parameter. */
@@ -30,12 +32,21 @@ typedef struct prn_slice {
     size_t start, stride, count;
 } prn_slice;
 
+/* All that makes a layer, beside its input: what a file says of it. A kind uses what its table names. */
+typedef struct prn_layer_spec {
+    int32_t kind;
+    int32_t activation;                 /* else PRUNE_LINEAR */
+    uint64_t outputs;                   /* else 0 */
+    float settings[PRN_LAYER_SETTINGS]; /* else 0 */
+} prn_layer_spec;
+
 typedef struct prn_layer prn_layer;
 
 /* One pass through one layer. Forward reads x and writes y (rows ldx, ldy apart), and the cache[B][size]
  * unless that is NULL (nothing will go backward); backward reads x, y (ldy = out), cache and dy[B][out],
  * which it may overwrite, and writes the gradients of the parameters, and dx[B][in] unless that is NULL.
- * Per-sample gradients come after backward, of the same pass: dy is as that left it, and may be spoilt. */
+ * Per-sample gradients come after backward, of the same pass: dy is as that left it, and may be spoilt.
+ * `training` is the same in both directions; without it there may be no cache and no rng. */
 typedef struct prn_pass {
     const prune_backend *backend;
     size_t batch;
@@ -43,6 +54,8 @@ typedef struct prn_pass {
     float *y;
     size_t ldx, ldy;
     float *cache;
+    int32_t training;
+    prune_rng *rng;
     float *dy;
     float *dx;
     float *gradient[PRN_LAYER_PARAMS];
@@ -51,15 +64,23 @@ typedef struct prn_pass {
     int32_t power;                    /* 1: |g|; 2: g^2 */
 } prn_pass;
 
+/* Tables name every operation, but those said to be NULL where there is nothing to do. */
 typedef struct prn_layer_ops {
     int32_t kind;
     const char *name;
+    int32_t has_activation, has_outputs; /* whether the spec's are used */
+    size_t settings;                     /* how many of the spec's are used */
+    /* Output unit u is a function of input unit u alone; when that goes, its unit_slices here go too. */
+    int32_t unitwise;
+    prune_status (*check)(const prn_layer_spec *spec); /* its settings; NULL: none */
+    /* Fills in output and parameters (name, shape, prunable, ...) from the input and spec, of a layer of
+     * zeros that has room for PRN_LAYER_PARAMS. PRUNE_E_OVERFLOW. */
+    prune_status (*plan)(prn_layer *layer);
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
-    void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass);
+    void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass); /* NULL: no parameters */
     void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);
     size_t (*cache_size)(const prn_layer *layer);  /* floats per sample, beside y */
-    uint64_t (*bytes)(const prn_layer *layer);     /* of the parameters, as stored */
     uint64_t (*macs)(const prn_layer *layer);      /* per sample, all weights */
     uint64_t (*macs_kept)(const prn_layer *layer); /* per sample, kept weights */
     size_t (*units)(const prn_layer *layer);       /* neurons: what structured pruning removes */
@@ -72,11 +93,34 @@ typedef struct prn_layer_ops {
 struct prn_layer {
     const prn_layer_ops *ops;
     size_t bytes; /* of the one block that holds the layer, its parameters and masks */
-    int32_t activation;
+    prn_layer_spec spec;
     prune_shape input, output; /* of one sample */
     size_t param_count;
-    prn_param params[PRN_LAYER_PARAMS];
+    prn_param *params;
 };
+
+/* A layer before it has memory. */
+typedef struct prn_layer_plan {
+    prn_layer layer;
+    prn_param params[PRN_LAYER_PARAMS];
+} prn_layer_plan;
+
+/* Checks the spec, and plans a layer of that kind behind `input`; allocates nothing. */
+prune_status prn_layer_plan_make(prn_layer_plan *plan, const prn_layer_ops *ops, const prn_layer_spec *spec,
+                                 const prune_shape *input);
+
+/* A layer in one block, its parameters 0, all kept. PRUNE_E_OVERFLOW, PRUNE_E_MEMORY. */
+prune_status prn_layer_create(prn_layer **out, const prune_allocator *mem, const prn_layer_plan *plan);
+
+/* A copy in one block; NULL if there is no memory. */
+prn_layer *prn_layer_clone(const prune_allocator *mem, const prn_layer *layer);
+
+/* Entries of tables: parameters start as they say themselves; and those of layers without something. */
+void prn_layer_initialize(prn_layer *layer, int32_t initializer, prune_rng *rng);
+prune_status prn_layer_same_shape(prn_layer *layer);
+size_t prn_layer_no_size(const prn_layer *layer);
+uint64_t prn_layer_no_macs(const prn_layer *layer);
+size_t prn_layer_no_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
 
 /* The product of the dimensions. */
 size_t prn_shape_count(const prune_shape *shape);
@@ -96,6 +140,9 @@ void prn_param_remove(prn_param *param, size_t i);
 
 /* Sets every value whose mask bit is 0 to 0, in any array laid out like the parameter. */
 void prn_param_mask_values(const prn_param *param, float *values);
+
+/* Sets all values; where the mask bit is 0 the value is 0. */
+void prn_param_fill(prn_param *param, float value);
 
 /* All ones. */
 void prn_param_unmask(prn_param *param);

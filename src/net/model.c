@@ -4,8 +4,8 @@
 #include "model.h"
 #include "activation.h"
 #include "crc.h"
-#include "dense.h"
 #include "initializer.h"
+#include "kinds.h"
 #include "options.h"
 #include "scan.h"
 #include "text.h"
@@ -67,10 +67,19 @@ static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer
     layer->ops->initialize(layer, initializer, &rng);
 }
 
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 static uint32_t sign_layer(uint32_t signature, const prn_layer *layer)
 {
     signature = sign(signature, (uint64_t)layer->ops->kind);
-    signature = sign(signature, (uint64_t)layer->activation);
+    signature = sign(signature, (uint64_t)layer->spec.activation);
+    for (size_t i = 0; i < layer->ops->settings; i++)
+        signature = sign(signature, bits_of(layer->spec.settings[i]));
     return sign(signature, prn_shape_count(&layer->output));
 }
 
@@ -86,18 +95,57 @@ static prune_status append(prune_model *model, prn_layer *layer)
     return status;
 }
 
-prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation)
+prune_status prn_model_plan(prn_layer_plan *plan, const prn_layer_spec *spec, const prune_shape *input)
 {
-    if (model == NULL || !prn_activation_known(activation))
+    const prn_layer_ops *ops = spec->kind < 0 ? NULL : prn_kinds_find((uint32_t)spec->kind);
+    if (ops == NULL || !prn_activation_known(spec->activation))
         return PRUNE_E_ARGUMENT;
+    if (ops->has_outputs && (spec->outputs == 0 || spec->outputs > INT_MAX))
+        return spec->outputs == 0 ? PRUNE_E_SIZE : PRUNE_E_LIMIT;
+    return prn_layer_plan_make(plan, ops, spec, input);
+}
+
+prune_status prn_model_add(prune_model *model, const prn_layer_spec *spec)
+{
+    prn_layer_plan plan;
     prn_layer *layer = NULL;
-    prune_status status = width_check(outputs);
+    prune_status status = prn_model_plan(&plan, spec, prn_model_output(model));
     if (status == PRUNE_OK)
-        status = prn_dense_create(&layer, &model->mem, prn_model_output(model), outputs, activation);
+        status = prn_layer_create(&layer, &model->mem, &plan);
     if (status != PRUNE_OK)
         return status;
     initialize_layer(layer, model->layer_count, PRUNE_INIT_AUTO, 0);
     return append(model, layer);
+}
+
+static prune_status add(prune_model *model, prn_layer_spec spec)
+{
+    return model == NULL ? PRUNE_E_ARGUMENT : prn_model_add(model, &spec);
+}
+
+prune_status prune_model_add_dense(prune_model *model, size_t outputs, int32_t activation)
+{
+    return add(model, (prn_layer_spec){ PRUNE_LAYER_DENSE, activation, outputs, { 0 } });
+}
+
+prune_status prune_model_add_activation(prune_model *model, int32_t activation)
+{
+    return add(model, (prn_layer_spec){ PRUNE_LAYER_ACTIVATION, activation, 0, { 0 } });
+}
+
+prune_status prune_model_add_softmax(prune_model *model)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_SOFTMAX });
+}
+
+prune_status prune_model_add_log_softmax(prune_model *model)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_LOG_SOFTMAX });
+}
+
+prune_status prune_model_add_dropout(prune_model *model, float rate)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_DROPOUT, .settings = { rate } });
 }
 
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed)
@@ -112,23 +160,6 @@ prune_status prune_model_initialize(prune_model *model, int32_t initializer, uin
     return PRUNE_OK;
 }
 
-/* A layer is one block whose inner pointers are relative to it: copy the block, then rebase. */
-static prn_layer *clone_layer(const prune_allocator *mem, const prn_layer *from)
-{
-    prn_layer *to = prn_mem_alloc(mem, 1, from->bytes);
-    if (to == NULL)
-        return NULL;
-    memcpy(to, from, from->bytes);
-    for (size_t p = 0; p < to->param_count; p++) {
-        const prn_param *param = &from->params[p];
-        const size_t value = (size_t)((const char *)param->value - (const char *)from);
-        const size_t mask = (size_t)((const char *)param->mask - (const char *)from);
-        to->params[p].value = (float *)(void *)((char *)to + value);
-        to->params[p].mask = (uint32_t *)(void *)((char *)to + mask);
-    }
-    return to;
-}
-
 prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, const prune_model *model)
 {
     if (out == NULL)
@@ -139,7 +170,7 @@ prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, co
     prune_model *copy = NULL;
     prune_status status = prune_model_create(&copy, mem, prn_shape_count(&model->input));
     for (size_t l = 0; status == PRUNE_OK && l < model->layer_count; l++) {
-        prn_layer *layer = clone_layer(&copy->mem, model->layers[l]);
+        prn_layer *layer = prn_layer_clone(&copy->mem, model->layers[l]);
         status = layer == NULL ? PRUNE_E_MEMORY : append(copy, layer);
     }
     if (status != PRUNE_OK) {
@@ -256,8 +287,11 @@ size_t prn_model_width_in(const prune_model *model)
 
 static int32_t same_layer(const prn_layer *a, const prn_layer *b)
 {
-    return a->ops == b->ops && a->activation == b->activation && prn_shape_equal(&a->input, &b->input) &&
-           prn_shape_equal(&a->output, &b->output);
+    int32_t same = a->ops == b->ops && a->spec.activation == b->spec.activation &&
+                   prn_shape_equal(&a->input, &b->input) && prn_shape_equal(&a->output, &b->output);
+    for (size_t i = 0; i < PRN_LAYER_SETTINGS; i++)
+        same &= bits_of(a->spec.settings[i]) == bits_of(b->spec.settings[i]);
+    return same;
 }
 
 int32_t prn_model_same(const prune_model *a, const prune_model *b)
@@ -328,12 +362,13 @@ prune_status prune_model_layer_info(prune_layer_info *info, const prune_model *m
     const prn_layer *layer = model->layers[index];
     prune_layer_info mine = { .size = sizeof mine,
                               .kind = layer->ops->kind,
-                              .activation = layer->activation,
+                              .activation = layer->spec.activation,
                               .input = layer->input,
                               .output = layer->output,
-                              .bytes = layer->ops->bytes(layer),
+                              .bytes = prn_layer_floats(layer) * sizeof(float),
                               .macs = layer->ops->macs(layer),
                               .macs_kept = layer->ops->macs_kept(layer) };
+    memcpy(mine.settings, layer->spec.settings, sizeof mine.settings);
     for (size_t p = 0; p < layer->param_count; p++)
         add_param(&mine, &layer->params[p]);
     prn_result_write(info, &mine);
@@ -388,13 +423,6 @@ prune_status prune_model_set_param(prune_model *model, size_t index, const float
     return PRUNE_OK;
 }
 
-static void fill_param(prn_param *param, float value)
-{
-    for (size_t i = 0; i < param->count; i++)
-        param->value[i] = value;
-    prn_param_mask_values(param, param->value);
-}
-
 prune_status prune_model_fill(prune_model *model, float value)
 {
     const prune_status status = prn_model_check(model);
@@ -404,7 +432,7 @@ prune_status prune_model_fill(prune_model *model, float value)
         return PRUNE_E_NONFINITE;
     prn_walk w = { .model = model };
     for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
-        fill_param(param, param->prunable ? value : 0.0f);
+        prn_param_fill(param, param->prunable ? value : param->initial);
     return PRUNE_OK;
 }
 

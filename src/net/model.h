@@ -13,6 +13,13 @@ struct prune_model {
     uint32_t signature;
 };
 
+/* Plans the layer that the spec describes behind `input`. PRUNE_E_ARGUMENT: unknown kind or activation;
+ * PRUNE_E_SIZE, PRUNE_E_LIMIT: outputs; PRUNE_E_RANGE: a setting; PRUNE_E_OVERFLOW. */
+prune_status prn_model_plan(prn_layer_plan *plan, const prn_layer_spec *spec, const prune_shape *input);
+
+/* Appends such a layer, initialised as PRUNE_INIT_AUTO with seed 0; also PRUNE_E_MEMORY. */
+prune_status prn_model_add(prune_model *model, const prn_layer_spec *spec);
+
 /* A layer's output shape is the next one's input; of the model so far. */
 const prune_shape *prn_model_output(const prune_model *model);
 

@@ -5,7 +5,7 @@
 #include "model.h"
 #include "text.h"
 
-enum { NUMBER_WIDTH = 12, NAME_WIDTH = 22, SHAPE_WIDTH = 14, LINE = 160 };
+enum { NUMBER_WIDTH = 12, NAME_WIDTH = 24, SHAPE_WIDTH = 14, LINE = 160 };
 
 static void add_numbers(prn_text *line, const prune_layer_info *info)
 {
@@ -34,8 +34,10 @@ static void add_layer(prn_text *line, const prune_layer_info *info, const prn_la
     prn_text_number(&text, index);
     prn_text_add(&text, " ");
     prn_text_add(&text, layer->ops->name);
-    prn_text_add(&text, ", ");
-    prn_text_add(&text, prune_activation_name(info->activation));
+    if (layer->ops->has_activation) {
+        prn_text_add(&text, ", ");
+        prn_text_add(&text, prune_activation_name(info->activation));
+    }
     prn_text_left(line, name, NAME_WIDTH);
     add_shape(line, info);
     add_numbers(line, info);

@@ -17,6 +17,29 @@ void prune_selection_init(prune_selection *selection)
                                         .min_kept = 1 };
 }
 
+static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
+{
+    return param->prunable || (selection->include_bias && !param->statistic);
+}
+
+/* Whether a layer has anything of what is chosen from. */
+static int32_t has_choice(const prune_selection *selection, const prn_layer *layer)
+{
+    int32_t weights = 0;
+    for (size_t p = 0; p < layer->param_count; p++)
+        weights |= is_chosen_from(selection, &layer->params[p]);
+    return selection->granularity == PRUNE_WEIGHTS ? weights : layer->ops->units(layer) != 0;
+}
+
+/* The last layer that has neurons: what comes after it only works on its outputs. */
+static int32_t is_output(const prune_model *model, size_t layer)
+{
+    for (size_t l = layer + 1; l < model->layer_count; l++)
+        if (model->layers[l]->ops->units(model->layers[l]) != 0)
+            return 0;
+    return 1;
+}
+
 prune_status prn_unit_selection(prune_selection *mine, const prune_selection *given, const prune_model *model)
 {
     prune_selection_init(mine);
@@ -30,17 +53,19 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
                           mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
     if (!known)
         return PRUNE_E_ARGUMENT;
-    return mine->layer >= -1 && (mine->layer == -1 || (size_t)mine->layer < model->layer_count)
-               ? PRUNE_OK
-               : PRUNE_E_RANGE;
+    if (mine->layer == -1)
+        return PRUNE_OK;
+    const int32_t exists = mine->layer >= 0 && (size_t)mine->layer < model->layer_count;
+    return exists && has_choice(mine, model->layers[mine->layer]) ? PRUNE_OK : PRUNE_E_RANGE;
 }
 
 int32_t prn_unit_covers(const prune_selection *selection, const prune_model *model, size_t layer)
 {
     if (selection->layer >= 0 && (size_t)selection->layer != layer)
         return 0;
-    const int32_t is_output = layer + 1 == model->layer_count;
-    return selection->granularity == PRUNE_WEIGHTS || !is_output || selection->include_output;
+    if (!has_choice(selection, model->layers[layer]))
+        return 0;
+    return selection->granularity == PRUNE_WEIGHTS || selection->include_output || !is_output(model, layer);
 }
 
 /* ---- neurons ---- */
@@ -56,13 +81,21 @@ int32_t prn_unit_neuron_kept(const prn_layer *layer, size_t u)
     return 0;
 }
 
-static void remove_neuron(prn_layer *layer, size_t u)
+static void remove_slices(prn_layer *layer, size_t u)
 {
     prn_slice slices[PRN_UNIT_SLICES];
     const size_t count = layer->ops->unit_slices(layer, u, slices);
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; i < slices[s].count; i++)
             prn_param_remove(&layer->params[slices[s].param], slices[s].start + i * slices[s].stride);
+}
+
+/* With what belongs to it in the layers after its own, as long as they work unit by unit. */
+static void remove_neuron(prune_model *model, size_t layer, size_t u)
+{
+    remove_slices(model->layers[layer], u);
+    for (size_t l = layer + 1; l < model->layer_count && model->layers[l]->ops->unitwise; l++)
+        remove_slices(model->layers[l], u);
 }
 
 static void prepare_layer(const prn_run_cursor *c, const prn_layer *layer, float *neuron, uint32_t *mask)
@@ -77,11 +110,6 @@ static void prepare_layer(const prn_run_cursor *c, const prn_layer *layer, float
 }
 
 /* ---- counting ---- */
-
-static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
-{
-    return param->prunable || selection->include_bias;
-}
 
 static prn_unit_count count_weights(const prune_selection *selection, const prn_layer *layer)
 {
@@ -197,9 +225,8 @@ int32_t prn_run_next(prn_run *run, prn_run_cursor *c)
 
 void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i)
 {
-    prn_layer *layer = model->layers[run->layer];
     if (selection->granularity == PRUNE_NEURONS)
-        remove_neuron(layer, i);
+        remove_neuron(model, run->layer, i);
     else
-        prn_param_remove(&layer->params[run->param], i);
+        prn_param_remove(&model->layers[run->layer]->params[run->param], i);
 }

@@ -161,7 +161,8 @@ prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune
     if (!is_size(mine.l1_scale) || !is_size(mine.l2_scale) || !is_size(mine.l1_scale * t->regularizer.l1) ||
         !is_size(mine.l2_scale * t->regularizer.l2))
         return PRUNE_E_RANGE;
-    t->rules[layer] = (prn_layer_rule){ mine.frozen, mine.l1_scale, mine.l2_scale };
+    prn_layer_rule *rule = &t->rules[layer];
+    *rule = (prn_layer_rule){ mine.frozen, mine.l1_scale, mine.l2_scale, rule->training };
     return PRUNE_OK;
 }
 
@@ -308,6 +309,7 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
         .clip_norm = o->clip_norm,
         .clip_value = o->clip_value,
         .accumulate = o->accumulate,
+        .training = 1,
     };
 }
 

@@ -32,17 +32,19 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error)
 
 /* ---- steps ---- */
 
-void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
+/* A frozen layer does what it does in inference. */
+static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
 {
     const prune_model *model = t->model;
     const size_t batch = prn_tensor_rows(x);
     prn_rows_slice(&t->x, x, 0, batch);
     t->x.ld = prn_tensor_step(x);
-    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld };
+    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld, .rng = &t->rng };
     for (size_t l = 0; l < model->layer_count; l++) {
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
         pass.cache = t->caches[l];
+        pass.training = t->rules[l].training = training && !t->rules[l].frozen;
         model->layers[l]->ops->forward(model->layers[l], &pass);
         pass.x = pass.y;
         pass.ldx = pass.ldy;
@@ -51,6 +53,19 @@ void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
     prn_tensor_view(&t->h_delta, t->delta[0], batch, pass.ldy);
     t->h.read_only = 1;
     t->stage = PRN_FORWARD;
+}
+
+void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
+{
+    forward(t, x, 0);
+}
+
+prune_status prune_trainer_set_training(prune_trainer *t, int32_t training)
+{
+    if (t == NULL || (training != 0 && training != 1))
+        return PRUNE_E_ARGUMENT;
+    t->training = training;
+    return PRUNE_OK;
 }
 
 prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
@@ -68,7 +83,7 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
         return PRUNE_E_SHAPE;
     const prune_status finite = prn_rows_check_finite(x, NULL, "x", NULL);
     if (finite == PRUNE_OK)
-        prn_trainer_forward(t, x);
+        forward(t, x, t->training);
     return finite;
 }
 
@@ -123,13 +138,14 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .y = t->outputs[l],
                       .ldy = prn_shape_count(&layer->output),
                       .cache = t->caches[l],
+                      .training = t->rules[l].training,
                       .dy = dy_dx[0],
                       .dx = l == 0 ? NULL : dy_dx[1],
                       .scratch = t->scratch,
                       .power = t->per_sample };
     point_at(pass.gradient, t->gradient + offset, layer);
     layer->ops->backward(layer, &pass);
-    if (t->samples == NULL || !scores)
+    if (t->samples == NULL || !scores || layer->ops->sample_gradients == NULL)
         return;
     point_at(pass.samples, t->samples + offset, layer);
     layer->ops->sample_gradients(layer, &pass);
@@ -296,7 +312,7 @@ prune_status prn_trainer_finish(prune_trainer *t)
 prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
                                    const prune_tensor *targets, int32_t scores)
 {
-    prn_trainer_forward(t, x);
+    forward(t, x, 1);
     const prune_status status = prn_trainer_loss(loss, t, targets);
     if (status == PRUNE_OK)
         backward(t, scores);

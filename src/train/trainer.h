@@ -52,6 +52,7 @@ struct prune_trainer {
     float *delta[2];
 
     int32_t stage;
+    int32_t training;     /* the mode of the caller's own forward passes */
     int32_t fitting;      /* a fit is under way: its callback must not start another */
     prune_tensor x;       /* view of the caller's batch */
     prune_tensor h;       /* view of the last layer's output */
@@ -68,7 +69,7 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 prune_status prn_trainer_flush(prune_trainer *trainer);
 void prn_trainer_forget(prune_trainer *trainer);
 
-/* The steps for data that have been checked already. */
+/* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
 

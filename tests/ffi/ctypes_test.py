@@ -77,7 +77,7 @@ Validation = struct("Validation", [
     ("own", handle)])
 LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
-    ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64)])
+    ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64), ("settings", f32 * 2)])
 ParamInfo = struct("ParamInfo", [
     ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("shape", Shape),
     ("count, kept", u64)])

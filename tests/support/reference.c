@@ -78,6 +78,11 @@ static double activate(int32_t kind, double z)
     }
 }
 
+double ref_activation(int32_t kind, double z)
+{
+    return activate(kind, z);
+}
+
 static double gelu_tanh_slope(double z)
 {
     const double t = tanh(gelu_tanh_inner(z));
