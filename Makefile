@@ -19,8 +19,8 @@
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
            / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation / initializer rows layer idx \
            / dense activate softmax dropout loss / kinds / model / data metrics optimizer regularizer schedule \
-           sections standardize / clip / predict trainer roc / plan criterion / evaluate importance / group / unit \
-           / rank / mask snapshot / fraction / threshold split / rule fit validate checkpoint / summary save history
+           sections standardize / clip / predict trainer roc / plan criterion / evaluate importance / group patience \
+           / unit / rank / mask snapshot / fraction / threshold split / rule fit validate checkpoint / summary save history
 HOSTED   = file gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            initializer rows layer dense activate softmax dropout kinds loss model data optimizer regularizer schedule \

@@ -9,6 +9,7 @@
 #include "importance.h"
 #include "libprune/fraction.h"
 #include "options.h"
+#include "patience.h"
 #include "platform.h"
 #include "snapshot.h"
 #include "text.h"
@@ -48,10 +49,8 @@ typedef struct session {
     uint64_t start;
     prune_progress progress;
     prune_fit_result result;
-    double best;      /* what is monitored, at best_epoch */
-    double reference; /* the same at the last epoch that patience counts as better */
-    uint64_t waited;  /* epochs since then */
-    size_t removed;   /* how much was removed from the model at the last validation */
+    prn_patience patience;
+    size_t removed; /* how much was removed from the model at the last validation */
     double loss_sum;
     size_t seen;
 } session;
@@ -245,16 +244,11 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
     return PRUNE_OK;
 }
 
-/* Whether `value` is better than `than` by more than `delta`; a number is better than NaN. */
-static int32_t is_better(const session *s, double value, double than, double delta)
+static int32_t higher_is_better(const session *s)
 {
-    if (than != than)
-        return value == value;
-    int32_t higher =
-        s->options.monitor == PRUNE_MONITOR_METRIC && s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
     if (s->options.monitor == PRUNE_MONITOR_OWN)
-        higher = s->options.metric->higher_is_better;
-    return higher ? value - than > delta : than - value > delta;
+        return s->options.metric->higher_is_better;
+    return s->options.monitor == PRUNE_MONITOR_METRIC && s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
 }
 
 static void take_figures(session *s)
@@ -271,22 +265,11 @@ static void forget_if_masked(session *s)
     if (removed == s->removed)
         return;
     s->removed = removed;
-    s->reference = prn_tally_none();
-    s->waited = 0;
+    prn_patience_restart(&s->patience, s->kept != NULL);
     if (s->kept == NULL)
         return;
     s->result.best_epoch = 0;
     take_figures(s);
-}
-
-static void run_out_of_patience(session *s, double value)
-{
-    s->waited++;
-    if (is_better(s, value, s->reference, s->options.min_delta)) {
-        s->reference = value;
-        s->waited = 0;
-    }
-    s->result.stopped_early = s->options.patience != 0 && s->waited >= s->options.patience;
 }
 
 static void compare_epoch(session *s)
@@ -294,10 +277,9 @@ static void compare_epoch(session *s)
     const prune_progress *p = &s->progress;
     const double values[] = { p->validation_metric, p->validation_loss, p->validation_own };
     const double value = values[s->options.monitor]; /* in the order of PRUNE_MONITOR_ */
-    const int32_t better = s->result.best_epoch == 0 || is_better(s, value, s->best, 0.0);
-    run_out_of_patience(s, value);
+    const int32_t better = prn_patience_take(&s->patience, value);
+    s->result.stopped_early = prn_patience_is_out(&s->patience);
     if (better) {
-        s->best = value;
         s->result.best_epoch = p->epoch;
         if (s->kept != NULL)
             (void)prune_snapshot_take(s->kept, s->trainer->model);
@@ -418,7 +400,10 @@ static prune_status train(session *s)
 {
     prune_status status = PRUNE_OK;
     draw_base(s);
-    s->reference = prn_tally_none();
+    s->patience = (prn_patience){ .higher = higher_is_better(s),
+                                  .most = s->options.patience,
+                                  .min_delta = s->options.min_delta };
+    prn_patience_restart(&s->patience, 1);
     s->removed = prn_model_removed(s->trainer->model);
     start_progress(s);
     for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !is_over(s); e++) {
