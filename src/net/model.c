@@ -148,6 +148,11 @@ prune_status prune_model_add_dropout(prune_model *model, float rate)
     return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_DROPOUT, .settings = { rate } });
 }
 
+prune_status prune_model_add_batch_norm(prune_model *model, float momentum, float epsilon)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_BATCH_NORM, .settings = { momentum, epsilon } });
+}
+
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed)
 {
     if (!prn_initializer_known(initializer))
@@ -387,6 +392,7 @@ prune_status prune_model_param_info(prune_param_info *info, const prune_model *m
         return status;
     prune_param_info mine = { .size = sizeof mine,
                               .prunable = param->prunable,
+                              .statistic = param->statistic != 0,
                               .shape = param->shape,
                               .count = param->count,
                               .kept = param->count - param->removed };
@@ -407,6 +413,15 @@ const float *prune_model_param(const prune_model *model, size_t index)
 
 /* ---- changing and checking values ---- */
 
+/* The first that is below 0 and may not be, or count. */
+static size_t first_negative(const prn_param *param, const float *values)
+{
+    size_t i = param->statistic == PRN_STATISTIC_NOT_NEGATIVE ? 0 : param->count;
+    while (i < param->count && !(values[i] < 0.0f))
+        i++;
+    return i;
+}
+
 prune_status prune_model_set_param(prune_model *model, size_t index, const float *values, size_t count)
 {
     if (model == NULL || values == NULL)
@@ -418,6 +433,8 @@ prune_status prune_model_set_param(prune_model *model, size_t index, const float
         return PRUNE_E_SHAPE;
     if (prn_scan_finite(values, count) != count)
         return PRUNE_E_NONFINITE;
+    if (first_negative(param, values) != count)
+        return PRUNE_E_RANGE;
     memmove(param->value, values, count * sizeof *values);
     prn_param_mask_values(param, param->value);
     return PRUNE_OK;
@@ -441,6 +458,9 @@ static prune_status verify_param(const prn_param *param, prune_error *error)
     const size_t bad = prn_scan_finite(param->value, param->count);
     if (bad != param->count)
         return prn_error_at(error, PRUNE_E_NONFINITE, param->name, bad, "the weight is NaN or infinite");
+    const size_t negative = first_negative(param, param->value);
+    if (negative != param->count)
+        return prn_error_at(error, PRUNE_E_RANGE, param->name, negative, "the variance is below 0");
     if (prn_param_count_removed(param) != param->removed)
         return prn_error_set(error, PRUNE_E_MASK, param->name, "the mask does not have the bits it counts");
     for (size_t i = 0; i < param->count; i++)
