@@ -231,6 +231,14 @@ static void batch_norm_commit(prn_layer *layer, float *memory)
         prn_param_mask_values(&layer->params[p], layer->params[p].value);
 }
 
+static void batch_norm_affine(const prn_layer *layer, size_t u, float scale_shift[2])
+{
+    float root;
+    roots(&root, &layer->params[RUNNING_VAR].value[u], layer->spec.settings[1], 1);
+    scale_shift[0] = layer->params[GAMMA].value[u] * root;
+    scale_shift[1] = layer->params[BETA].value[u] - layer->params[RUNNING_MEAN].value[u] * scale_shift[0];
+}
+
 /* ---- sizes ---- */
 
 static size_t batch_norm_memory_size(const prn_layer *layer)
@@ -267,6 +275,7 @@ const prn_layer_ops prn_batch_norm_ops = {
     .forward = batch_norm_forward,
     .backward = batch_norm_backward,
     .sample_gradients = batch_norm_sample_gradients,
+    .affine = batch_norm_affine,
     .memory_size = batch_norm_memory_size,
     .gather = batch_norm_gather,
     .commit = batch_norm_commit,

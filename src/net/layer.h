@@ -75,6 +75,8 @@ typedef struct prn_layer_ops {
     size_t settings;                     /* how many of the spec's are used */
     /* Output unit u is a function of input unit u alone; when that goes, its unit_slices here go too. */
     int32_t unitwise;
+    int32_t identity;                                  /* y = x in inference */
+    int32_t is_activation;                             /* y = f(x), and nothing else */
     size_t least_batch;                                /* a smaller batch passes as in inference */
     prune_status (*check)(const prn_layer_spec *spec); /* its settings; NULL: none */
     /* Fills in output and parameters (name, shape, prunable, ...) from the input and spec, of a layer of
@@ -83,7 +85,12 @@ typedef struct prn_layer_ops {
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
     void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass); /* NULL: no parameters */
-    size_t (*memory_size)(const prn_layer *layer);                          /* floats; NULL: none */
+    /* In inference, output unit u is scale_shift[0] times input unit u + scale_shift[1]. NULL: it is not. */
+    void (*affine)(const prn_layer *layer, size_t u, float scale_shift[2]);
+    /* Makes that, of its output unit u, part of the layer, whose activation is linear, if `apply`; returns
+     * 0 if it cannot. NULL: never. */
+    int32_t (*absorb)(prn_layer *layer, size_t u, const float scale_shift[2], int32_t apply);
+    size_t (*memory_size)(const prn_layer *layer); /* floats; NULL: none */
     /* Statistics; NULL: none. After a pass in training, mixes the batch's into those of the step, in the
      * memory; the first time in a step from the layer's own. Commit makes them the layer's. */
     void (*gather)(const prn_layer *layer, float *memory, size_t batch, int32_t first);

@@ -83,7 +83,7 @@ static uint32_t sign_layer(uint32_t signature, const prn_layer *layer)
     return sign(signature, prn_shape_count(&layer->output));
 }
 
-static prune_status append(prune_model *model, prn_layer *layer)
+prune_status prn_model_append(prune_model *model, prn_layer *layer)
 {
     void **layers = (void **)model->layers;
     const prune_status status = prn_mem_push(&model->mem, &layers, &model->layer_count, layer);
@@ -115,7 +115,7 @@ prune_status prn_model_add(prune_model *model, const prn_layer_spec *spec)
     if (status != PRUNE_OK)
         return status;
     initialize_layer(layer, model->layer_count, PRUNE_INIT_AUTO, 0);
-    return append(model, layer);
+    return prn_model_append(model, layer);
 }
 
 static prune_status add(prune_model *model, prn_layer_spec spec)
@@ -176,7 +176,7 @@ prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, co
     prune_status status = prune_model_create(&copy, mem, prn_shape_count(&model->input));
     for (size_t l = 0; status == PRUNE_OK && l < model->layer_count; l++) {
         prn_layer *layer = prn_layer_clone(&copy->mem, model->layers[l]);
-        status = layer == NULL ? PRUNE_E_MEMORY : append(copy, layer);
+        status = layer == NULL ? PRUNE_E_MEMORY : prn_model_append(copy, layer);
     }
     if (status != PRUNE_OK) {
         prune_model_free(copy);
