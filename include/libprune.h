@@ -2,8 +2,8 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * criterion, fmath, gemm, group, importance, initializer, layer, loss, mask, model, optimizer, predict, rng,
- * schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction,
+ * criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model, optimizer, predict,
+ * rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction,
  * history, idx, metrics, rule, save, split, standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -19,6 +19,7 @@
 #include "libprune/evaluate.h"
 #include "libprune/fit.h"
 #include "libprune/fmath.h"
+#include "libprune/fold.h"
 #include "libprune/fraction.h"
 #include "libprune/gemm.h"
 #include "libprune/group.h"

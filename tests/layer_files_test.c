@@ -8,13 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-static const stack_step every_kind[] = { { D, 6, 0, 0, 0 },
-                                         { A, 0, PRUNE_GELU, 0, 0 },
-                                         { O, 0, 0, 0.25f, 0 },
-                                         { D, 3, 0, 0, 0 },
-                                         { S, 0, 0, 0, 0 },
-                                         { L, 0, 0, 0, 0 },
-                                         { 0 } };
+static const stack_step every_kind[] = { { D, 6, 0, 0, 0 },     { A, 0, PRUNE_GELU, 0, 0 },
+                                         { O, 0, 0, 0.25f, 0 }, { B, 0, 0, 0.2f, 1e-4f },
+                                         { D, 3, 0, 0, 0 },     { S, 0, 0, 0, 0 },
+                                         { L, 0, 0, 0, 0 },     { 0 } };
 static const stack_step no_parameters[] = { { A, 0, PRUNE_TANH, 0, 0 }, { S, 0, 0, 0, 0 }, { 0 } };
 
 static void check_same(const prune_model *a, const prune_model *b)
@@ -104,6 +101,40 @@ START_TEST(snapshots_hold_all_parameters)
 }
 END_TEST
 
+/* A running variance is not negative, and a statistic has no moment. */
+START_TEST(statistics_of_a_file)
+{
+    const stack_step steps[] = { { B, 0, 0, 0.25f, 0.25f }, { 0 } };
+    const prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD);
+    prune_model *model = stack_model(NULL, 2, steps, 5), *back;
+    prune_trainer *trainer = world_trainer(model, &options), *other;
+    bytes_file file = work_write_trainer(trainer), bad = { 0 };
+    prune_error error = { 0 };
+    for (size_t i = 0; i < 8; i++) {
+        bytes_copy(&bad, &file);
+        bytes_put(&bad, bytes_payload(&bad, "WGHT") + 4 * i, 4, 0xBF800000); /* -1 */
+        bytes_repair(&bad);
+        const prune_reader reader = bytes_reader(&bad);
+        ck_assert_status(prune_model_read(&back, NULL, &reader, &error), i < 6 ? PRUNE_OK : PRUNE_E_RANGE);
+        ck_assert(i < 6 || strstr(error.place, "running_var") != NULL);
+        prune_model_free(back);
+        bytes_end(&bad);
+        bytes_copy(&bad, &file);
+        bytes_put(&bad, bad.length - 32 + 4 * i, 4, 0x3F800000); /* moments are at the end */
+        bytes_repair(&bad);
+        const prune_reader again = bytes_reader(&bad);
+        ck_assert_status(prune_trainer_read(&other, &back, NULL, &again, NULL, NULL),
+                         i < 4 ? PRUNE_OK : PRUNE_E_MASK);
+        prune_trainer_free(other);
+        prune_model_free(back);
+        bytes_end(&bad);
+    }
+    bytes_end(&file);
+    prune_trainer_free(trainer);
+    prune_model_free(model);
+}
+END_TEST
+
 /* Each byte of the architecture changed in several ways: refused, or a model that can be read; never much
  * memory. */
 /* The setting of a file's only layer. */
@@ -135,6 +166,14 @@ START_TEST(settings_out_of_range)
         check_setting(&dropout, 0, rates[i], PRUNE_E_FORMAT);
     check_setting(&dropout, 0, 0.0f, PRUNE_OK);
     check_setting(&dropout, 0, 0.99f, PRUNE_OK);
+    const stack_step norm = { B, 0, 0, 0.25f, 0.25f };
+    const float momenta[] = { -1e-30f, 1.0001f, NAN, INFINITY }, epsilons[] = { 0.0f, -1.0f, NAN, INFINITY };
+    for (size_t i = 0; i < 4; i++) {
+        check_setting(&norm, 0, momenta[i], PRUNE_E_FORMAT);
+        check_setting(&norm, 4, epsilons[i], PRUNE_E_FORMAT);
+    }
+    check_setting(&norm, 0, 1.0f, PRUNE_OK);
+    check_setting(&norm, 4, 1e-40f, PRUNE_OK);
 }
 END_TEST
 
@@ -215,6 +254,7 @@ int main(void)
         snapshots_hold_all_parameters,
         architectures_with_any_byte_wrong,
         settings_out_of_range,
+        statistics_of_a_file,
         memory_is_a_small_multiple_of_the_file,
         without_memory,
     };

@@ -19,7 +19,7 @@
  *
  *   ARCH  8 inputs, 4 layers L, then per layer a record: 4 kind, 4 bytes that follow, and these:
  *         1 dense: 4 activation, 8 outputs; 2 activation: 4 activation; 3 softmax, 4 log-softmax: nothing;
- *         5 dropout: float rate                                                         (required)
+ *         5 dropout: float rate; 6 batch normalisation: floats momentum, epsilon        (required)
  *   WGHT  all parameters in the model's order, 4 bytes each                               (required)
  *   MASK  per parameter, its bits (1 = kept) from the lowest of byte 0 on, padded with 0 to whole
  *         bytes; absent when nothing is removed                                           (required)
@@ -53,8 +53,9 @@ prune_status prune_model_write(const prune_model *model, const prune_writer *wri
 /* Reads a model; a trainer's section is ignored. *out is NULL on failure.
  * PRUNE_E_FORMAT: not ours, or contents not valid; PRUNE_E_TRUNCATED; PRUNE_E_CHECKSUM;
  * PRUNE_E_VERSION: a newer version, or a required section that is not known here; PRUNE_E_IO: the
- * reader gave fewer bytes than it promised; PRUNE_E_NONFINITE: a weight; PRUNE_E_MASK: a removed
- * weight is not 0; PRUNE_E_OVERFLOW: too large for this machine; PRUNE_E_MEMORY. */
+ * reader gave fewer bytes than it promised; PRUNE_E_NONFINITE: a weight; PRUNE_E_RANGE: a running
+ * variance below 0; PRUNE_E_MASK: a removed weight is not 0; PRUNE_E_OVERFLOW: too large for this
+ * machine; PRUNE_E_MEMORY. */
 prune_status prune_model_read(prune_model **out, const prune_allocator *mem, const prune_reader *reader,
                               prune_error *error);
 

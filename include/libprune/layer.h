@@ -25,7 +25,7 @@ typedef struct prune_layer_info {
     int32_t activation; /* PRUNE_LINEAR, ...; PRUNE_LINEAR where the kind has none */
     prune_shape input;  /* of one sample */
     prune_shape output;
-    uint64_t parameters;   /* weights and biases */
+    uint64_t parameters;   /* weights, biases, and whatever else it has to keep */
     uint64_t nonzeros;     /* parameters that are not exactly 0 */
     uint64_t weights;      /* prunable parameters (without biases) */
     uint64_t weights_kept; /* those whose mask is 1 */
@@ -38,11 +38,15 @@ typedef struct prune_layer_info {
 typedef struct prune_param_info {
     size_t size;      /* sizeof(prune_param_info), by prune_param_info_init() */
     size_t layer;     /* the layer that owns it */
-    char name[16];    /* "weight", "bias" */
+    char name[16];    /* "weight", "bias"; of batch normalisation: "gamma", "beta", "running_mean",
+                         "running_var" */
     int32_t prunable; /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
     prune_shape shape;
     uint64_t count; /* elements */
     uint64_t kept;  /* elements whose mask is 1 */
+    /* 1: of the data that passed in training. No optimizer touches it, its gradient is 0, it is neither
+     * penalised nor chosen from */
+    int32_t statistic;
 } prune_param_info;
 
 /* Set size, the rest 0. NULL is fine. */

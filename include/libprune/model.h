@@ -51,13 +51,29 @@ prune_status prune_model_add_log_softmax(prune_model *model);
  * is drawn from the trainer's generator. PRUNE_E_RANGE: rate is not from 0 to below 1. */
 prune_status prune_model_add_dropout(prune_model *model, float rate);
 
-/* Draws all weights anew and sets biases to 0. Layer l uses a generator of its own, seeded with
- * `seed` and l, so a layer's values depend only on seed, l and its shape. Masked weights stay 0.
- * PRUNE_E_ARGUMENT: NULL, or an unknown initializer; PRUNE_E_NO_LAYERS. */
+/* Appends batch normalisation (S. Ioffe and C. Szegedy, ICML 2015), of each of the F features by itself:
+ *     y = gamma (x - mean) / sqrt(variance + epsilon) + beta
+ * with the parameters gamma[F] (1 at first) and beta[F] (0), which are trained and count as biases do: not
+ * prunable, penalised with regularize_bias only. They go with the neuron that feeds them, and then its output
+ * here is 0. While training, mean and biased variance are those of the batch; a good step, and no other, then
+ * moves the statistics that the model keeps, running_mean[F] (0 at first) and running_var[F] (1), as
+ *     running = (1 - momentum) running + momentum of the batch,
+ * the variance there unbiased. Inference uses these. All as torch.nn.BatchNorm1d, but for a batch of one
+ * sample, which has no variance: it passes as in inference and moves nothing. Common are momentum 0.1 and
+ * epsilon 1e-5. Several batches to one step (options.accumulate) move the statistics one after the other, at
+ * the end. Gradients of single samples (per_sample) are such in inference only: in training, the samples of a
+ * batch act on each other.
+ * PRUNE_E_RANGE: momentum is not in 0 .. 1, epsilon not finite and above 0. */
+prune_status prune_model_add_batch_norm(prune_model *model, float momentum, float epsilon);
+
+/* Draws all weights anew; biases become 0, gamma and statistics what they are at first. Layer l uses a
+ * generator of its own, seeded with `seed` and l, so a layer's values depend only on seed, l and its shape.
+ * Masked weights stay 0. PRUNE_E_ARGUMENT: NULL, or an unknown initializer; PRUNE_E_NO_LAYERS. */
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed);
 
-/* Sets all weights to `value` and biases to 0; masked weights stay 0. The neurons of a layer are then all
- * alike, and learn alike. PRUNE_E_ARGUMENT: NULL; PRUNE_E_NONFINITE; PRUNE_E_NO_LAYERS. */
+/* Sets all weights to `value`, biases to 0, gamma and statistics to what they are at first; masked weights
+ * stay 0. The neurons of a layer are then all alike, and learn alike. PRUNE_E_ARGUMENT: NULL;
+ * PRUNE_E_NONFINITE; PRUNE_E_NO_LAYERS. */
 prune_status prune_model_fill(prune_model *model, float value);
 
 /* A deep copy, masks included; mem may be another allocator. */
@@ -86,11 +102,12 @@ prune_status prune_model_param_info(prune_param_info *info, const prune_model *m
 const float *prune_model_param(const prune_model *model, size_t param);
 
 /* Sets a parameter to values[count]; where the mask is 0 the value is 0 whatever is given.
- * PRUNE_E_SHAPE: count differs; PRUNE_E_NONFINITE; PRUNE_E_RANGE: no such index. */
+ * PRUNE_E_SHAPE: count differs; PRUNE_E_NONFINITE; PRUNE_E_RANGE: no such index, a variance below 0. */
 prune_status prune_model_set_param(prune_model *model, size_t param, const float *values, size_t count);
 
 /* Checks what must always hold: weights finite, removed weights exactly 0, mask counts right.
- * PRUNE_E_MASK, PRUNE_E_NONFINITE (error names parameter and index), PRUNE_E_NO_LAYERS. */
+ * PRUNE_E_MASK, PRUNE_E_NONFINITE, PRUNE_E_RANGE: a variance below 0 (error names parameter and index);
+ * PRUNE_E_NO_LAYERS. */
 prune_status prune_model_verify(const prune_model *model, prune_error *error);
 /* FFI-END */
 PRUNE_API_END

@@ -322,7 +322,7 @@ static int32_t get_moments(float *moment, prn_source *source, const prune_model 
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
         for (size_t i = 0; i < param->count; i++) {
             const float m = prn_get_float(source);
-            const int32_t kept = prn_mask_test(param->mask, i);
+            const int32_t kept = prn_mask_test(param->mask, i) && !param->statistic;
             moment[i] = kept ? m : 0.0f;
             good &= kept || (m >= 0.0f && m <= 0.0f);
         }
@@ -361,7 +361,7 @@ static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *s
     if (status == PRUNE_OK)
         status = check_trainer(t, error);
     if (status == PRUNE_OK && !good)
-        status = trainer_error(error, PRUNE_E_MASK, "a removed weight has a moment");
+        status = trainer_error(error, PRUNE_E_MASK, "a removed weight, or a statistic, has a moment");
     return status;
 }
 

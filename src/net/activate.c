@@ -30,6 +30,7 @@ const prn_layer_ops prn_activate_ops = {
     .name = "activation",
     .has_activation = 1,
     .unitwise = 1,
+    .is_activation = 1,
     .plan = prn_layer_same_shape,
     .forward = activate_forward,
     .backward = activate_backward,

@@ -10,6 +10,7 @@
 #include "activation.h"
 #include "initializer.h"
 
+#include <float.h>
 #include <string.h>
 
 enum { WEIGHT = 0, BIAS = 1 };
@@ -168,6 +169,25 @@ static size_t dense_input_slices(const prn_layer *layer, size_t u, prn_slice sli
     return 1;
 }
 
+/* w of element i as part of an absorbed layer; 0 if it leaves float, or was removed and is not 0 any more. */
+static int32_t absorb_element(prn_param *param, size_t i, float w, int32_t apply)
+{
+    const int32_t kept = prn_mask_test(param->mask, i);
+    if (apply)
+        param->value[i] = kept ? w : 0.0f;
+    return w >= -FLT_MAX && w <= FLT_MAX && (kept || (w >= 0.0f && w <= 0.0f));
+}
+
+static int32_t dense_absorb(prn_layer *layer, size_t u, const float scale_shift[2], int32_t apply)
+{
+    prn_param *weight = &layer->params[WEIGHT], *bias = &layer->params[BIAS];
+    const size_t inputs = inputs_of(layer);
+    int32_t good = 1;
+    for (size_t i = u * inputs; i < (u + 1) * inputs; i++)
+        good &= absorb_element(weight, i, weight->value[i] * scale_shift[0], apply);
+    return good & absorb_element(bias, u, bias->value[u] * scale_shift[0] + scale_shift[1], apply);
+}
+
 static prune_status dense_plan(prn_layer *layer)
 {
     const size_t inputs = prn_shape_count(&layer->input), outputs = (size_t)layer->spec.outputs;
@@ -191,6 +211,7 @@ const prn_layer_ops prn_dense_ops = {
     .forward = dense_forward,
     .backward = dense_backward,
     .sample_gradients = dense_sample_gradients,
+    .absorb = dense_absorb,
     .initialize = dense_initialize,
     .cache_size = dense_cache_size,
     .macs = dense_macs,

@@ -23,8 +23,10 @@ typedef struct prn_param {
     size_t removed;
     float initial; /* what it starts with where it is not drawn */
     int32_t prunable;
-    int32_t statistic; /* of the data: no gradient, no optimizer, no penalty, no choice touches it; >= 0 */
+    int32_t statistic; /* PRN_STATISTIC*: of the data; no optimizer, penalty or choice touches it */
 } prn_param;
+
+enum { PRN_STATISTIC = 1, PRN_STATISTIC_NOT_NEGATIVE = 2 };
 
 /* Elements start, start + stride, ... (count of them) of one parameter. */
 typedef struct prn_slice {
@@ -46,7 +48,7 @@ typedef struct prn_layer prn_layer;
  * unless that is NULL (nothing will go backward); backward reads x, y (ldy = out), cache and dy[B][out],
  * which it may overwrite, and writes the gradients of the parameters, and dx[B][in] unless that is NULL.
  * Per-sample gradients come after backward, of the same pass: dy is as that left it, and may be spoilt.
- * `training` is the same in both directions; without it there may be no cache and no rng. */
+ * `training` is the same in both directions; without it there may be no cache, no memory and no rng. */
 typedef struct prn_pass {
     const prune_backend *backend;
     size_t batch;
@@ -54,6 +56,7 @@ typedef struct prn_pass {
     float *y;
     size_t ldx, ldy;
     float *cache;
+    float *memory; /* what training keeps for the batch as a whole, from forward to commit */
     int32_t training;
     prune_rng *rng;
     float *dy;
@@ -72,6 +75,9 @@ typedef struct prn_layer_ops {
     size_t settings;                     /* how many of the spec's are used */
     /* Output unit u is a function of input unit u alone; when that goes, its unit_slices here go too. */
     int32_t unitwise;
+    int32_t identity;                                  /* y = x in inference */
+    int32_t is_activation;                             /* y = f(x), and nothing else */
+    size_t least_batch;                                /* a smaller batch passes as in inference */
     prune_status (*check)(const prn_layer_spec *spec); /* its settings; NULL: none */
     /* Fills in output and parameters (name, shape, prunable, ...) from the input and spec, of a layer of
      * zeros that has room for PRN_LAYER_PARAMS. PRUNE_E_OVERFLOW. */
@@ -79,6 +85,16 @@ typedef struct prn_layer_ops {
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
     void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass); /* NULL: no parameters */
+    /* In inference, output unit u is scale_shift[0] times input unit u + scale_shift[1]. NULL: it is not. */
+    void (*affine)(const prn_layer *layer, size_t u, float scale_shift[2]);
+    /* Makes that, of its output unit u, part of the layer, whose activation is linear, if `apply`; returns
+     * 0 if it cannot. NULL: never. */
+    int32_t (*absorb)(prn_layer *layer, size_t u, const float scale_shift[2], int32_t apply);
+    size_t (*memory_size)(const prn_layer *layer); /* floats; NULL: none */
+    /* Statistics; NULL: none. After a pass in training, mixes the batch's into those of the step, in the
+     * memory; the first time in a step from the layer's own. Commit makes them the layer's. */
+    void (*gather)(const prn_layer *layer, float *memory, size_t batch, int32_t first);
+    void (*commit)(prn_layer *layer, float *memory);
     void (*initialize)(prn_layer *layer, int32_t initializer, prune_rng *rng);
     size_t (*cache_size)(const prn_layer *layer);  /* floats per sample, beside y */
     uint64_t (*macs)(const prn_layer *layer);      /* per sample, all weights */

@@ -83,7 +83,7 @@ static uint32_t sign_layer(uint32_t signature, const prn_layer *layer)
     return sign(signature, prn_shape_count(&layer->output));
 }
 
-static prune_status append(prune_model *model, prn_layer *layer)
+prune_status prn_model_append(prune_model *model, prn_layer *layer)
 {
     void **layers = (void **)model->layers;
     const prune_status status = prn_mem_push(&model->mem, &layers, &model->layer_count, layer);
@@ -115,7 +115,7 @@ prune_status prn_model_add(prune_model *model, const prn_layer_spec *spec)
     if (status != PRUNE_OK)
         return status;
     initialize_layer(layer, model->layer_count, PRUNE_INIT_AUTO, 0);
-    return append(model, layer);
+    return prn_model_append(model, layer);
 }
 
 static prune_status add(prune_model *model, prn_layer_spec spec)
@@ -148,6 +148,11 @@ prune_status prune_model_add_dropout(prune_model *model, float rate)
     return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_DROPOUT, .settings = { rate } });
 }
 
+prune_status prune_model_add_batch_norm(prune_model *model, float momentum, float epsilon)
+{
+    return add(model, (prn_layer_spec){ .kind = PRUNE_LAYER_BATCH_NORM, .settings = { momentum, epsilon } });
+}
+
 prune_status prune_model_initialize(prune_model *model, int32_t initializer, uint64_t seed)
 {
     if (!prn_initializer_known(initializer))
@@ -171,7 +176,7 @@ prune_status prune_model_clone(prune_model **out, const prune_allocator *mem, co
     prune_status status = prune_model_create(&copy, mem, prn_shape_count(&model->input));
     for (size_t l = 0; status == PRUNE_OK && l < model->layer_count; l++) {
         prn_layer *layer = prn_layer_clone(&copy->mem, model->layers[l]);
-        status = layer == NULL ? PRUNE_E_MEMORY : append(copy, layer);
+        status = layer == NULL ? PRUNE_E_MEMORY : prn_model_append(copy, layer);
     }
     if (status != PRUNE_OK) {
         prune_model_free(copy);
@@ -387,6 +392,7 @@ prune_status prune_model_param_info(prune_param_info *info, const prune_model *m
         return status;
     prune_param_info mine = { .size = sizeof mine,
                               .prunable = param->prunable,
+                              .statistic = param->statistic != 0,
                               .shape = param->shape,
                               .count = param->count,
                               .kept = param->count - param->removed };
@@ -407,6 +413,15 @@ const float *prune_model_param(const prune_model *model, size_t index)
 
 /* ---- changing and checking values ---- */
 
+/* The first that is below 0 and may not be, or count. */
+static size_t first_negative(const prn_param *param, const float *values)
+{
+    size_t i = param->statistic == PRN_STATISTIC_NOT_NEGATIVE ? 0 : param->count;
+    while (i < param->count && !(values[i] < 0.0f))
+        i++;
+    return i;
+}
+
 prune_status prune_model_set_param(prune_model *model, size_t index, const float *values, size_t count)
 {
     if (model == NULL || values == NULL)
@@ -418,6 +433,8 @@ prune_status prune_model_set_param(prune_model *model, size_t index, const float
         return PRUNE_E_SHAPE;
     if (prn_scan_finite(values, count) != count)
         return PRUNE_E_NONFINITE;
+    if (first_negative(param, values) != count)
+        return PRUNE_E_RANGE;
     memmove(param->value, values, count * sizeof *values);
     prn_param_mask_values(param, param->value);
     return PRUNE_OK;
@@ -441,6 +458,9 @@ static prune_status verify_param(const prn_param *param, prune_error *error)
     const size_t bad = prn_scan_finite(param->value, param->count);
     if (bad != param->count)
         return prn_error_at(error, PRUNE_E_NONFINITE, param->name, bad, "the weight is NaN or infinite");
+    const size_t negative = first_negative(param, param->value);
+    if (negative != param->count)
+        return prn_error_at(error, PRUNE_E_RANGE, param->name, negative, "the variance is below 0");
     if (prn_param_count_removed(param) != param->removed)
         return prn_error_set(error, PRUNE_E_MASK, param->name, "the mask does not have the bits it counts");
     for (size_t i = 0; i < param->count; i++)

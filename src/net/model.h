@@ -20,6 +20,9 @@ prune_status prn_model_plan(prn_layer_plan *plan, const prn_layer_spec *spec, co
 /* Appends such a layer, initialised as PRUNE_INIT_AUTO with seed 0; also PRUNE_E_MEMORY. */
 prune_status prn_model_add(prune_model *model, const prn_layer_spec *spec);
 
+/* Appends a layer in the model's own memory, which it takes over; when it fails, the layer is ended. */
+prune_status prn_model_append(prune_model *model, prn_layer *layer);
+
 /* A layer's output shape is the next one's input; of the model so far. */
 const prune_shape *prn_model_output(const prune_model *model);
 

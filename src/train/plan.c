@@ -161,8 +161,9 @@ prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune
     if (!is_size(mine.l1_scale) || !is_size(mine.l2_scale) || !is_size(mine.l1_scale * t->regularizer.l1) ||
         !is_size(mine.l2_scale * t->regularizer.l2))
         return PRUNE_E_RANGE;
-    prn_layer_rule *rule = &t->rules[layer];
-    *rule = (prn_layer_rule){ mine.frozen, mine.l1_scale, mine.l2_scale, rule->training };
+    t->rules[layer].frozen = mine.frozen;
+    t->rules[layer].l1_scale = mine.l1_scale;
+    t->rules[layer].l2_scale = mine.l2_scale;
     return PRUNE_OK;
 }
 
@@ -198,16 +199,20 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
         if (prn_mem_overflows(batch, cache_size))
             layout->overflow = 1;
         const size_t cache = prn_layout_add(layout, batch * cache_size, sizeof(float));
+        const size_t memory_size = layer->ops->memory_size == NULL ? 0 : layer->ops->memory_size(layer);
+        const size_t memory = prn_layout_add(layout, memory_size, sizeof(float));
         if (t == NULL)
             continue;
         t->outputs[l] = floats_at(t, output);
         t->caches[l] = floats_at(t, cache);
+        t->memories[l] = floats_at(t, memory);
     }
 }
 
 typedef struct parts {
     size_t bytes;
-    size_t rules, sum, gradient, state[2], samples, scratch, outputs, caches, delta[2], layers; /* offsets */
+    size_t rules, sum, gradient, state[2], samples, scratch, outputs, caches, memories, delta[2],
+        layers; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -227,6 +232,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
     out->scratch = prn_layout_add(&layout, options->per_sample ? batch * wide_in : 0, sizeof(float));
     out->outputs = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     out->caches = prn_layout_add(&layout, model->layer_count, sizeof(float *));
+    out->memories = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     for (size_t i = 0; i < 2; i++)
         out->delta[i] = prn_layout_add(&layout, batch * wide, sizeof(float));
     out->layers = layout.bytes;
@@ -279,6 +285,7 @@ static void place(prune_trainer *t, const parts *plan)
     }
     t->outputs = (float **)(void *)((unsigned char *)t + plan->outputs);
     t->caches = (float **)(void *)((unsigned char *)t + plan->caches);
+    t->memories = (float **)(void *)((unsigned char *)t + plan->memories);
     for (size_t i = 0; i < 2; i++)
         t->delta[i] = floats_at(t, plan->delta[i]);
     prn_layout layout = { plan->layers, 0 };

@@ -11,7 +11,7 @@ static int32_t is_off(const prn_regularizer *regularizer)
 
 int32_t prn_regularizer_covers(const prn_regularizer *regularizer, const prn_param *param)
 {
-    return param->prunable || regularizer->include_bias;
+    return param->prunable || (regularizer->include_bias && !param->statistic);
 }
 
 static void add_value(prn_sum *sum, float l1, float l2, const prn_param *param)

@@ -9,6 +9,7 @@ typedef struct prn_layer_rule {
     int32_t frozen;
     float l1_scale, l2_scale;
     int32_t training; /* the mode of its last forward pass */
+    int32_t gathered; /* there are statistics for the next step */
 } prn_layer_rule;
 
 typedef struct prn_regularizer {

@@ -1,6 +1,7 @@
 /* trainer.c -- the steps of training
  *
- * Invariant: a step that fails has changed neither weights nor optimizer state.
+ * Invariant: a step that fails has changed neither weights nor optimizer state. So a forward pass does not
+ * touch a layer's statistics: what it measures stays in the plan until the step is known to be good.
  *
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
@@ -44,7 +45,9 @@ static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
         pass.cache = t->caches[l];
-        pass.training = t->rules[l].training = training && !t->rules[l].frozen;
+        pass.memory = t->memories[l];
+        pass.training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
+        t->rules[l].training = pass.training;
         model->layers[l]->ops->forward(model->layers[l], &pass);
         pass.x = pass.y;
         pass.ldx = pass.ldy;
@@ -138,6 +141,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .y = t->outputs[l],
                       .ldy = prn_shape_count(&layer->output),
                       .cache = t->caches[l],
+                      .memory = t->memories[l],
                       .training = t->rules[l].training,
                       .dy = dy_dx[0],
                       .dx = l == 0 ? NULL : dy_dx[1],
@@ -183,6 +187,41 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
     return PRUNE_OK;
 }
 
+/* ---- statistics ---- */
+
+/* After a backward pass whose gradients count. */
+static void gather_statistics(prune_trainer *t)
+{
+    for (size_t l = 0; l < t->model->layer_count; l++) {
+        const prn_layer *layer = t->model->layers[l];
+        prn_layer_rule *rule = &t->rules[l];
+        if (layer->ops->gather == NULL || !rule->training)
+            continue;
+        layer->ops->gather(layer, t->memories[l], prn_tensor_rows(&t->x), !rule->gathered);
+        rule->gathered = 1;
+    }
+}
+
+static int32_t statistics_are_finite(const prune_trainer *t)
+{
+    for (size_t l = 0; l < t->model->layer_count; l++) {
+        const prn_layer *layer = t->model->layers[l];
+        const size_t size = t->rules[l].gathered ? layer->ops->memory_size(layer) : 0;
+        if (prn_scan_finite(t->memories[l], size) != size)
+            return 0;
+    }
+    return 1;
+}
+
+static void commit_statistics(prune_trainer *t)
+{
+    for (size_t l = 0; l < t->model->layer_count; l++)
+        if (t->rules[l].gathered && !t->rules[l].frozen)
+            t->model->layers[l]->ops->commit(t->model->layers[l], t->memories[l]);
+}
+
+/* ---- steps, gone on with ---- */
+
 /* The gradients: the mean of what was added up. */
 static void take_mean(prune_trainer *t)
 {
@@ -195,11 +234,14 @@ void prn_trainer_forget(prune_trainer *t)
 {
     t->summed = 0;
     t->summed_samples = 0.0f;
+    for (size_t l = 0; l < t->model->layer_count; l++)
+        t->rules[l].gathered = 0;
 }
 
 static void accumulate(prune_trainer *t)
 {
     const float samples = (float)prn_tensor_rows(&t->x);
+    gather_statistics(t);
     if (t->summed == 0)
         memset(t->sum, 0, t->floats * sizeof(float));
     for (size_t i = 0; i < t->floats; i++)
@@ -238,6 +280,8 @@ static void update_param(prune_trainer *t, size_t layer, prn_param *param, size_
 {
     const prn_regularizer *r = &t->regularizer;
     const int32_t covered = prn_regularizer_covers(r, param);
+    if (param->statistic)
+        return;
     const prn_stride stride = { .rate = rate,
                                 .decay = covered ? t->optimizer.weight_decay : 0.0f,
                                 .threshold =
@@ -269,9 +313,13 @@ prune_status prune_trainer_update(prune_trainer *t)
         return status;
     if (t->stage < PRN_BACKWARD)
         return PRUNE_E_STATE;
-    prn_trainer_forget(t);
-    if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats)
+    if (t->summed == 0)
+        gather_statistics(t);
+    if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats ||
+        !statistics_are_finite(t)) {
+        prn_trainer_forget(t);
         return PRUNE_E_DIVERGED;
+    }
     size_t offset = 0;
     const float rate = prune_trainer_next_rate(t);
     clip(t);
@@ -281,6 +329,8 @@ prune_status prune_trainer_update(prune_trainer *t)
             update_param(t, l, &t->model->layers[l]->params[p], offset, rate);
             offset += t->model->layers[l]->params[p].count;
         }
+    commit_statistics(t);
+    prn_trainer_forget(t);
     t->steps++;
     t->stage = PRN_IDLE;
     return PRUNE_OK;

@@ -49,6 +49,7 @@ struct prune_trainer {
      * neighbouring layers in turn. */
     float **outputs;
     float **caches;
+    float **memories; /* per layer, not per sample */
     float *delta[2];
 
     int32_t stage;

@@ -80,7 +80,7 @@ LayerInfo = struct("LayerInfo", [
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64), ("settings", f32 * 2)])
 ParamInfo = struct("ParamInfo", [
     ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("shape", Shape),
-    ("count, kept", u64)])
+    ("count, kept", u64), ("statistic", i32)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {

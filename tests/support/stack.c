@@ -22,6 +22,8 @@ prune_status stack_add(prune_model *model, const stack_step *step)
         return prune_model_add_log_softmax(model);
     case PRUNE_LAYER_DROPOUT:
         return prune_model_add_dropout(model, step->a);
+    case PRUNE_LAYER_BATCH_NORM:
+        return prune_model_add_batch_norm(model, step->a, step->b);
     default:
         return PRUNE_E_ARGUMENT;
     }
