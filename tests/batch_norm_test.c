@@ -292,6 +292,29 @@ START_TEST(several_batches_to_a_step)
 }
 END_TEST
 
+/* What was gathered is forgotten with what was accumulated, also where the model has grown since. */
+START_TEST(a_reset_forgets_what_was_gathered)
+{
+    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    options.accumulate = 2;
+    fixture f, other;
+    open_fixture(&f, &options);
+    open_fixture(&other, &options);
+    ck_assert_ok(prune_trainer_step(NULL, f.trainer, f.world.x_tensor, f.world.y_tensor));
+    ck_assert_ok(prune_trainer_reset(f.trainer));
+    for (int batch = 0; batch < 2; batch++) {
+        ck_assert_ok(prune_trainer_step(NULL, f.trainer, f.world.x_tensor, f.world.y_tensor));
+        ck_assert_ok(prune_trainer_step(NULL, other.trainer, f.world.x_tensor, f.world.y_tensor));
+    }
+    ck_assert_uint_eq(world_trainer_hash(f.trainer), world_trainer_hash(other.trainer));
+    for (int layer = 0; layer < 100; layer++)
+        ck_assert_ok(prune_model_add_softmax(f.model));
+    ck_assert_ok(prune_trainer_reset(f.trainer));
+    close_fixture(&f);
+    close_fixture(&other);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -303,6 +326,7 @@ int main(void)
         one_sample_passes_as_in_inference,
         frozen_or_in_inference_they_stay,
         several_batches_to_a_step,
+        a_reset_forgets_what_was_gathered,
     };
     return run_tests("batch_norm", tests, sizeof tests / sizeof tests[0]);
 }

@@ -298,6 +298,7 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
         .model = model,
         .signature = prn_model_signature(model),
         .floats = prn_model_floats(model),
+        .layers = model->layer_count,
         .backend = o->backend != NULL ? o->backend : prune_backend_default(),
         .loss = o->loss,
         .seed = o->seed,

@@ -234,7 +234,7 @@ void prn_trainer_forget(prune_trainer *t)
 {
     t->summed = 0;
     t->summed_samples = 0.0f;
-    for (size_t l = 0; l < t->model->layer_count; l++)
+    for (size_t l = 0; l < t->layers; l++)
         t->rules[l].gathered = 0;
 }
 

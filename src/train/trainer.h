@@ -33,6 +33,8 @@ struct prune_trainer {
     size_t max_batch;
     uint64_t steps, epochs;
 
+    size_t layers; /* of the model, when the trainer was made */
+
     /* Laid out like all parameters of the model in order. */
     size_t floats;
     float *gradient;
