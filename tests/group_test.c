@@ -357,6 +357,24 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
+/* A layer without weights has neither neurons nor inputs to score. */
+START_TEST(layers_without_weights_are_refused)
+{
+    float many[8];
+    prune_model *model = NULL;
+    ck_assert_ok(prune_model_create(&model, NULL, 3));
+    ck_assert_ok(prune_model_add_dense(model, 4, PRUNE_LINEAR));
+    ck_assert_ok(prune_model_add_activation(model, PRUNE_RELU));
+    prune_importance *scores = twin_importance(model, PRUNE_MAGNITUDE);
+    ck_assert_ok(prune_importance_neurons(many, 8, scores, 0, PRUNE_ROW_L1));
+    ck_assert_ok(prune_importance_inputs(many, 8, scores, 0, PRUNE_ROW_L1));
+    ck_assert_status(prune_importance_neurons(many, 8, scores, 1, PRUNE_ROW_L1), PRUNE_E_RANGE);
+    ck_assert_status(prune_importance_inputs(many, 8, scores, 1, PRUNE_ROW_L1), PRUNE_E_RANGE);
+    prune_importance_free(scores);
+    prune_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -366,6 +384,7 @@ int main(void)
         scores_without_a_sign_have_no_signed_sum,
         wrong_slices_are_named,
         arguments_are_checked,
+        layers_without_weights_are_refused,
     };
     return run_tests("group", tests, sizeof tests / sizeof tests[0]);
 }

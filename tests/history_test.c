@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS = 4, CLASSES = 3, SAMPLES = 20, COLUMNS = 7, MOST = 30 };
+enum { INPUTS = 4, CLASSES = 3, SAMPLES = 20, COLUMNS = 8, MOST = 30 };
 
-#define HEADER "epoch,loss,penalty,validation_loss,validation_metric,learning_rate,seconds\n"
+#define HEADER "epoch,loss,penalty,validation_loss,validation_metric,validation_own,learning_rate,seconds\n"
 
 static const size_t widths[] = { INPUTS, CLASSES };
 
@@ -28,9 +28,15 @@ typedef struct fixture {
 static void open_fixture(fixture *f)
 {
     prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM);
+    prune_schedule schedule;
     options.learning_rate = 0.0625f;
     options.l1 = 0.001f;
     options.max_batch = 5;
+    prune_schedule_init(&schedule);
+    schedule.kind = PRUNE_SCHEDULE_EXPONENTIAL;
+    schedule.factor = 0.5f;
+    schedule.period = 4;
+    options.schedule = &schedule;
     world_data_make(&f->world, SAMPLES, INPUTS, CLASSES, 5);
     f->model = world_model(NULL, widths, 1, PRUNE_RELU, 2);
     f->trainer = world_trainer(f->model, &options);
@@ -65,6 +71,7 @@ static const char *line_with_loss(fixture *f, double loss)
                                .loss = loss,
                                .validation_loss = (double)NAN,
                                .validation_metric = (double)NAN,
+                               .validation_own = (double)NAN,
                                .trainer = f->trainer };
     bytes_end(&f->file);
     f->history.header = 0;
@@ -75,7 +82,7 @@ static const char *line_with_loss(fixture *f, double loss)
 static void assert_written(fixture *f, double loss, const char *expected)
 {
     char line[200];
-    snprintf(line, sizeof line, "0,%s,0,,,0.0625,0\n", expected);
+    snprintf(line, sizeof line, "0,%s,0,,,,0.0625,0\n", expected);
     ck_assert_str_eq(line_with_loss(f, loss), line);
 }
 
@@ -196,9 +203,11 @@ static int32_t take_down(void *user, const prune_progress *p)
     if (!p->epoch_end)
         return 0;
     ck_assert_uint_lt(r->epochs, MOST);
-    r->rate[r->epochs] = (double)prune_trainer_learning_rate(p->trainer);
+    r->rate[r->epochs] = (double)prune_trainer_next_rate(p->trainer);
+    ck_assert_double_lt(r->rate[r->epochs], (double)prune_trainer_learning_rate(p->trainer));
     r->seen[r->epochs++] = *p;
-    ck_assert_ok(prune_trainer_set_learning_rate(p->trainer, (float)r->rate[r->epochs - 1] * 0.75f));
+    ck_assert_ok(
+        prune_trainer_set_learning_rate(p->trainer, prune_trainer_learning_rate(p->trainer) * 0.75f));
     return r->epochs == r->stop_at;
 }
 
@@ -226,13 +235,13 @@ static void fit(fixture *f, uint64_t epochs, record *r, prune_fit_result *result
     ck_assert_ok(prune_trainer_fit(result, f->trainer, &f->world.labelled, &options, NULL));
 }
 
-/* Reads a line of numbers, and returns where the next begins. */
+/* Reads a line of numbers, NaN where there is none, and returns where the next begins. */
 static const char *read_line(double numbers[COLUMNS], const char *line)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
         char *end;
         numbers[i] = strtod(line, &end);
-        ck_assert(end != line);
+        numbers[i] = end == line ? (double)NAN : numbers[i];
         ck_assert_int_eq(*end, i + 1 == COLUMNS ? '\n' : ',');
         line = end + 1;
     }
@@ -264,9 +273,10 @@ START_TEST(each_epoch_is_a_line_with_what_the_callback_saw)
         assert_close(numbers[2], r.seen[e].penalty);
         assert_close(numbers[3], r.seen[e].validation_loss);
         assert_close(numbers[4], r.seen[e].validation_metric);
-        assert_close(numbers[5], r.rate[e]);
-        assert_close(numbers[6], r.seen[e].elapsed);
-        ck_assert_double_gt(numbers[6], 0.0);
+        ck_assert_double_nan(numbers[5]);
+        assert_close(numbers[6], r.rate[e]);
+        assert_close(numbers[7], r.seen[e].elapsed);
+        ck_assert_double_gt(numbers[7], 0.0);
     }
     ck_assert_int_eq(*at, '\0');
     close_fixture(&f);

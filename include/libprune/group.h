@@ -42,8 +42,8 @@ prune_status prune_importance_group(float *score, const prune_importance *import
                                     prune_error *error);
 
 /* One number per neuron of a layer into scores[capacity]: of its row of weights, without its bias (which a
- * group can have). PRUNE_E_RANGE: no such layer; PRUNE_E_ARGUMENT: the aggregate, as above; PRUNE_E_SHAPE:
- * capacity is too small; PRUNE_E_STATE: no scores. */
+ * group can have). PRUNE_E_RANGE: no such layer, or one without neurons; PRUNE_E_ARGUMENT: the
+ * aggregate, as above; PRUNE_E_SHAPE: capacity is too small; PRUNE_E_STATE: no scores. */
 prune_status prune_importance_neurons(float *scores, size_t capacity, const prune_importance *importance,
                                       size_t layer, int32_t aggregate);
 

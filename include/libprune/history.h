@@ -9,12 +9,12 @@
  *
  * The columns:
  *
- *     epoch,loss,penalty,validation_loss,validation_metric,learning_rate,seconds
+ *     epoch,loss,penalty,validation_loss,validation_metric,validation_own,learning_rate,seconds
  *
  * epoch is prune_trainer_epochs(), which goes on over several fits and through saved trainers; the others are
- * prune_progress at the epoch's end (seconds: elapsed), and the learning rate. Lines end with "\n". Numbers
- * have up to 9 significant digits and a point whatever the locale is; a field is empty where there is nothing
- * to tell (NaN), and "inf" or "-inf" when infinite.
+ * prune_progress at the epoch's end (seconds: elapsed), and the rate of the next step, as the schedule has it.
+ * Lines end with "\n". Numbers have up to 9 significant digits and a point whatever the locale is; a field is
+ * empty where there is nothing to tell (NaN), and "inf" or "-inf" when infinite.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_HISTORY_H

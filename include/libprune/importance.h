@@ -34,7 +34,8 @@ prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int
 /* Ends it. NULL is fine. */
 void prune_importance_free(prune_importance *importance);
 
-/* Adds all samples of `data` and computes the scores anew; for magnitudes it only does the latter. The
+/* Adds all samples of `data` to those added before (a model that has changed since wants a
+ * prune_importance_reset() first), and computes the scores anew; for magnitudes it only does the latter. The
  * trainer lends loss, batch size and buffers; its optimizer state and the model stay as they are, its
  * gradients are overwritten.
  * PRUNE_E_STATE: the trainer belongs to another model, or was made with another per_sample than the

@@ -34,7 +34,7 @@ prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const 
 
 /* Saves the trainer every so many epochs of a fit: fit.progress = prune_autosave_progress, fit.user = a
  * struct like this. prune_trainer_load() and a fit of the epochs that are left then give the same bits as a
- * fit that was never interrupted (see fit.h). */
+ * fit that was never interrupted, but for what keep_best and patience remember (see fit.h). */
 typedef struct prune_autosave {
     size_t size;
     const char *path; /* borrowed */

@@ -30,7 +30,9 @@ PRUNE_API_BEGIN
  * The subgradient of l1 leaves weights near 0. With l1_proximal it is not part of the gradients; instead,
  * after each step (of any optimizer), with its rate lr as the schedule has it,
  *     w = sign(w) max(|w| - lr l1, 0)
- * so that weights become exactly 0. They are not removed by that: a gradient may bring them back.
+ * so that weights become exactly 0. They are not removed by that: a gradient may bring them back. With an
+ * adaptive optimizer the same l1 weighs less here than in the gradient, which is divided by its own size:
+ * expect to need 10 to 100 times as much.
  * prune_trainer_update() clips the gradients, penalty included, in place: first each to -clip_value ..
  * clip_value, then all by  min(1, clip_norm / (norm + 1e-6)),  norm the root of the sum of squares over all
  * parameters but removed weights (PyTorch's clip_grad_value_ and clip_grad_norm_). */

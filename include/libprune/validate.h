@@ -21,7 +21,7 @@ typedef struct prune_validation {
     size_t size;      /* sizeof(prune_validation), by prune_validation_init() */
     int32_t loss;     /* in: PRUNE_MSE or PRUNE_SOFTMAX_CROSS_ENTROPY (default) */
     int32_t metric;   /* in: PRUNE_METRIC_*; default accuracy */
-    double reference; /* in: what the metric was before, on the same data */
+    double reference; /* in: what the metric was before, on the same data; default NaN: it must be set */
     double tolerance; /* in: how much worse is still accepted, >= 0, in the metric's own unit: of accuracy, a
                          point is 0.01 */
     double value;     /* out: the metric now */
@@ -33,7 +33,8 @@ typedef struct prune_validation {
 void prune_validation_init(prune_validation *validation);
 
 /* Measures the model on `data`. If the metric is worse than reference by more than tolerance (and 1e-12 of
- * the reference, for rounding), or not a number, the model goes back to the snapshot. Smaller is better
+ * the reference, for rounding), or not a number, the model goes back to the snapshot
+ * (a trainer keeps its moments, see prune_trainer_reset()). Smaller is better
  * for all metrics but accuracy, and the own one if it says so.
  * PRUNE_E_RANGE: tolerance or reference negative or NaN (an own metric's reference may be negative, but is
  * finite), or of accuracy not a fraction (tolerance below 1, reference at most 1); PRUNE_E_ARGUMENT: a

@@ -218,7 +218,10 @@ static prune_status check_layer(const float *scores, const prune_importance *imp
         status = scores == NULL ? PRUNE_E_ARGUMENT : prn_group_aggregate(importance, aggregate);
     if (status != PRUNE_OK)
         return status;
-    return layer < importance->model->layer_count ? PRUNE_OK : PRUNE_E_RANGE;
+    if (layer >= importance->model->layer_count)
+        return PRUNE_E_RANGE;
+    const prn_layer *weights = importance->model->layers[layer];
+    return weights->ops->units(weights) != 0 ? PRUNE_OK : PRUNE_E_RANGE;
 }
 
 static size_t offset_of(const prune_importance *importance, size_t layer)

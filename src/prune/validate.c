@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/validate.h"
+#include "evaluate.h"
 #include "model.h"
 #include "options.h"
 #include "snapshot.h"
@@ -12,7 +13,8 @@ void prune_validation_init(prune_validation *validation)
     if (validation != NULL)
         *validation = (prune_validation){ .size = sizeof *validation,
                                           .loss = PRUNE_SOFTMAX_CROSS_ENTROPY,
-                                          .metric = PRUNE_METRIC_ACCURACY };
+                                          .metric = PRUNE_METRIC_ACCURACY,
+                                          .reference = prn_tally_none() };
 }
 
 static double pick(const prune_metrics *metrics, int32_t metric)

@@ -4,9 +4,10 @@
 #include "libprune/history.h"
 #include "decimal.h"
 
-enum { LINE = 200 }; /* 7 numbers of at most 20 characters */
+enum { LINE = 200 }; /* 8 numbers of at most 20 characters */
 
-static const char header[] = "epoch,loss,penalty,validation_loss,validation_metric,learning_rate,seconds\n";
+static const char header[] = "epoch,loss,penalty,validation_loss,validation_metric,validation_own,"
+                             "learning_rate,seconds\n";
 
 void prune_history_init(prune_history *history)
 {
@@ -26,7 +27,8 @@ static void put_epoch(prune_history *history, const prune_progress *p)
                                p->penalty,
                                p->validation_loss,
                                p->validation_metric,
-                               (double)prune_trainer_learning_rate(p->trainer),
+                               p->validation_own,
+                               (double)prune_trainer_next_rate(p->trainer),
                                p->elapsed };
     char line[LINE];
     prn_text text;
