@@ -1,4 +1,4 @@
-/* weighted_test.c -- losses with options and weighted samples where they are used: trained, scored, measured, saved
+/* weighted_test.c -- losses with options, weighted samples: trained, scored, measured and saved
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"
