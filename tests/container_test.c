@@ -26,8 +26,11 @@ START_TEST(format_is_pinned)
                                       .floor = 0.125f,
                                       .warmup = 3,
                                       .period = 5 };
+    const prune_loss_options loss = {
+        .size = sizeof loss, .kind = PRUNE_MSE, .delta = 2.0f, .mean_over_outputs = 1
+    };
     const prune_trainer_options options = { .size = sizeof options,
-                                            .loss = PRUNE_MSE,
+                                            .loss_options = &loss,
                                             .optimizer = PRUNE_SGD,
                                             .learning_rate = 0.5f,
                                             .momentum = 0.25f,

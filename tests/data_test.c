@@ -162,7 +162,7 @@ START_TEST(shapes_and_types_must_fit)
         { PRUNE_F32, 9, 4, PRUNE_I32, 9, 1, CE, PRUNE_OK, "" },
         { PRUNE_F32, 9, 4, PRUNE_I32, 9, 3, CE, PRUNE_E_SHAPE, "targets" },
         { PRUNE_F32, 9, 4, PRUNE_I32, 1, 9, CE, PRUNE_E_SHAPE, "targets" },
-        { PRUNE_F32, 9, 4, PRUNE_F32, 9, 1, CE, PRUNE_E_TYPE, "targets" },
+        { PRUNE_F32, 9, 4, PRUNE_F32, 9, 1, CE, PRUNE_E_SHAPE, "targets" },
         { PRUNE_F32, 9, 4, PRUNE_U8, 9, 1, CE, PRUNE_E_TYPE, "targets" },
     };
     fixture f;
@@ -221,7 +221,7 @@ START_TEST(missing_things_are_refused)
     assert_found(&f, &data, PRUNE_MSE, PRUNE_E_VERSION, "data");
     assert_found(&f, NULL, PRUNE_MSE, PRUNE_E_ARGUMENT, "data");
     assert_found(&f, &f.world.valued, 0, PRUNE_E_ARGUMENT, "loss");
-    assert_found(&f, &f.world.valued, PRUNE_SOFTMAX_CROSS_ENTROPY + 1, PRUNE_E_ARGUMENT, "loss");
+    assert_found(&f, &f.world.valued, PRUNE_LOSS_OWN + 1, PRUNE_E_ARGUMENT, "loss");
     ck_assert_status(prune_data_check(&f.world.valued, NULL, PRUNE_MSE, NULL), PRUNE_E_ARGUMENT);
     close_fixture(&f);
 }

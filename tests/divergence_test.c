@@ -110,8 +110,7 @@ START_TEST(shapes_and_types_that_do_not_fit_are_refused)
         { PRUNE_F32, 16, INPUTS, PRUNE_I32, 15, 1, PRUNE_E_SHAPE },
         { PRUNE_F32, 15, INPUTS, PRUNE_I32, 16, 1, PRUNE_E_SHAPE },
         { PRUNE_F32, 16, INPUTS, PRUNE_I32, 16, 2, PRUNE_E_SHAPE },
-        { PRUNE_F32, 16, INPUTS, PRUNE_F32, 16, 1, PRUNE_E_TYPE },
-        { PRUNE_F32, 16, INPUTS, PRUNE_F32, 16, CLASSES, PRUNE_E_TYPE }, /* what the other loss wants */
+        { PRUNE_F32, 16, INPUTS, PRUNE_F32, 16, 1, PRUNE_E_SHAPE },
         { PRUNE_I32, 16, INPUTS, PRUNE_I32, 16, 1, PRUNE_E_TYPE },
         { PRUNE_F16, 16, INPUTS, PRUNE_I32, 16, 1, PRUNE_E_TYPE },
         { PRUNE_F32, 16, INPUTS, PRUNE_U8, 16, 1, PRUNE_E_TYPE },
@@ -178,7 +177,7 @@ START_TEST(a_refused_batch_leaves_the_one_before)
     ck_assert_ok(prune_trainer_forward(f.trainer, f.world.x_tensor));
     ck_assert_ok(prune_trainer_loss(&a, f.trainer, f.world.label_tensor));
     ck_assert_status(prune_trainer_forward(f.trainer, f.world.label_tensor), PRUNE_E_TYPE);
-    ck_assert_status(prune_trainer_loss(&b, f.trainer, f.world.y_tensor), PRUNE_E_TYPE);
+    ck_assert_status(prune_trainer_loss(&b, f.trainer, f.world.y_tensor), PRUNE_E_RANGE);
     ck_assert_ok(prune_trainer_loss(&b, f.trainer, f.world.label_tensor));
     ck_assert(a == b);
     ck_assert_ok(prune_trainer_backward(f.trainer, NULL));

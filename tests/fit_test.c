@@ -354,7 +354,8 @@ START_TEST(bad_validation_data_are_named_as_such)
     held.label[7] = -1;
     assert_refused(&f, &f.world.labelled, PRUNE_E_LABEL, "validation targets[7]");
     f.fit.validation = &held.valued;
-    assert_refused(&f, &f.world.labelled, PRUNE_E_TYPE, "validation targets");
+    held.y[0] = -0.5f;
+    assert_refused(&f, &f.world.labelled, PRUNE_E_RANGE, "validation targets[0][0]");
     close_fixture(&f);
     world_data_end(&held);
 }

@@ -1,4 +1,4 @@
-/* loss_test.c -- mean squared error and softmax cross-entropy: values, gradients, extremes, refusals
+/* loss_test.c -- mean squared error, cross-entropy of labels: values, gradients, extremes, refusals
  *
  * SPDX-License-Identifier: MIT */
 #include "support/reference.h"
@@ -356,7 +356,7 @@ START_TEST(types_that_do_not_fit_are_refused)
     refuse(&c, PRUNE_E_TYPE);
     make_call(&c, PRUNE_SOFTMAX_CROSS_ENTROPY);
     replace(&c.targets, PRUNE_F32, 2, 1, c.y);
-    refuse(&c, PRUNE_E_TYPE);
+    refuse(&c, PRUNE_E_SHAPE);
     for (int32_t kind = PRUNE_MSE; kind <= PRUNE_SOFTMAX_CROSS_ENTROPY; kind++) {
         make_call(&c, kind);
         replace(&c.outputs, PRUNE_I32, 2, 3, c.h);
@@ -380,9 +380,9 @@ END_TEST
 
 START_TEST(kinds_that_do_not_exist_and_null_are_refused)
 {
-    static const int32_t unknown[] = { 0, 3, -1, INT32_MAX, INT32_MIN };
+    static const int32_t unknown[] = { 0, PRUNE_LOSS_OWN + 1, -1, INT32_MAX, INT32_MIN, PRUNE_LOSS_OWN };
     call c;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         make_call(&c, PRUNE_MSE);
         c.kind = unknown[i];
         refuse(&c, PRUNE_E_ARGUMENT);

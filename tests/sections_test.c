@@ -92,28 +92,33 @@ enum {
     CLIP_VALUE = 72,
     PROXIMAL = 76,
     ACCUMULATE = 80,
-    SCHEDULE = 84,
-    FACTOR = 88,
-    FLOOR = 92,
-    WARMUP = 96,
-    PERIOD = 100,
-    STEPS = 104,
-    EPOCHS = 112,
-    COMPLEMENT1 = 120,
-    COMPLEMENT2 = 124,
-    GENERATOR = 128,
-    LAYERS = 144,
-    FROZEN = 148,
-    L1_SCALE = 152,
-    L2_SCALE = 156,
-    MOMENTS = 172 /* two layers */
+    DELTA = 84,
+    SMOOTHING = 88,
+    LOSS_MEAN = 92,
+    CLASSES = 96,
+    SCHEDULE = 100,
+    FACTOR = 104,
+    FLOOR = 108,
+    WARMUP = 112,
+    PERIOD = 116,
+    STEPS = 120,
+    EPOCHS = 128,
+    COMPLEMENT1 = 136,
+    COMPLEMENT2 = 140,
+    GENERATOR = 144,
+    LAYERS = 160,
+    FROZEN = 164,
+    L1_SCALE = 168,
+    L2_SCALE = 172,
+    MOMENTS = 188 /* two layers */
 };
 
 START_TEST(floats_of_a_trainer)
 {
-    static const size_t offsets[] = { RATE,  MOMENTUM, BETA1,    BETA2,       EPSILON,    L1,
-                                      L2,    ALPHA,    DECAY,    CLIP_NORM,   CLIP_VALUE, FACTOR,
-                                      FLOOR, L1_SCALE, L2_SCALE, COMPLEMENT1, COMPLEMENT2 };
+    static const size_t offsets[] = { RATE,        MOMENTUM,    BETA1, BETA2,    EPSILON,
+                                      L1,          L2,          ALPHA, DECAY,    CLIP_NORM,
+                                      CLIP_VALUE,  FACTOR,      FLOOR, L1_SCALE, L2_SCALE,
+                                      COMPLEMENT1, COMPLEMENT2, DELTA, SMOOTHING };
     const float never[] = { NAN, INFINITY, -INFINITY, -1e-30f };
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
         for (size_t k = 0; k < sizeof never / sizeof never[0]; k++)
@@ -134,6 +139,9 @@ START_TEST(floats_of_a_trainer)
     check_trainer_number(PRUNE_ADAM, COMPLEMENT1, 4, bits_of(1e-30f), PRUNE_E_FORMAT); /* below 1 - beta */
     check_trainer_number(PRUNE_ADAM, COMPLEMENT2, 4, bits_of(1.0000001f), PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, COMPLEMENT2, 4, bits_of(1.0f), PRUNE_OK);
+    check_trainer_number(PRUNE_ADAM, DELTA, 4, bits_of(0.0f), PRUNE_E_FORMAT);
+    check_trainer_number(PRUNE_ADAM, SMOOTHING, 4, bits_of(1.0f), PRUNE_E_FORMAT);
+    check_trainer_number(PRUNE_ADAM, SMOOTHING, 4, bits_of(0.5f), PRUNE_OK);
 }
 END_TEST
 
@@ -148,6 +156,13 @@ START_TEST(integers_of_a_trainer)
         check_trainer_number(PRUNE_ADAM, offsets[i], 4, UINT32_MAX, PRUNE_E_FORMAT);
     }
     check_trainer_number(PRUNE_ADAM, LOSS, 4, PRUNE_MSE, PRUNE_OK);
+    check_trainer_number(PRUNE_ADAM, LOSS, 4, PRUNE_LOSS_OWN, PRUNE_OK);
+    check_trainer_number(PRUNE_ADAM, LOSS, 4, PRUNE_LOSS_OWN + 1, PRUNE_E_FORMAT);
+    check_trainer_number(PRUNE_ADAM, LOSS_MEAN, 4, 1, PRUNE_E_FORMAT); /* cross-entropy does not have it */
+    check_trainer_number(PRUNE_ADAM, LOSS_MEAN, 4, UINT32_MAX, PRUNE_E_FORMAT);
+    static const uint64_t classes[] = { 1, 4, 5, (uint64_t)1 << 31, UINT32_MAX }; /* but none are there */
+    for (size_t i = 0; i < 5; i++)
+        check_trainer_number(PRUNE_ADAM, CLASSES, 4, classes[i], PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, OPTIMIZER, 4, PRUNE_SGD, PRUNE_E_FORMAT); /* one moment too many */
     check_trainer_number(PRUNE_SGD, OPTIMIZER, 4, PRUNE_ADAM, PRUNE_E_FORMAT); /* one too few */
     static const size_t switches[] = { BIAS, NESTEROV, PROXIMAL, FROZEN };

@@ -410,7 +410,7 @@ START_TEST(declarations_must_fit)
         { sizeof(prune_source), 9, INPUTS, CLASSES, PRUNE_I32, 2, PRUNE_E_SHAPE, "targets" },
         { sizeof(prune_source), 9, INPUTS, 1, PRUNE_F32, 1, PRUNE_E_SHAPE, "targets" },
         { sizeof(prune_source), 9, INPUTS, SIZE_MAX, PRUNE_F32, 1, PRUNE_E_SHAPE, "targets" },
-        { sizeof(prune_source), 9, INPUTS, 1, PRUNE_F32, 2, PRUNE_E_TYPE, "targets" },
+        { sizeof(prune_source), 9, INPUTS, 1, PRUNE_F32, 2, PRUNE_E_SHAPE, "targets" },
         { sizeof(prune_source), 9, INPUTS, CLASSES, PRUNE_U8, 1, PRUNE_E_TYPE, "targets" },
         { sizeof(prune_source), 9, INPUTS, 1, 0, 2, PRUNE_E_TYPE, "targets" },
         { sizeof(prune_source) + 1, 9, INPUTS, 1, PRUNE_I32, 2, PRUNE_E_VERSION, "source" },

@@ -84,7 +84,7 @@ START_TEST(choices_and_sizes_have_ranges)
     } cases[] = {
         { PRUNE_MSE, PRUNE_SGD, 1, 0, PRUNE_OK },
         { 0, PRUNE_SGD, 1, 0, PRUNE_E_ARGUMENT },
-        { PRUNE_SOFTMAX_CROSS_ENTROPY + 1, PRUNE_SGD, 1, 0, PRUNE_E_ARGUMENT },
+        { PRUNE_LOSS_OWN + 1, PRUNE_SGD, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, 0, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, PRUNE_ADAGRAD + 1, 1, 0, PRUNE_E_ARGUMENT },
         { PRUNE_MSE, -1, 1, 0, PRUNE_E_ARGUMENT },

@@ -25,10 +25,12 @@
  *         bytes; absent when nothing is removed                                           (required)
  *   TRNR  4 loss, 4 optimizer, floats learning rate, momentum, beta1, beta2, epsilon, l1, l2,
  *         4 regularize_bias, 8 seed, 8 max_batch, 4 nesterov, floats alpha, weight_decay, clip_norm,
- *         clip_value, 4 l1_proximal, 4 accumulate; of the schedule: 4 kind, floats factor, floor, 4 warmup,
- *         4 period; 8 steps, 8 epochs, 2 floats 1 - beta1^t and 1 - beta2^t, 4 x 4 generator state; 4
- *         layers L, then per layer: 4 frozen, floats l1_scale, l2_scale; then the optimizer's first slot
- *         of all parameters, then its second, if it has two                             (not required)
+ *         clip_value, 4 l1_proximal, 4 accumulate; of the loss: floats delta, smoothing, 4
+ *         mean_over_outputs, 4 class weights W (0, or one for each output); of the schedule: 4 kind, floats
+ *         factor, floor, 4 warmup, 4 period; 8 steps, 8 epochs, 2 floats 1 - beta1^t and 1 - beta2^t, 4 x 4
+ *         generator state; 4 layers L, then per layer: 4 frozen, floats l1_scale, l2_scale; W floats class
+ *         weights; then the optimizer's first slot of all parameters, then its second, if it has two
+ *                                                                                       (not required)
  *
  * Widths are 1 .. 2^31 - 1. Where a mask bit is 0, weight and moments are 0.
  *
@@ -68,8 +70,9 @@ prune_status prune_trainer_write(const prune_trainer *trainer, const prune_write
                                  prune_error *error);
 
 /* Reads both; on failure *out and *model are NULL. The back end is not in the file: NULL is
- * prune_backend_default(). The caller ends both objects, which are in the same allocator. Errors as
- * prune_model_read(), for moments too; PRUNE_E_STATE: there is no trainer in the file;
+ * prune_backend_default(). Neither is an own loss: see prune_trainer_set_loss(). The caller ends both
+ * objects, which are in the same allocator. Errors as prune_model_read(), for moments too; PRUNE_E_STATE:
+ * there is no trainer in the file;
  * PRUNE_E_LIMIT: max_batch, see above. */
 prune_status prune_trainer_read(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const prune_reader *reader, const prune_backend *backend, prune_error *error);

@@ -15,6 +15,9 @@
  *   PRUNE_FISHER             w^2 E[g_i^2]  with PRUNE_PER_SAMPLE_SQUARE: twice the estimate of the change
  *                                     of the loss by the empirical Fisher information (L. Theis et al., 2018)
  *
+ * With weights (of samples, or of the labels' classes) each mean is the one of loss.h: g_i is the gradient of
+ * the sample's own loss, which counts as much as its weight says; 2 is two equal samples.
+ *
  * All scores are 0 or larger. The first six are the size, or the square, of a term that has a sign: w, g or
  * w g. Groups of weights can be scored by the sum of these terms, see group.h.
  *

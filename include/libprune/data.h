@@ -7,6 +7,7 @@
 #ifndef LIBPRUNE_DATA_H
 #define LIBPRUNE_DATA_H
 
+#include "libprune/loss.h"
 #include "libprune/model.h"
 
 PRUNE_API_BEGIN
@@ -45,7 +46,9 @@ typedef struct prune_data {
     size_t size;                 /* sizeof(prune_data), by prune_data_init() */
     const prune_tensor *inputs;  /* [n][I], PRUNE_F32 */
     const prune_tensor *targets; /* as the loss wants them, see loss.h */
-    const prune_source *source;  /* in place of the tensors, which are NULL then */
+    const prune_tensor *weights; /* [n] or [n][1], PRUNE_F32, 0 .. 1e12: how much each sample counts, see
+                                    loss.h; NULL: 1. Also of a source's samples. */
+    const prune_source *source;  /* in place of inputs and targets, which are NULL then */
 } prune_data;
 
 /* Sets size, the rest NULL. NULL is fine. */
@@ -56,11 +59,16 @@ void prune_data_init(prune_data *data);
  * source is read once from end to end, with memory for 256 samples from the model's allocator.
  * PRUNE_E_EMPTY: no samples or no tensors; PRUNE_E_SHAPE; PRUNE_E_TYPE; PRUNE_E_NONFINITE; PRUNE_E_LABEL;
  * PRUNE_E_LIMIT: rows more than INT_MAX elements apart; PRUNE_E_NO_LAYERS; PRUNE_E_ARGUMENT: NULL, an
- * unknown loss, tensors and a source at once, a source without a function; PRUNE_E_VERSION: data->size,
+ * unknown loss, tensors and a source at once, a source without a function; PRUNE_E_RANGE: a target or a
+ * weight is outside its range, or all weights are 0; PRUNE_E_VERSION: data->size,
  * source->size; of a source also PRUNE_E_MEMORY, and what read() returned. error names the first bad
  * element. Any thread, if a source may be read by it, and its memory shared. */
 prune_status prune_data_check(const prune_data *data, const prune_model *model, int32_t loss,
                               prune_error *error);
+
+/* The same for a loss with options. Errors also as prune_loss_with(), for the options. */
+prune_status prune_data_check_with(const prune_data *data, const prune_model *model,
+                                   const prune_loss_options *loss, prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

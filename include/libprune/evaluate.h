@@ -9,15 +9,17 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* What does not apply to the loss is NaN. */
+/* What does not apply to the loss is NaN; to an own loss only `loss` does. Each sample counts as much as its
+ * weight; class weights count in the loss alone, as in loss.h. */
 typedef struct prune_metrics {
     size_t size; /* sizeof(prune_metrics), by prune_metrics_init() */
     uint64_t samples;
     double loss;     /* mean data loss, as in loss.h, no penalty */
-    double accuracy; /* cross-entropy: fraction whose largest output (the first, if equal) is the label;
-                         where an output is NaN it is not */
-    double mae;      /* mean squared error: mean |h - y| over samples and outputs */
-    double rmse;     /* mean squared error: sqrt of mean (h - y)^2 over samples and outputs */
+    double accuracy; /* softmax cross-entropy, NLL: fraction whose largest output (the first, if equal) is the
+                         label, or where the largest target (the first) is. Binary cross-entropy: fraction of
+                         samples and outputs with h > 0 where y > 0.5 and not elsewhere. NaN is never right */
+    double mae;      /* MSE, MAE, Huber: mean |h - y| over samples and outputs */
+    double rmse;     /* MSE, MAE, Huber: sqrt of mean (h - y)^2 over samples and outputs */
 } prune_metrics;
 
 /* Sets size, the rest 0. NULL is fine. */
@@ -30,6 +32,10 @@ void prune_metrics_init(prune_metrics *metrics);
  * Threads: as reading the model, if they may share its allocator (malloc: yes; an arena: no). */
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
                             int32_t loss, prune_error *error);
+
+/* The same for a loss with options. Errors also as prune_loss_with(); what an own loss returned. */
+prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                                 const prune_loss_options *loss, prune_error *error);
 
 /* A metric of the user's own, such as those of metrics.h: *value from all outputs h[n][O] of the model and
  * the targets of the data. Any status but PRUNE_OK ends the call that asked, and is what it returns. The
@@ -46,6 +52,9 @@ typedef struct prune_metric {
  * PRUNE_E_ARGUMENT: no function; what it returned; else errors and threads as prune_evaluate(). */
 prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
                                    int32_t loss, const prune_metric *metric, prune_error *error);
+prune_status prune_evaluate_metric_with(double *value, const prune_model *model, const prune_data *data,
+                                        const prune_loss_options *loss, const prune_metric *metric,
+                                        prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

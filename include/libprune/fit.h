@@ -20,9 +20,11 @@ PRUNE_API_BEGIN
 /* FFI-BEGIN */
 /* What epochs are compared by. */
 enum {
-    PRUNE_MONITOR_METRIC = 0, /* the validation metric: accuracy, or RMSE for PRUNE_MSE */
-    PRUNE_MONITOR_LOSS = 1,   /* the validation loss */
-    PRUNE_MONITOR_OWN = 2     /* `metric` of the fit options */
+    /* The validation metric: accuracy of losses of classes, RMSE of MSE and Huber, MAE of PRUNE_MAE; of an
+     * own loss the loss. */
+    PRUNE_MONITOR_METRIC = 0,
+    PRUNE_MONITOR_LOSS = 1, /* the validation loss */
+    PRUNE_MONITOR_OWN = 2   /* `metric` of the fit options */
 };
 
 /* What a progress callback sees; borrowed for the call. */
@@ -33,10 +35,10 @@ typedef struct prune_progress {
     uint64_t batch;           /* batches done in this epoch */
     uint64_t batches;         /* batches in an epoch */
     int32_t epoch_end;        /* 1 when the epoch is complete (then the validation figures are fresh) */
-    double loss;              /* mean data loss over the samples of this epoch so far */
+    double loss;              /* mean data loss over the samples of this epoch so far, as in loss.h */
     double penalty;           /* the l1 and l2 terms, at the newest step */
     double validation_loss;   /* NaN without validation data */
-    double validation_metric; /* accuracy, or RMSE for PRUNE_MSE; NaN without validation data */
+    double validation_metric; /* see PRUNE_MONITOR_METRIC; NaN without validation data */
     double elapsed;           /* seconds since the call began; 0 without a clock */
     double remaining;         /* estimated seconds to the end */
     prune_trainer *trainer;   /* for example for prune_trainer_set_learning_rate() */
@@ -115,10 +117,10 @@ void prune_fit_result_init(prune_fit_result *result);
 /* Trains with a trainer of the caller's, going on from where it stands. result, options and error may
  * be NULL. Batches are batch_size samples, the last of an epoch what is left. The memory for the
  * order and for validation comes from the trainer's allocator, before the first step.
- * PRUNE_E_DIVERGED leaves the last finite weights. What a source's read() returns, or a bad value that it
- * gave, leaves those of the last whole step, of the optimizer's too: what was accumulated towards one is
- * forgotten. The trainer may go on, with a new epoch. Every other error but what a callback does is found
- * before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
+ * PRUNE_E_DIVERGED leaves the last finite weights. What a source's read() or an own loss returns, or a bad
+ * value that it gave, leaves those of the last whole step, of the optimizer's too: what was accumulated
+ * towards one is forgotten. The trainer may go on, with a new epoch. Every other error but what a callback
+ * does is found before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best, patience or metric without
  * validation, an unknown monitor, one without its metric, a metric or a clock without a function;
  * PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit is under way, scores are being gathered with

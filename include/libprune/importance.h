@@ -41,13 +41,14 @@ void prune_importance_free(prune_importance *importance);
  * PRUNE_E_STATE: the trainer belongs to another model, or was made with another per_sample than the
  * criterion wants; PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as
  * prune_data_check(). On failure the sums are those from before the call, except PRUNE_E_DIVERGED
- * and failures of a source, which empty them. A source needs memory for a batch from the trainer's allocator
- * (PRUNE_E_MEMORY). */
+ * and failures of a source or an own loss, which empty them. A source needs memory for a batch from the
+ * trainer's allocator (PRUNE_E_MEMORY). */
 prune_status prune_importance_accumulate(prune_importance *importance, prune_trainer *trainer,
                                          const prune_data *data, prune_error *error);
 
 /* The step of it, for loops of the user's own: adds the gradients that prune_trainer_backward() has
- * just left for a batch of `samples` (a mean over them). Then prune_importance_refresh().
+ * just left for a batch of `samples` (a mean over them; of a loss with weights, that counts as their sum).
+ * Then prune_importance_refresh().
  * PRUNE_E_SIZE: samples is 0; PRUNE_E_STATE: the trainer has no fresh gradients or another model, or the
  * criterion needs none; PRUNE_E_DIVERGED: a gradient is not finite. On failure nothing is added. */
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples);

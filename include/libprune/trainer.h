@@ -40,7 +40,7 @@ enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
 
 typedef struct prune_trainer_options {
     size_t size;
-    int32_t loss;                 /* PRUNE_MSE, PRUNE_SOFTMAX_CROSS_ENTROPY; default the latter */
+    int32_t loss;                 /* one of loss.h, by default; default PRUNE_SOFTMAX_CROSS_ENTROPY */
     int32_t optimizer;            /* one of optimizer.h; default PRUNE_ADAM */
     float learning_rate;          /* default 0.001 */
     float momentum;               /* SGD; default 0 */
@@ -68,6 +68,9 @@ typedef struct prune_trainer_options {
      * one step of the optimizer from their mean over all samples: as one batch that is k times as large, to
      * rounding. A fit makes the step from fewer batches at the end of an epoch, or of the fit. */
     int32_t accumulate;
+    /* Default NULL; the loss with its options, in place of `loss`; copied with its class weights, and saved
+     * with the trainer. An own loss cannot be: see prune_trainer_set_loss(). */
+    const prune_loss_options *loss_options;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */
@@ -78,7 +81,8 @@ typedef struct prune_trainer prune_trainer;
 /* Makes a trainer; options NULL means the defaults. The model is not changed. error names the option
  * that is wrong, and may be NULL.
  * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
- * without a function; PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
+ * without a function; those of the loss's options as prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT:
+ * max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
  * PRUNE_E_VERSION. */
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
                                   const prune_trainer_options *options, prune_error *error);
@@ -114,6 +118,10 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer);
  * PRUNE_E_DIVERGED: the loss is not finite. */
 prune_status prune_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
 
+/* The same with the weights of the samples, [B] or [B][1], as in loss.h; NULL: all 1. */
+prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets,
+                                         const prune_tensor *weights);
+
 /* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
  * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied.
  * PRUNE_E_STATE: no forward pass (with NULL: no loss) since the last one; PRUNE_E_SHAPE; PRUNE_E_TYPE:
@@ -124,7 +132,8 @@ prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE. */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
-/* Adds the gradients of the last backward pass, weighted by its samples, to those since the last update,
+/* Adds the gradients of the last backward pass, times what its loss was divided by (sum s d of loss.h; B with
+ * a gradient of the caller's), to those since the last update,
  * and leaves the mean of all of them as the gradients. For options.accumulate above 1, before
  * prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
 prune_status prune_trainer_accumulate(prune_trainer *trainer);
@@ -137,6 +146,10 @@ prune_status prune_trainer_update(prune_trainer *trainer);
  * weights and optimizer state are as before (random numbers that it drew are gone). */
 prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                 const prune_tensor *targets);
+
+/* The same with the weights of the samples, [B] or [B][1]; NULL: all 1. */
+prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                                         const prune_tensor *targets, const prune_tensor *weights);
 
 /* The gradient of a parameter after backward: borrowed, same shape as the parameter; NULL for no such
  * index. Overwritten by the next backward pass; 0 before the first. */
@@ -167,6 +180,17 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
 
 /* The rate that the next step will use: prune_schedule_rate() of the steps done. 0 for NULL. */
 float prune_trainer_next_rate(const prune_trainer *trainer);
+
+/* Another loss from now on, copied with its class weights; moments and counts stay. For a trainer that was
+ * read from a file and whose loss was PRUNE_LOSS_OWN this is where it gets it back: until then everything
+ * that asks for the loss gives PRUNE_E_STATE. error may be NULL. Errors as prune_loss_with(); PRUNE_E_STATE:
+ * a fit is under way. On failure the loss is the one before. */
+prune_status prune_trainer_set_loss(prune_trainer *trainer, const prune_loss_options *loss,
+                                    prune_error *error);
+
+/* The loss as it is, for prune_evaluate_with() for example. Class weights are borrowed, until the next
+ * prune_trainer_set_loss(). PRUNE_E_ARGUMENT: NULL; PRUNE_E_VERSION. */
+prune_status prune_trainer_get_loss(prune_loss_options *loss, const prune_trainer *trainer);
 
 /* How one layer is trained: a struct of its own, saved with the trainer. */
 typedef struct prune_layer_training {

@@ -7,7 +7,7 @@
 #include "text.h"
 #include "plan.h"
 
-enum { START_BYTES = 148, RULE_BYTES = 12 };
+enum { START_BYTES = 164, RULE_BYTES = 12 };
 
 /* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for any
  * amount of memory. More is granted to more of a file. */
@@ -98,6 +98,14 @@ static void put_options(prn_sink *sink, const prune_trainer_options *o)
     prn_put_u32(sink, (uint32_t)o->accumulate);
 }
 
+static void put_loss(prn_sink *sink, const prn_loss *loss)
+{
+    prn_put_float(sink, loss->delta);
+    prn_put_float(sink, loss->smoothing);
+    prn_put_u32(sink, (uint32_t)loss->mean_over_outputs);
+    prn_put_u32(sink, (uint32_t)loss->class_count);
+}
+
 static void put_schedule(prn_sink *sink, const prune_schedule *s)
 {
     prn_put_u32(sink, (uint32_t)s->kind);
@@ -134,6 +142,7 @@ static void put_trainer(prn_sink *sink, const void *what)
     prune_trainer_options options;
     prn_trainer_options(&options, t);
     put_options(sink, &options);
+    put_loss(sink, &t->loss);
     put_schedule(sink, &t->schedule);
     prn_put_u64(sink, t->steps);
     prn_put_u64(sink, t->epochs);
@@ -142,6 +151,8 @@ static void put_trainer(prn_sink *sink, const void *what)
     for (size_t i = 0; i < 4; i++)
         prn_put_u32(sink, t->rng.state[i]);
     put_rules(sink, t);
+    for (size_t c = 0; c < t->loss.class_count; c++)
+        prn_put_float(sink, t->loss.class_weights[c]);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         put_moments(sink, t->model, t->state[s]);
 }
@@ -192,6 +203,8 @@ prune_status prune_model_read(prune_model **out, const prune_allocator *mem, con
 typedef struct start {
     prune_trainer_options options;
     prune_schedule schedule;
+    prn_loss loss; /* its class weights follow the rules */
+    uint32_t classes;
     uint64_t max_batch, steps, epochs;
     float complement1, complement2;
     prune_rng rng;
@@ -230,6 +243,17 @@ static void get_options(start *s, prn_source *source)
     o->accumulate = get_choice(source);
 }
 
+static void get_loss(start *s, prn_source *source)
+{
+    s->loss = prn_loss_of(s->options.loss);
+    s->loss.delta = prn_get_float(source);
+    s->loss.smoothing = prn_get_float(source);
+    s->loss.mean_over_outputs = get_choice(source);
+    s->classes = prn_get_u32(source);
+    if (s->loss.kind == PRUNE_LOSS_OWN)
+        s->loss.own = prn_loss_missing;
+}
+
 static void get_schedule(prune_schedule *s, prn_source *source)
 {
     *s = (prune_schedule){ .size = sizeof *s };
@@ -243,6 +267,8 @@ static void get_schedule(prune_schedule *s, prn_source *source)
 static void get_start(start *s, prn_source *source)
 {
     get_options(s, source);
+    get_loss(s, source);
+    s->options.loss_options = &s->loss;
     get_schedule(&s->schedule, source);
     s->options.schedule = &s->schedule;
     s->steps = prn_get_u64(source);
@@ -271,10 +297,11 @@ static int32_t is_random(const prune_rng *rng)
     return (rng->state[0] | rng->state[1] | rng->state[2] | rng->state[3]) != 0;
 }
 
-/* Whether `left` bytes are the rules of so many layers and so many moments, each as long as the weights. */
-static int32_t holds_rest(uint64_t left, uint32_t layers, uint64_t moment_bytes, size_t moments)
+/* Whether `left` bytes are the rules of layers, class weights, and so many moments, each as long as the
+ * weights. */
+static int32_t holds_rest(uint64_t left, const start *s, uint64_t moment_bytes, size_t moments)
 {
-    const uint64_t rules = (uint64_t)layers * RULE_BYTES;
+    const uint64_t rules = (uint64_t)s->layers * RULE_BYTES + (uint64_t)s->classes * sizeof(float);
     if (left < rules)
         return 0;
     left -= rules;
@@ -294,7 +321,7 @@ static prune_status check_start(const start *s, const prn_file_sections *f, prun
     if (!is_complement(s->complement1, s->options.beta1, s->steps) ||
         !is_complement(s->complement2, s->options.beta2, s->steps) || !is_random(&s->rng))
         return trainer_error(error, PRUNE_E_FORMAT, "a number is out of range");
-    if (!holds_rest(left, s->layers, moment, prn_optimizer_slots(s->options.optimizer)))
+    if (!holds_rest(left, s, moment, prn_optimizer_slots(s->options.optimizer)))
         return trainer_error(error, PRUNE_E_FORMAT, "it is not as long as its contents");
     return PRUNE_OK;
 }
@@ -345,6 +372,21 @@ static prune_status get_rules(prune_trainer *t, prn_source *source)
     return status;
 }
 
+/* The class weights, into the trainer's own room, and with them the whole loss. */
+static prune_status get_class_weights(prune_trainer *t, const start *s, prn_source *source)
+{
+    prn_loss loss = t->loss;
+    if (s->classes == 0)
+        return PRUNE_OK;
+    if (s->classes != prune_model_outputs(t->model))
+        return PRUNE_E_FORMAT;
+    for (size_t c = 0; c < s->classes; c++)
+        t->class_weights[c] = prn_get_float(source);
+    loss.class_weights = t->class_weights;
+    loss.class_count = s->classes;
+    return prune_trainer_set_loss(t, &loss, NULL);
+}
+
 static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *source, prune_error *error)
 {
     int32_t good = 1;
@@ -355,6 +397,8 @@ static prune_status fill_trainer(prune_trainer *t, const start *s, prn_source *s
     t->rng = s->rng;
     if (s->layers != t->model->layer_count || get_rules(t, source) != PRUNE_OK)
         return trainer_error(error, PRUNE_E_FORMAT, "a number of a layer is not valid");
+    if (get_class_weights(t, s, source) != PRUNE_OK)
+        return trainer_error(error, PRUNE_E_FORMAT, "a class weight is not valid, or not one of each output");
     for (size_t slot = 0; slot < prn_optimizer_slots(t->optimizer.kind); slot++)
         good &= get_moments(t->state[slot], source, t->model);
     prune_status status = prn_source_close(source, error);

@@ -117,6 +117,14 @@ static void raise(float *to, const float *from, size_t ldx, const size_t shape[2
         }
 }
 
+/* Rows d = share * own gradient, squared: d^2 / share is share * own^2, which adds up to their mean. */
+static void divide_by_shares(float *squares, const float *shares, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            squares[r * columns + c] = shares[r] > 0.0f ? squares[r * columns + c] / shares[r] : 0.0f;
+}
+
 /* The gradient of one sample is d x^T, so |g| = |d| |x|^T and g^2 = d^2 (x^2)^T, element by element: summed
  * over the batch, both are the weight gradient of other matrices. */
 static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
@@ -126,6 +134,8 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
     prn_pass other = *pass;
     raise(pass->scratch, pass->x, pass->ldx, of_x, pass->power);
     raise(pass->dy, pass->dy, outputs, of_dy, pass->power);
+    if (pass->power == 2 && pass->shares != NULL)
+        divide_by_shares(pass->dy, pass->shares, pass->batch, outputs);
     other.gradient[WEIGHT] = pass->samples[WEIGHT];
     other.gradient[BIAS] = pass->samples[BIAS];
     weight_gradient(layer, &other, pass->scratch, inputs);

@@ -65,6 +65,7 @@ typedef struct prn_pass {
     float *samples[PRN_LAYER_PARAMS]; /* out: sums over the batch of |g| or g^2 of each sample */
     float *scratch;                   /* [B][in] */
     int32_t power;                    /* 1: |g|; 2: g^2 */
+    const float *shares; /* [B]: of power 2, what g^2 of each sample is divided by; NULL: nothing */
 } prn_pass;
 
 /* Tables name every operation, but those said to be NULL where there is nothing to do. */

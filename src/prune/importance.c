@@ -168,27 +168,30 @@ static void move_averages(prn_sum *averages, const float *values, size_t count, 
 }
 
 /* What the trainer has of a batch of B samples, and what makes it their mean. Gradients are means over the
- * batch, and so what a sample puts in is 1/B of its own gradient. */
+ * batch, and so what a sample puts in is 1/B of its own gradient; with weights it is its share, and squares
+ * have been divided by that once. */
 static const float *batch_values(float *scale, const prune_importance *importance,
                                  const prune_trainer *trainer, size_t samples)
 {
     const int32_t takes = importance->criterion->takes;
-    *scale = takes == PRN_TAKES_SQUARES ? (float)samples : 1.0f;
+    *scale = takes == PRN_TAKES_SQUARES && !trainer->weighted ? (float)samples : 1.0f;
     return takes == PRN_TAKES_GRADIENTS ? trainer->gradient : trainer->samples;
 }
 
-static void add_values(prune_importance *importance, const float *values, float scale, size_t samples)
+/* A batch of weight 0 has no mean. */
+static void add_values(prune_importance *importance, const float *values, float scale, float weight)
 {
     const float scale_decay[2] = { scale, importance->decay }, as_it_is[2] = { 1.0f, importance->decay };
     const float one = 1.0f;
+    if (weight <= 0.0f)
+        return;
     if (importance->decay < 1.0f) {
         move_averages(importance->gradient, values, importance->floats, scale_decay);
         move_averages(&importance->ones, &one, 1, as_it_is);
     } else {
-        add_scaled(importance->gradient, values, importance->floats, scale * (float)samples);
+        add_scaled(importance->gradient, values, importance->floats, scale * weight);
+        prn_sum_add(&importance->ones, weight);
     }
-    importance->samples += samples;
-    importance->ready = 0;
 }
 
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
@@ -204,7 +207,9 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
     const float *values = batch_values(&scale, importance, trainer, samples);
     if (prn_scan_finite(values, trainer->floats) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_values(importance, values, scale, samples);
+    add_values(importance, values, scale, trainer->weighted ? trainer->weight : (float)samples);
+    importance->samples += samples;
+    importance->ready = 0;
     return PRUNE_OK;
 }
 
@@ -212,7 +217,7 @@ static prune_status add_batch(prune_importance *importance, prune_trainer *train
 {
     float loss;
     prn_trainer_forward(trainer, &batch->inputs);
-    prune_status status = prn_trainer_loss(&loss, trainer, &batch->targets);
+    prune_status status = prn_trainer_loss(&loss, trainer, &batch->target);
     if (status == PRUNE_OK)
         status = prune_trainer_backward(trainer, NULL);
     return status != PRUNE_OK ? status
@@ -257,8 +262,8 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
         if (status == PRUNE_OK)
             status =
                 prn_importance_open(importance, trainer, error); /* who read it may have changed the model */
-        if (status == PRUNE_OK && add_batch(importance, trainer, &batch) != PRUNE_OK)
-            status = diverged(error);
+        if (status == PRUNE_OK && (status = add_batch(importance, trainer, &batch)) != PRUNE_OK)
+            status = status == PRUNE_E_DIVERGED ? diverged(error) : prn_loss_failed(status, error);
     }
     if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
         status = diverged(error);
@@ -276,7 +281,7 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
     prn_data mine;
     prune_status status = prn_importance_open(importance, trainer, error);
     if (status == PRUNE_OK)
-        status = prn_data_open(&mine, data, importance->model, trainer->loss, error);
+        status = prn_data_open(&mine, data, importance->model, &trainer->loss, error);
     if (status != PRUNE_OK)
         return status;
     if (importance->gradient != NULL)
@@ -348,9 +353,11 @@ prune_status prune_importance_set_decay(prune_importance *importance, float deca
 static void take_means(prune_importance *importance)
 {
     const prn_sum *ones = &importance->ones;
-    const float weight = importance->decay < 1.0f ? ones->sum + ones->carry : (float)importance->samples;
-    for (size_t i = 0; i < importance->floats; i++)
-        importance->score[i] = (importance->gradient[i].sum + importance->gradient[i].carry) / weight;
+    const float weight = ones->sum + ones->carry;
+    for (size_t i = 0; i < importance->floats; i++) {
+        const float sum = importance->gradient[i].sum + importance->gradient[i].carry;
+        importance->score[i] = weight > 0.0f ? sum / weight : 0.0f;
+    }
     prn_regularizer_add(&importance->penalty, importance->model, importance->score);
 }
 

@@ -24,7 +24,7 @@ struct prune_importance {
     int32_t ready; /* scores exist */
     size_t samples;
     float decay;  /* of a moving average over batches; 1: the mean over samples */
-    prn_sum ones; /* the moving average of 1: what the others are to be divided by */
+    prn_sum ones; /* the weights of the samples, or the moving average of 1: what the others are divided by */
     size_t floats;
     prn_regularizer penalty; /* what include_penalty adds; all 0 is nothing */
     prn_layer_rule *rules;   /* the penalty's: room for those now and those before */

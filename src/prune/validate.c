@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/validate.h"
 #include "evaluate.h"
+#include "loss.h"
 #include "model.h"
 #include "options.h"
 #include "snapshot.h"
@@ -31,15 +32,29 @@ static double pick(const prune_metrics *metrics, int32_t metric)
     }
 }
 
+/* 0 where the options cannot be read; whoever measures will say why. */
+static int32_t loss_kind(const prune_validation *v)
+{
+    prn_loss loss = prn_loss_of(PRUNE_SOFTMAX_CROSS_ENTROPY);
+    if (v->loss_options == NULL)
+        return v->loss;
+    return prn_options_read(&loss, sizeof loss, v->loss_options) == PRUNE_OK ? loss.kind : 0;
+}
+
 static int32_t has_metric(const prune_validation *v)
 {
     if (v->metric == PRUNE_METRIC_LOSS)
         return 1;
     if (v->metric == PRUNE_METRIC_OWN)
         return v->own != NULL && v->own->measure != NULL;
-    const int32_t labels = v->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
-    return labels ? v->metric == PRUNE_METRIC_ACCURACY
-                  : v->metric == PRUNE_METRIC_MAE || v->metric == PRUNE_METRIC_RMSE;
+    switch (prn_loss_says(loss_kind(v))) {
+    case PRN_SAYS_CLASSES:
+        return v->metric == PRUNE_METRIC_ACCURACY;
+    case PRN_SAYS_VALUES:
+        return v->metric == PRUNE_METRIC_MAE || v->metric == PRUNE_METRIC_RMSE;
+    default:
+        return 0;
+    }
 }
 
 static int32_t is_finite(double x)
@@ -62,7 +77,8 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
     if (!(mine->tolerance >= 0.0) || (fraction && !(mine->tolerance < 1.0)))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance",
                              "negative or NaN, or not a fraction: of accuracy, one point is 0.01");
-    if (mine->metric == PRUNE_METRIC_OWN)
+    if (mine->metric == PRUNE_METRIC_OWN ||
+        (mine->metric == PRUNE_METRIC_LOSS && loss_kind(mine) == PRUNE_LOSS_OWN))
         return is_finite(mine->reference)
                    ? PRUNE_OK
                    : prn_error_set(error, PRUNE_E_RANGE, "validation.reference", "NaN or infinite");
@@ -88,11 +104,13 @@ static int32_t holds(const prune_validation *v)
 static prune_status measure(prune_validation *v, const prune_model *model, const prune_data *data,
                             prune_error *error)
 {
+    const prn_loss plain = prn_loss_of(v->loss);
+    const prune_loss_options *loss = v->loss_options != NULL ? v->loss_options : &plain;
     if (v->metric == PRUNE_METRIC_OWN)
-        return prune_evaluate_metric(&v->value, model, data, v->loss, v->own, error);
+        return prune_evaluate_metric_with(&v->value, model, data, loss, v->own, error);
     prune_metrics metrics;
     prune_metrics_init(&metrics);
-    const prune_status status = prune_evaluate(&metrics, model, data, v->loss, error);
+    const prune_status status = prune_evaluate_with(&metrics, model, data, loss, error);
     if (status == PRUNE_OK)
         v->value = pick(&metrics, v->metric);
     return status;

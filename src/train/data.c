@@ -76,6 +76,19 @@ static prune_status take_source(prn_data *mine, const prune_source *given, prune
     return PRUNE_OK;
 }
 
+/* Sums are as exact as they have to be: it is 0 or it is not. */
+static prune_status check_weights(const prn_data *data, prune_error *error)
+{
+    const prune_tensor *weights = data->weights;
+    const prune_status status = prn_loss_check_weights(weights, prn_data_samples(data), error);
+    if (status != PRUNE_OK || weights == NULL)
+        return status;
+    for (size_t r = 0; r < prn_tensor_rows(weights); r++)
+        if (((const float *)weights->data)[r * weights->ld] > 0.0f)
+            return PRUNE_OK;
+    return prn_error_set(error, PRUNE_E_RANGE, "weights", "all of them are 0");
+}
+
 static prune_status take_samples(prn_data *mine, const prune_data *given, prune_error *error)
 {
     prune_data data;
@@ -83,6 +96,7 @@ static prune_status take_samples(prn_data *mine, const prune_data *given, prune_
     const prune_status status = prn_options_read(&data, sizeof data, given);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "data", prn_options_reason(status));
+    mine->weights = data.weights;
     if (data.source != NULL && (data.inputs != NULL || data.targets != NULL))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "data", "there are tensors and a source");
     if (data.source != NULL)
@@ -94,21 +108,33 @@ static prune_status take_samples(prn_data *mine, const prune_data *given, prune_
     return PRUNE_OK;
 }
 
-prune_status prn_data_open(prn_data *mine, const prune_data *given, const prune_model *model, int32_t loss,
+prune_status prn_data_loss(prn_loss *mine, const prune_loss_options *given, const prune_model *model,
                            prune_error *error)
 {
-    prune_status status = prn_model_check(model);
+    const prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
-    if (!prn_loss_known(loss))
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "loss", "not one of those in loss.h");
+    return prn_loss_read(mine, given, prn_shape_count(prn_model_output(model)), error);
+}
+
+prune_status prn_data_open(prn_data *mine, const prune_data *given, const prune_model *model,
+                           const prn_loss *loss, prune_error *error)
+{
+    prune_status status = prn_loss_ready(loss, error);
+    if (status != PRUNE_OK)
+        return status;
     if (given == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "data", "NULL");
     *mine = (prn_data){ .loss = loss, .outputs = prn_shape_count(prn_model_output(model)) };
     status = take_samples(mine, given, error);
     if (status == PRUNE_OK)
         status = check_inputs(mine->inputs, model, error);
-    return status != PRUNE_OK ? status : check_targets(mine, error);
+    if (status == PRUNE_OK)
+        status = check_targets(mine, error);
+    if (status != PRUNE_OK)
+        return status;
+    mine->target_bytes = prn_tensor_row_bytes(mine->targets);
+    return check_weights(mine, error);
 }
 
 size_t prn_data_samples(const prn_data *data)
@@ -132,7 +158,8 @@ prune_status prn_batch_open(prn_batch *batch, const prune_allocator *mem, const 
     prn_layout layout = { 0 };
     const size_t samples = prn_layout_add(&layout, rows, sizeof(size_t));
     const size_t x = prn_layout_add(&layout, rows, prn_tensor_row_bytes(data->inputs));
-    const size_t y = prn_layout_add(&layout, rows, prn_tensor_row_bytes(data->targets));
+    const size_t y = prn_layout_add(&layout, rows, data->target_bytes);
+    const size_t w = prn_layout_add(&layout, rows, sizeof(float));
     batch->bytes = layout.bytes;
     batch->block = layout.overflow ? NULL : prn_mem_alloc(mem, 1, layout.bytes);
     if (batch->block == NULL)
@@ -140,6 +167,7 @@ prune_status prn_batch_open(prn_batch *batch, const prune_allocator *mem, const 
     batch->samples = (size_t *)batch->block + samples / sizeof(size_t);
     batch->own_inputs = (float *)batch->block + x / sizeof(float);
     batch->own_targets = (unsigned char *)batch->block + y;
+    batch->own_weights = (float *)batch->block + w / sizeof(float);
     return PRUNE_OK;
 }
 
@@ -179,9 +207,17 @@ static prune_status read_batch(prn_batch *batch, const prn_data *data, const siz
                               : prn_loss_check(data->loss, &batch->targets, order, data->outputs, error);
 }
 
+static void set_target(prn_batch *batch, const prn_data *data)
+{
+    batch->target = (prn_target){ &batch->targets, data->weights == NULL ? NULL : &batch->weights };
+}
+
 prune_status prn_data_collect(prn_batch *batch, const prn_data *data, const size_t *order, size_t count,
                               prune_error *error)
 {
+    set_target(batch, data);
+    if (data->weights != NULL)
+        prn_rows_collect(&batch->weights, batch->own_weights, data->weights, order, count);
     if (is_read(data))
         return read_batch(batch, data, order, count, error);
     prn_rows_collect(&batch->inputs, batch->own_inputs, data->inputs, order, count);
@@ -193,6 +229,9 @@ prune_status prn_data_slice(prn_batch *batch, const prn_data *data, size_t first
                             prune_error *error)
 {
     const size_t left = prn_data_samples(data) - first, count = left < most ? left : most;
+    set_target(batch, data);
+    if (data->weights != NULL)
+        prn_rows_slice(&batch->weights, data->weights, first, count);
     for (size_t i = 0; is_read(data) && i < count; i++)
         batch->samples[i] = first + i;
     if (is_read(data))
@@ -218,10 +257,20 @@ static prune_status check_all(const prn_data *data, const prune_allocator *mem, 
     return status;
 }
 
+prune_status prune_data_check_with(const prune_data *data, const prune_model *model,
+                                   const prune_loss_options *loss, prune_error *error)
+{
+    prn_loss my_loss;
+    prn_data mine;
+    prune_status status = prn_data_loss(&my_loss, loss, model, error);
+    if (status == PRUNE_OK)
+        status = prn_data_open(&mine, data, model, &my_loss, error);
+    return status != PRUNE_OK || !is_read(&mine) ? status : check_all(&mine, &model->mem, error);
+}
+
 prune_status prune_data_check(const prune_data *data, const prune_model *model, int32_t loss,
                               prune_error *error)
 {
-    prn_data mine;
-    const prune_status status = prn_data_open(&mine, data, model, loss, error);
-    return status != PRUNE_OK || !is_read(&mine) ? status : check_all(&mine, &model->mem, error);
+    const prn_loss plain = prn_loss_of(loss);
+    return prune_data_check_with(data, model, &plain, error);
 }

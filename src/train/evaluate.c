@@ -37,43 +37,96 @@ static int32_t is_right(const float *h, size_t outputs, size_t label)
     return 1;
 }
 
-static void add_errors(prn_tally *tally, const float *h, const float *y, size_t outputs)
+/* The fraction of outputs that are on the target's side; NaN is on none. */
+static double sides(const float *h, const float *y, size_t outputs)
 {
-    for (size_t o = 0; o < outputs; o++) {
+    size_t right = 0;
+    for (size_t o = 0; o < outputs; o++)
+        right += y[o] > 0.5f ? h[o] > 0.0f : h[o] <= 0.0f;
+    return (double)right / (double)outputs;
+}
+
+static size_t first_largest(const float *y, size_t outputs)
+{
+    size_t most = 0;
+    for (size_t o = 1; o < outputs; o++)
+        most = y[o] > y[most] ? o : most;
+    return most;
+}
+
+/* From 0 to 1. */
+static double rightness(int32_t kind, const float *h, size_t outputs, const prune_tensor *targets, size_t row)
+{
+    const float *y = (const float *)targets->data + row * targets->ld;
+    if (targets->dtype == PRUNE_I32)
+        return is_right(h, outputs, (size_t)((const int32_t *)targets->data)[row * targets->ld]);
+    return kind == PRUNE_BINARY_CROSS_ENTROPY ? sides(h, y, outputs)
+                                              : is_right(h, outputs, first_largest(y, outputs));
+}
+
+static void add_errors(prn_tally *tally, const float *h, const float *y, double weight)
+{
+    for (size_t o = 0; o < tally->outputs; o++) {
         const double error = (double)h[o] - (double)y[o];
-        tally->absolute += error < 0.0 ? -error : error;
-        tally->squared += error * error;
+        tally->absolute += weight * (error < 0.0 ? -error : error);
+        tally->squared += weight * (error * error);
     }
 }
 
-void prn_tally_add(prn_tally *tally, int32_t loss, const prune_tensor *h, const prune_tensor *targets)
+static void add_row(prn_tally *tally, int32_t kind, const float *h, const prn_target *target, size_t row)
 {
-    const size_t rows = prn_tensor_rows(h), outputs = prn_tensor_row(h);
-    tally->loss += (double)prn_loss_sum(loss, h, targets, NULL, 0.0f);
-    tally->samples += rows;
-    tally->outputs = outputs;
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = (const float *)h->data + r * h->ld;
-        if (loss == PRUNE_SOFTMAX_CROSS_ENTROPY)
-            tally->correct +=
-                is_right(row, outputs, (size_t)((const int32_t *)targets->data)[r * targets->ld]) != 0;
-        else
-            add_errors(tally, row, (const float *)targets->data + r * targets->ld, outputs);
-    }
+    const prune_tensor *targets = target->values;
+    const double weight = (double)prn_target_weight(target, row);
+    const int32_t says = prn_loss_says(kind);
+    tally->weight += weight;
+    if (says == PRN_SAYS_NOTHING || weight <= 0.0)
+        return;
+    if (says == PRN_SAYS_CLASSES)
+        tally->correct += weight * rightness(kind, h, tally->outputs, targets, row);
+    else
+        add_errors(tally, h, (const float *)targets->data + row * targets->ld, weight);
 }
 
-prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t loss)
+prune_status prn_tally_add(prn_tally *tally, const prn_loss *loss, const prune_tensor *h,
+                           const prn_target *target)
 {
-    const int32_t labels = loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
-    const double samples = (double)tally->samples, values = samples * (double)tally->outputs;
+    prn_loss_sums sums;
+    const prune_status status = prn_loss_add_up(&sums, NULL, loss, h, target);
+    tally->loss += (double)sums.loss;
+    tally->divisor += (double)sums.weight;
+    tally->samples += prn_tensor_rows(h);
+    tally->outputs = prn_tensor_row(h);
+    for (size_t r = 0; r < prn_tensor_rows(h); r++)
+        add_row(tally, loss->kind, (const float *)h->data + r * h->ld, target, r);
+    return status;
+}
+
+double prn_tally_mean(double sum, double weight)
+{
+    return weight > 0.0 ? sum / weight : prn_tally_none();
+}
+
+prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t kind)
+{
+    const int32_t says = prn_loss_says(kind);
+    const double values = tally->weight * (double)tally->outputs, none = prn_tally_none();
     return (prune_metrics){
         .size = sizeof(prune_metrics),
         .samples = tally->samples,
-        .loss = tally->loss / samples,
-        .accuracy = labels ? (double)tally->correct / samples : prn_tally_none(),
-        .mae = labels ? prn_tally_none() : tally->absolute / values,
-        .rmse = labels ? prn_tally_none() : __builtin_sqrt(tally->squared / values),
+        .loss = prn_tally_mean(tally->loss, tally->divisor),
+        .accuracy = says == PRN_SAYS_CLASSES ? prn_tally_mean(tally->correct, tally->weight) : none,
+        .mae = says == PRN_SAYS_VALUES ? prn_tally_mean(tally->absolute, values) : none,
+        .rmse = says == PRN_SAYS_VALUES ? __builtin_sqrt(prn_tally_mean(tally->squared, values)) : none,
     };
+}
+
+double prn_tally_pick(const prune_metrics *metrics, int32_t kind)
+{
+    if (kind == PRUNE_LOSS_OWN)
+        return metrics->loss;
+    if (kind == PRUNE_MAE)
+        return metrics->mae;
+    return prn_loss_says(kind) == PRN_SAYS_CLASSES ? metrics->accuracy : metrics->rmse;
 }
 
 /* ---- all outputs, for a metric of the user's own ---- */
@@ -165,7 +218,9 @@ static prune_status take_batch(pass *p, const prn_data *data, size_t first, prun
     status = prune_predict(&h, p->model, p->workspace, &p->batch.inputs);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", prune_status_string(status));
-    prn_tally_add(&p->tally, data->loss, &h, &p->batch.targets);
+    status = prn_tally_add(&p->tally, data->loss, &h, &p->batch.target);
+    if (status != PRUNE_OK)
+        return prn_loss_failed(status, error);
     if (p->answers != NULL)
         prn_answers_add(p->answers, &h, &p->batch);
     return PRUNE_OK;
@@ -180,9 +235,10 @@ static prune_status run(pass *p, const prn_data *data, prune_error *error)
     return status;
 }
 
-prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
-                            int32_t loss, prune_error *error)
+prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                                 const prune_loss_options *loss, prune_error *error)
 {
+    prn_loss my_loss;
     prn_data mine;
     pass p = { .model = model };
     if (metrics == NULL)
@@ -190,19 +246,30 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
     prune_status status = prn_result_check(metrics, sizeof *metrics);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "metrics", prn_options_reason(status));
-    status = prn_data_open(&mine, data, model, loss, error);
+    status = prn_data_loss(&my_loss, loss, model, error);
+    if (status == PRUNE_OK)
+        status = prn_data_open(&mine, data, model, &my_loss, error);
     if (status == PRUNE_OK)
         status = run(&p, &mine, error);
     if (status != PRUNE_OK)
         return status;
-    const prune_metrics measured = prn_tally_metrics(&p.tally, loss);
+    const prune_metrics measured = prn_tally_metrics(&p.tally, my_loss.kind);
     prn_result_write(metrics, &measured);
     return PRUNE_OK;
 }
 
-prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
-                                   int32_t loss, const prune_metric *metric, prune_error *error)
+prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                            int32_t loss, prune_error *error)
 {
+    const prn_loss plain = prn_loss_of(loss);
+    return prune_evaluate_with(metrics, model, data, &plain, error);
+}
+
+prune_status prune_evaluate_metric_with(double *value, const prune_model *model, const prune_data *data,
+                                        const prune_loss_options *loss, const prune_metric *metric,
+                                        prune_error *error)
+{
+    prn_loss my_loss;
     prn_data mine;
     prn_answers answers = { 0 };
     pass p = { .model = model, .answers = &answers };
@@ -211,7 +278,9 @@ prune_status prune_evaluate_metric(double *value, const prune_model *model, cons
         return prn_error_set(error, PRUNE_E_ARGUMENT, "value", "NULL");
     if (metric == NULL || metric->measure == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metric", "no function");
-    prune_status status = prn_data_open(&mine, data, model, loss, error);
+    prune_status status = prn_data_loss(&my_loss, loss, model, error);
+    if (status == PRUNE_OK)
+        status = prn_data_open(&mine, data, model, &my_loss, error);
     if (status == PRUNE_OK)
         status = run(&p, &mine, error);
     if (status == PRUNE_OK)
@@ -220,4 +289,11 @@ prune_status prune_evaluate_metric(double *value, const prune_model *model, cons
     if (status == PRUNE_OK)
         *value = measured;
     return status;
+}
+
+prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
+                                   int32_t loss, const prune_metric *metric, prune_error *error)
+{
+    const prn_loss plain = prn_loss_of(loss);
+    return prune_evaluate_metric_with(value, model, data, &plain, metric, error);
 }

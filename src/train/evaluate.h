@@ -4,20 +4,27 @@
 
 #include "libprune/evaluate.h"
 #include "data.h"
+#include "loss.h"
 #include "tensor.h"
 
 /* Sums over the samples seen so far. */
 typedef struct prn_tally {
-    uint64_t samples, correct;
+    uint64_t samples;
     size_t outputs;
-    double loss, absolute, squared;
+    double weight;                     /* of the samples */
+    double loss, divisor;              /* see prn_loss_sums */
+    double correct, absolute, squared; /* times the samples' weights */
 } prn_tally;
 
-/* Adds a batch of outputs h and its checked targets. */
-void prn_tally_add(prn_tally *tally, int32_t loss, const prune_tensor *h, const prune_tensor *targets);
+/* Adds a batch of outputs h and its checked targets. Fails only where an own loss does. */
+prune_status prn_tally_add(prn_tally *tally, const prn_loss *loss, const prune_tensor *h,
+                           const prn_target *target);
 
 /* The metrics of at least one sample. */
-prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t loss);
+prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t kind);
+
+/* The one that epochs are compared by. */
+double prn_tally_pick(const prune_metrics *metrics, int32_t kind);
 
 /* All outputs of a pass over samples, and their targets: where they lie in order as tensors, those; else
  * copies. */
@@ -37,6 +44,9 @@ void prn_answers_close(prn_answers *answers);
 void prn_answers_add(prn_answers *answers, const prune_tensor *h, const prn_batch *batch);
 prune_status prn_answers_measure(double *value, prn_answers *answers, const prune_metric *metric,
                                  prune_error *error);
+
+/* sum / weight, or if that is 0 what there is nothing to say about. */
+double prn_tally_mean(double sum, double weight);
 
 /* What there is nothing to say about. */
 double prn_tally_none(void);

@@ -50,9 +50,8 @@ typedef struct session {
     prune_progress progress;
     prune_fit_result result;
     prn_patience patience;
-    size_t removed; /* how much was removed from the model at the last validation */
-    double loss_sum;
-    size_t seen;
+    size_t removed;        /* how much was removed from the model at the last validation */
+    double loss_sum, seen; /* of the samples, weighted, and their weights */
 } session;
 
 /* ---- setting up ---- */
@@ -116,10 +115,10 @@ static prune_status open_session(session *s, const prune_data *data, const prune
     status = check_importance(s, error);
     if (status != PRUNE_OK)
         return status;
-    status = prn_data_open(&s->data, data, t->model, t->loss, error);
+    status = prn_data_open(&s->data, data, t->model, &t->loss, error);
     if (status != PRUNE_OK || s->options.validation == NULL)
         return status != PRUNE_OK ? status : count_held(s, error);
-    status = prn_data_open(&s->validation, s->options.validation, t->model, t->loss, error);
+    status = prn_data_open(&s->validation, s->options.validation, t->model, &t->loss, error);
     return status != PRUNE_OK ? prn_error_within(error, status, "validation") : count_held(s, error);
 }
 
@@ -141,17 +140,17 @@ static prune_status take_memory(session *s, prune_error *error)
     s->block_bytes = layout.bytes;
     s->base = (size_t *)s->block + base / sizeof(size_t);
     s->order = (size_t *)s->block + order / sizeof(size_t);
+    if (s->validation.target_bytes > s->data.target_bytes)
+        s->data.target_bytes = s->validation.target_bytes;
     if (prn_batch_open(&s->batch, mem, &s->data, s->batch_size, 0) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for a batch");
     const prn_data *validation = s->held != 0 ? &s->data : &s->validation;
     if (s->options.metric != NULL &&
         prn_answers_open(&s->answers, mem, validation, validated(s), s->held == 0) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for all outputs");
-    if (!s->options.keep_best)
-        return PRUNE_OK;
-    const prune_status status = prune_snapshot_create(&s->kept, mem, s->trainer->model);
-    return status == PRUNE_OK ? PRUNE_OK
-                              : prn_error_set(error, status, "fit", "no memory for the best weights");
+    if (s->options.keep_best && prune_snapshot_create(&s->kept, mem, s->trainer->model) != PRUNE_OK)
+        return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the best weights");
+    return PRUNE_OK;
 }
 
 static void end_session(session *s)
@@ -211,7 +210,7 @@ static int32_t report(session *s, int32_t epoch_end)
     const double done = (double)(p->epoch - 1) * (double)p->batches + (double)p->batch;
     const double all = (double)p->epochs * (double)p->batches;
     p->epoch_end = epoch_end;
-    p->loss = s->loss_sum / (double)s->seen;
+    p->loss = prn_tally_mean(s->loss_sum, s->seen);
     p->penalty = (double)prn_regularizer_value(&s->trainer->regularizer, s->trainer->model);
     p->elapsed = seconds(s);
     p->remaining = p->elapsed * (all - done) / done;
@@ -238,7 +237,9 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
     if (status != PRUNE_OK)
         return s->held == 0 ? prn_error_within(s->error, status, "validation") : status;
     prn_trainer_forward(s->trainer, &s->batch.inputs);
-    prn_tally_add(tally, s->trainer->loss, &s->trainer->h, &s->batch.targets);
+    status = prn_tally_add(tally, &s->trainer->loss, &s->trainer->h, &s->batch.target);
+    if (status != PRUNE_OK)
+        return prn_loss_failed(status, s->error);
     if (s->options.metric != NULL)
         prn_answers_add(&s->answers, &s->trainer->h, &s->batch);
     return PRUNE_OK;
@@ -248,7 +249,8 @@ static int32_t higher_is_better(const session *s)
 {
     if (s->options.monitor == PRUNE_MONITOR_OWN)
         return s->options.metric->higher_is_better;
-    return s->options.monitor == PRUNE_MONITOR_METRIC && s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY;
+    return s->options.monitor == PRUNE_MONITOR_METRIC &&
+           prn_loss_says(s->trainer->loss.kind) == PRN_SAYS_CLASSES;
 }
 
 static void take_figures(session *s)
@@ -304,9 +306,9 @@ static prune_status validate_epoch(session *s)
         status = check_model(s);
     if (status != PRUNE_OK)
         return status;
-    const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss);
+    const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss.kind);
     s->progress.validation_loss = m.loss;
-    s->progress.validation_metric = s->trainer->loss == PRUNE_SOFTMAX_CROSS_ENTROPY ? m.accuracy : m.rmse;
+    s->progress.validation_metric = prn_tally_pick(&m, s->trainer->loss.kind);
     forget_if_masked(s);
     compare_epoch(s);
     return PRUNE_OK;
@@ -329,8 +331,7 @@ static prune_status step(float *loss, session *s)
 {
     prune_importance *importance = s->options.importance;
     const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
-    prune_status status =
-        prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.targets, scores);
+    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, scores);
     if (status == PRUNE_OK && importance != NULL)
         status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
     return status != PRUNE_OK ? status : prn_trainer_finish(s->trainer);
@@ -345,10 +346,11 @@ static prune_status train_batch(session *s, size_t first)
         status = check_model(s);
     if (status != PRUNE_OK)
         return status;
-    if (step(&loss, s) != PRUNE_OK)
-        return diverged(s);
-    s->loss_sum += (double)loss * (double)count;
-    s->seen += count;
+    status = step(&loss, s);
+    if (status != PRUNE_OK)
+        return status == PRUNE_E_DIVERGED ? diverged(s) : prn_loss_failed(status, s->error);
+    s->loss_sum += (double)loss * (double)s->trainer->weight;
+    s->seen += (double)s->trainer->weight;
     s->progress.batch++;
     s->result.steps++;
     return PRUNE_OK;
@@ -364,7 +366,7 @@ static prune_status train_epoch(session *s)
 {
     s->progress.batch = 0;
     s->loss_sum = 0.0;
-    s->seen = 0;
+    s->seen = 0.0;
     memcpy(s->order, s->base, s->train * sizeof *s->order);
     if (s->options.shuffle)
         prune_rng_shuffle(&s->trainer->rng, s->order, s->train);
@@ -383,7 +385,7 @@ static prune_status train_epoch(session *s)
         return PRUNE_OK;
     s->trainer->epochs++;
     s->result.epochs++;
-    s->result.loss = s->loss_sum / (double)s->seen;
+    s->result.loss = prn_tally_mean(s->loss_sum, s->seen);
     const prune_status status = validate_epoch(s);
     if (status != PRUNE_OK)
         return status;

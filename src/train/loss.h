@@ -1,23 +1,77 @@
-/* loss.h (private) -- losses over rows, as sums, with checked targets */
+/* loss.h (private) -- losses over rows, as sums, with checked options, targets and weights */
 #ifndef PRN_LOSS_H
 #define PRN_LOSS_H
 
 #include "libprune/loss.h"
 #include "tensor.h"
 
-int32_t prn_loss_known(int32_t kind);
+/* What weights are at most: so that no sum of them leaves float. */
+#define PRN_WEIGHT_LIMIT 1e12f
+
+/* Options that prn_loss_read() has checked. The class weights are still the caller's. */
+typedef prune_loss_options prn_loss;
+
+/* What samples should give, and how much each counts (NULL: 1). */
+typedef struct prn_target {
+    const prune_tensor *values, *weights;
+} prn_target;
+
+static inline float prn_target_weight(const prn_target *target, size_t row)
+{
+    const prune_tensor *weights = target->weights;
+    return weights == NULL ? 1.0f : ((const float *)weights->data)[row * weights->ld];
+}
+
+/* What a loss says of outputs beside itself. */
+enum { PRN_SAYS_NOTHING, PRN_SAYS_CLASSES, PRN_SAYS_VALUES };
+int32_t prn_loss_says(int32_t kind);
+
+/* The kind, else the defaults. */
+prn_loss prn_loss_of(int32_t kind);
+
+/* Reads the caller's struct for a model of so many outputs, and checks it. */
+prune_status prn_loss_read(prn_loss *mine, const prune_loss_options *given, size_t outputs,
+                           prune_error *error);
+
+/* The own loss of a trainer that came from a file: PRUNE_E_STATE. prn_loss_ready() is that too, while it has
+ * not been replaced. */
+prune_status prn_loss_missing(void *user, float *losses, prune_tensor *gradient, const prune_tensor *outputs,
+                              const prune_tensor *targets);
+prune_status prn_loss_ready(const prn_loss *loss, prune_error *error);
 
 /* Whether the targets have the right type and shape for `rows` rows of `outputs` outputs. */
-prune_status prn_loss_fits(int32_t kind, const prune_tensor *targets, size_t rows, size_t outputs);
+prune_status prn_loss_fits(const prn_loss *loss, const prune_tensor *targets, size_t rows, size_t outputs);
 
 /* Whether every target is one; error names the first that is not, by numbers[row] unless that is NULL. The
  * tensor fits. */
-prune_status prn_loss_check(int32_t kind, const prune_tensor *targets, const size_t *numbers, size_t outputs,
-                            prune_error *error);
+prune_status prn_loss_check(const prn_loss *loss, const prune_tensor *targets, const size_t *numbers,
+                            size_t outputs, prune_error *error);
 
-/* The sum over the rows of h of the losses of the samples, and scale times its gradient into g (same
- * shape; NULL if not wanted). Everything has been checked. */
-float prn_loss_sum(int32_t kind, const prune_tensor *h, const prune_tensor *targets, prune_tensor *g,
-                   float scale);
+/* Whether these are weights for so many rows; NULL is. */
+prune_status prn_loss_check_weights(const prune_tensor *weights, size_t rows, prune_error *error);
+
+/* All of it at once, for rows of outputs h. */
+prune_status prn_loss_check_target(const prn_loss *loss, const prune_tensor *h, const prn_target *target);
+
+/* The sums of loss.h over some samples: L is their quotient. */
+typedef struct prn_loss_sums {
+    float loss;   /* sum s l */
+    float weight; /* sum s d */
+} prn_loss_sums;
+
+/* Over the rows of h, and the gradient of L into g (same shape; NULL if not wanted). Everything has been
+ * checked; fails only where an own loss does. */
+prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_loss *loss,
+                             const prune_tensor *h, const prn_target *target);
+
+/* Where it does, what there is to say. Returns status. */
+prune_status prn_loss_failed(prune_status status, prune_error *error);
+
+/* Each sample's part of the whole, s d / weight. */
+void prn_loss_shares(float *shares, const prn_loss *loss, size_t rows, const prn_target *target,
+                     float weight);
+
+/* L; where nothing counts 0, or NaN if a loss is not finite. */
+float prn_loss_mean(const prn_loss_sums *sums);
 
 #endif

@@ -7,6 +7,7 @@
 #include "text.h"
 
 #include <float.h>
+#include <string.h>
 
 /* ---- options ---- */
 
@@ -54,7 +55,6 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         prune_status status; /* PRUNE_OK: it holds */
         const char *reason;
     } rules[] = {
-        { "loss", prn_loss_known(o->loss) ? PRUNE_OK : PRUNE_E_ARGUMENT, "not one of those in loss.h" },
         { "optimizer", prn_optimizer_known(o->optimizer) ? PRUNE_OK : PRUNE_E_ARGUMENT,
           "not one of those in optimizer.h" },
         { "backend", has_backend ? PRUNE_OK : PRUNE_E_ARGUMENT, "it has no function" },
@@ -82,21 +82,32 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
     return PRUNE_OK;
 }
 
-static prune_status read_options(prune_trainer_options *mine, const prune_trainer_options *given,
-                                 prune_error *error)
+/* The loss that the options ask for, one way or the other. */
+static prune_status read_loss(prn_loss *loss, const prune_trainer_options *o, const prune_model *model,
+                              prune_error *error)
 {
+    const prn_loss plain = prn_loss_of(o->loss);
+    const size_t outputs = prn_shape_count(prn_model_output(model));
+    return prn_loss_read(loss, o->loss_options != NULL ? o->loss_options : &plain, outputs, error);
+}
+
+static prune_status read_options(prune_trainer_options *mine, const prune_trainer_options *given,
+                                 const prune_model *model, prune_error *error)
+{
+    prn_loss loss;
     prune_trainer_options_init(mine);
-    const prune_status status = prn_options_read(mine, sizeof *mine, given);
+    prune_status status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "trainer options", prn_options_reason(status));
-    return check_options(mine, error);
+    status = read_loss(&loss, mine, model, error);
+    return status != PRUNE_OK ? status : check_options(mine, error);
 }
 
 void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
 {
     *options = (prune_trainer_options){
         .size = sizeof *options,
-        .loss = t->loss,
+        .loss = t->loss.kind,
         .optimizer = t->optimizer.kind,
         .learning_rate = t->optimizer.learning_rate,
         .momentum = t->optimizer.momentum,
@@ -118,6 +129,7 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .l1_proximal = t->regularizer.proximal,
         .schedule = &t->schedule,
         .accumulate = t->accumulate,
+        .loss_options = &t->loss,
     };
 }
 
@@ -134,6 +146,44 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
         return PRUNE_E_RANGE;
     trainer->optimizer.learning_rate = learning_rate;
     return PRUNE_OK;
+}
+
+/* ---- the loss ---- */
+
+/* `loss` has been read for the model. */
+static void take_loss(prune_trainer *t, const prn_loss *loss)
+{
+    t->loss = *loss;
+    if (loss->class_weights == NULL)
+        return;
+    memmove(t->class_weights, loss->class_weights, loss->class_count * sizeof(float)); /* may be its own */
+    t->loss.class_weights = t->class_weights;
+}
+
+prune_status prune_trainer_set_loss(prune_trainer *t, const prune_loss_options *loss, prune_error *error)
+{
+    prn_loss mine;
+    prune_status status = prn_trainer_open(t, error);
+    if (status != PRUNE_OK)
+        return status;
+    if (t->fitting)
+        return prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
+    status = prn_loss_read(&mine, loss, prn_shape_count(prn_model_output(t->model)), error);
+    if (status != PRUNE_OK)
+        return status;
+    take_loss(t, &mine);
+    t->stage = PRN_IDLE;
+    return PRUNE_OK;
+}
+
+prune_status prune_trainer_get_loss(prune_loss_options *loss, const prune_trainer *t)
+{
+    if (t == NULL || loss == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_result_check(loss, sizeof *loss);
+    if (status == PRUNE_OK)
+        prn_result_write(loss, &t->loss);
+    return status;
 }
 
 /* ---- single layers ---- */
@@ -211,8 +261,8 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
 
 typedef struct parts {
     size_t bytes;
-    size_t rules, sum, gradient, state[2], samples, scratch, outputs, caches, memories, delta[2],
-        layers; /* offsets */
+    size_t rules, class_weights, sum, gradient, state[2]; /* offsets */
+    size_t samples, scratch, shares, outputs, caches, memories, delta[2], layers;
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -224,12 +274,15 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
     prn_layout layout = { 0 };
     prn_layout_add(&layout, 1, sizeof(prune_trainer));
     out->rules = prn_layout_add(&layout, model->layer_count, sizeof(prn_layer_rule));
+    out->class_weights = prn_layout_add(&layout, prn_shape_count(prn_model_output(model)), sizeof(float));
     out->sum = prn_layout_add(&layout, options->accumulate > 1 ? floats : 0, sizeof(float));
     out->gradient = prn_layout_add(&layout, floats, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
     out->samples = prn_layout_add(&layout, options->per_sample ? floats : 0, sizeof(float));
     out->scratch = prn_layout_add(&layout, options->per_sample ? batch * wide_in : 0, sizeof(float));
+    const int32_t squares = options->per_sample == PRUNE_PER_SAMPLE_SQUARE;
+    out->shares = prn_layout_add(&layout, squares ? batch : 0, sizeof(float));
     out->outputs = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     out->caches = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     out->memories = prn_layout_add(&layout, model->layer_count, sizeof(float *));
@@ -247,7 +300,7 @@ static prune_status make_plan(parts *plan, prune_trainer_options *mine, const pr
     prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
-    status = read_options(mine, given, error);
+    status = read_options(mine, given, model, error);
     if (status != PRUNE_OK)
         return status;
     status = lay_out(plan, model, mine);
@@ -275,6 +328,7 @@ static void place(prune_trainer *t, const parts *plan)
     for (size_t l = 0; l < t->model->layer_count; l++)
         t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f };
     t->regularizer.layers = t->rules;
+    t->class_weights = floats_at(t, plan->class_weights);
     t->sum = t->accumulate > 1 ? floats_at(t, plan->sum) : NULL;
     t->gradient = floats_at(t, plan->gradient);
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
@@ -282,6 +336,7 @@ static void place(prune_trainer *t, const parts *plan)
     if (t->per_sample) {
         t->samples = floats_at(t, plan->samples);
         t->scratch = floats_at(t, plan->scratch);
+        t->shares = t->per_sample == PRUNE_PER_SAMPLE_SQUARE ? floats_at(t, plan->shares) : NULL;
     }
     t->outputs = (float **)(void *)((unsigned char *)t + plan->outputs);
     t->caches = (float **)(void *)((unsigned char *)t + plan->caches);
@@ -300,7 +355,6 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
         .floats = prn_model_floats(model),
         .layers = model->layer_count,
         .backend = o->backend != NULL ? o->backend : prune_backend_default(),
-        .loss = o->loss,
         .seed = o->seed,
         .max_batch = o->max_batch,
         .per_sample = o->per_sample,
@@ -345,6 +399,9 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);
     place(t, &plan);
+    prn_loss loss;
+    (void)read_loss(&loss, &mine, model, NULL);
+    take_loss(t, &loss);
     *out = t;
     return PRUNE_OK;
 }

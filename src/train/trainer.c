@@ -95,30 +95,53 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer)
     return trainer == NULL || trainer->h.data == NULL ? NULL : &trainer->h;
 }
 
-prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prune_tensor *targets)
+static void count_samples(prune_trainer *t)
 {
-    const float scale = 1.0f / (float)prn_tensor_rows(&t->h);
-    const float mean = scale * prn_loss_sum(t->loss, &t->h, targets, &t->h_delta, scale);
+    t->weight = (float)prn_tensor_rows(&t->h);
+    t->weighted = 0;
+}
+
+static void count_weights(prune_trainer *t, const prn_target *target, float weight)
+{
+    t->weight = weight;
+    t->weighted = target->weights != NULL || t->loss.class_weights != NULL;
+    if (t->weighted && t->shares != NULL)
+        prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, weight);
+}
+
+prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prn_target *target)
+{
+    prn_loss_sums sums;
     t->stage = t->stage == PRN_LOSS ? PRN_FORWARD : t->stage; /* an earlier dL/dh is gone */
+    const prune_status status = prn_loss_add_up(&sums, &t->h_delta, &t->loss, &t->h, target);
+    if (status != PRUNE_OK)
+        return status;
+    const float mean = prn_loss_mean(&sums);
     if (prn_scan_finite(&mean, 1) != 1)
         return PRUNE_E_DIVERGED;
+    count_weights(t, target, sums.weight);
     *loss = mean;
     t->stage = PRN_LOSS;
     return PRUNE_OK;
 }
 
-prune_status prune_trainer_loss(float *loss, prune_trainer *t, const prune_tensor *targets)
+prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *t, const prune_tensor *targets,
+                                         const prune_tensor *weights)
 {
+    const prn_target target = { targets, weights };
     prune_status status = prn_trainer_check(t);
     if (status == PRUNE_OK && (loss == NULL || targets == NULL))
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK && t->stage == PRN_IDLE)
         status = PRUNE_E_STATE;
     if (status == PRUNE_OK)
-        status = prn_loss_fits(t->loss, targets, prn_tensor_rows(&t->h), prn_tensor_row(&t->h));
-    if (status == PRUNE_OK)
-        status = prn_loss_check(t->loss, targets, NULL, prn_tensor_row(&t->h), NULL);
-    return status != PRUNE_OK ? status : prn_trainer_loss(loss, t, targets);
+        status = prn_loss_check_target(&t->loss, &t->h, &target);
+    return status != PRUNE_OK ? status : prn_trainer_loss(loss, t, &target);
+}
+
+prune_status prune_trainer_loss(float *loss, prune_trainer *t, const prune_tensor *targets)
+{
+    return prune_trainer_weighted_loss(loss, t, targets, NULL);
 }
 
 /* Pointers to a layer's part of an array laid out like all parameters; `part` is where it begins. */
@@ -146,6 +169,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .dy = dy_dx[0],
                       .dx = l == 0 ? NULL : dy_dx[1],
                       .scratch = t->scratch,
+                      .shares = t->weighted ? t->shares : NULL,
                       .power = t->per_sample };
     point_at(pass.gradient, t->gradient + offset, layer);
     layer->ops->backward(layer, &pass);
@@ -182,6 +206,7 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
         const prune_status copied = prune_tensor_copy(&t->h_delta, output_gradient);
         if (copied != PRUNE_OK)
             return copied;
+        count_samples(t);
     }
     backward(t, 1);
     return PRUNE_OK;
@@ -226,28 +251,27 @@ static void commit_statistics(prune_trainer *t)
 static void take_mean(prune_trainer *t)
 {
     for (size_t i = 0; i < t->floats; i++)
-        t->gradient[i] = t->sum[i] / t->summed_samples;
+        t->gradient[i] = t->summed_weight > 0.0f ? t->sum[i] / t->summed_weight : 0.0f;
     t->stage = PRN_SUMMED;
 }
 
 void prn_trainer_forget(prune_trainer *t)
 {
     t->summed = 0;
-    t->summed_samples = 0.0f;
+    t->summed_weight = 0.0f;
     for (size_t l = 0; l < t->layers; l++)
         t->rules[l].gathered = 0;
 }
 
 static void accumulate(prune_trainer *t)
 {
-    const float samples = (float)prn_tensor_rows(&t->x);
     gather_statistics(t);
     if (t->summed == 0)
         memset(t->sum, 0, t->floats * sizeof(float));
     for (size_t i = 0; i < t->floats; i++)
-        t->sum[i] += samples * t->gradient[i];
+        t->sum[i] += t->weight * t->gradient[i];
     t->summed++;
-    t->summed_samples += samples;
+    t->summed_weight += t->weight;
 }
 
 prune_status prune_trainer_accumulate(prune_trainer *t)
@@ -360,22 +384,22 @@ prune_status prn_trainer_finish(prune_trainer *t)
 }
 
 prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
-                                   const prune_tensor *targets, int32_t scores)
+                                   const prn_target *target, int32_t scores)
 {
     forward(t, x, 1);
-    const prune_status status = prn_trainer_loss(loss, t, targets);
+    const prune_status status = prn_trainer_loss(loss, t, target);
     if (status == PRUNE_OK)
         backward(t, scores);
     return status;
 }
 
-prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                                const prune_tensor *targets)
+prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                                         const prune_tensor *targets, const prune_tensor *weights)
 {
     float mean = 0.0f;
     prune_status status = prune_trainer_forward(trainer, x);
     if (status == PRUNE_OK)
-        status = prune_trainer_loss(&mean, trainer, targets);
+        status = prune_trainer_weighted_loss(&mean, trainer, targets, weights);
     if (status != PRUNE_OK)
         return status;
     backward(trainer, 0);
@@ -383,6 +407,12 @@ prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune
     if (status == PRUNE_OK && loss != NULL)
         *loss = mean;
     return status;
+}
+
+prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
+                                const prune_tensor *targets)
+{
+    return prune_trainer_weighted_step(loss, trainer, x, targets, NULL);
 }
 
 /* ---- looking ---- */

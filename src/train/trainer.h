@@ -3,6 +3,7 @@
 #define PRN_TRAINER_H
 
 #include "libprune/trainer.h"
+#include "loss.h"
 #include "model.h"
 #include "optimizer.h"
 #include "regularizer.h"
@@ -27,7 +28,8 @@ struct prune_trainer {
     prune_schedule schedule;
     float clip_norm, clip_value; /* 0: not at all */
     prn_layer_rule *rules;       /* one for each layer; the regularizer has them too */
-    int32_t loss;
+    prn_loss loss;               /* with class weights of its own: */
+    float *class_weights;        /* room for one for each output */
     uint64_t seed;
     prune_rng rng;
     size_t max_batch;
@@ -42,10 +44,13 @@ struct prune_trainer {
     int32_t accumulate; /* batches to a step */
     float *sum;         /* of gradients times samples since the last update; NULL if it is every batch */
     int32_t summed;     /* batches in it */
-    float summed_samples;
+    float summed_weight;
+    float weight;       /* of the last backward pass's samples, as gradients are averaged */
+    int32_t weighted;   /* it is that of a loss with weights, and not the number of samples */
     int32_t per_sample; /* PRUNE_PER_SAMPLE_*, or 0 */
     float *samples;     /* sums over the batch of |g| or g^2 of each sample; NULL with 0, and so is scratch */
     float *scratch;     /* [max_batch][widest input] */
+    float *shares;      /* [max_batch], see prn_loss_shares(); NULL unless it is g^2 */
 
     /* Per layer, outputs[l][max_batch][out], and what else it keeps (or nothing); then dL/dy of two
      * neighbouring layers in turn. */
@@ -74,12 +79,12 @@ void prn_trainer_forget(prune_trainer *trainer);
 
 /* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
-prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
+prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_target *target);
 
 /* The halves of prune_trainer_step(): the gradients of the data loss (with `scores` those of single samples
  * too, if the plan has them), and all that follows from them. */
 prune_status prn_trainer_gradients(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                                   const prune_tensor *targets, int32_t scores);
+                                   const prn_target *target, int32_t scores);
 prune_status prn_trainer_finish(prune_trainer *trainer);
 
 #endif

@@ -32,7 +32,10 @@ def struct(name, fields):
 
 Error = struct("Error", [("status", status), ("place", c.c_char * 60), ("reason", c.c_char * 192)])
 Shape = struct("Shape", [("rank", size), ("dims", size * 4)])
-Data = struct("Data", [("size", size), ("inputs, targets, source", handle)])
+Data = struct("Data", [("size", size), ("inputs, targets, weights, source", handle)])
+LossOptions = struct("LossOptions", [
+    ("size", size), ("kind", i32), ("delta, smoothing", f32), ("mean_over_outputs", i32), ("class_weights", handle),
+    ("class_count", size), ("own, user", handle)])
 Source = struct("Source", [
     ("size, samples, inputs, target_columns", size), ("target_type", i32), ("read, user", handle)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
@@ -40,7 +43,7 @@ TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
     ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
     ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle),
-    ("accumulate", i32)])
+    ("accumulate", i32), ("loss_options", handle)])
 Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
 LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale", f32)])
 Progress = struct("Progress", [
@@ -74,7 +77,7 @@ Roc = struct("Roc", [
 Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
     ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
-    ("own", handle)])
+    ("own, loss_options", handle)])
 LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64), ("settings", f32 * 2)])
@@ -86,6 +89,7 @@ ParamInfo = struct("ParamInfo", [
 INITIALISED = {
     "prune_data": (Data, {}),
     "prune_source": (Source, {"target_columns": 1, "target_type": I32}),
+    "prune_loss_options": (LossOptions, {"kind": CROSS_ENTROPY, "delta": 1}),
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
         "loss": CROSS_ENTROPY, "optimizer": ADAM, "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,

@@ -1,0 +1,201 @@
+/* sample_loss.c -- the loss of one sample, and its gradient at the outputs
+ *
+ * SPDX-License-Identifier: MIT */
+#include "sample_loss.h"
+#include "libprune/fmath.h"
+
+/* ---- values ---- */
+
+float prn_squared_error(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const float *y = target;
+    float sum = 0.0f;
+    for (size_t o = 0; o < terms->outputs; o++) {
+        const float difference = h[o] - y[o];
+        sum += difference * difference;
+        if (g != NULL)
+            g[o] = terms->scale * difference;
+    }
+    return 0.5f * sum;
+}
+
+/* x at most `size` from 0. */
+static float within(float x, float size)
+{
+    return x > size ? size : x < -size ? -size : x;
+}
+
+static float magnitude(float x)
+{
+    return x < 0.0f ? -x : x;
+}
+
+float prn_absolute_error(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const float *y = target;
+    float sum = 0.0f;
+    for (size_t o = 0; o < terms->outputs; o++) {
+        const float difference = h[o] - y[o];
+        sum += magnitude(difference);
+        if (g != NULL)
+            g[o] = difference > 0.0f ? terms->scale : difference < 0.0f ? -terms->scale : 0.0f * difference;
+    }
+    return sum;
+}
+
+float prn_huber(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const float *y = target, delta = terms->delta;
+    float sum = 0.0f;
+    for (size_t o = 0; o < terms->outputs; o++) {
+        const float difference = h[o] - y[o], size = magnitude(difference);
+        sum += size > delta ? delta * (size - 0.5f * delta) : 0.5f * difference * difference;
+        if (g != NULL)
+            g[o] = terms->scale * within(difference, delta);
+    }
+    return sum;
+}
+
+/* -y log s(h) - (1 - y) log(1 - s(h)) = softplus(-|h|) + (h > 0 ? h (1 - y) : -h y), where no two terms
+ * cancel; and s(h) - y = h > 0 ? (1 - y) - s(-h) : s(h) - y. */
+float prn_binary_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const float *y = target;
+    float sum = 0.0f;
+    for (size_t o = 0; o < terms->outputs; o++) {
+        const float x = h[o], size = magnitude(x);
+        const float off = x > 0.0f ? 1.0f - y[o] : y[o]; /* what the target lacks of where the output is */
+        sum += prune_softplusf(-size) + (off > 0.0f ? size * off : x - x);
+        if (g == NULL)
+            continue;
+        const float slope = off - prune_sigmoidf(-size);
+        g[o] = terms->scale * (x > 0.0f ? slope : -slope);
+    }
+    return sum;
+}
+
+/* ---- classes ---- */
+
+static size_t largest(const float *h, size_t outputs)
+{
+    size_t most = 0;
+    for (size_t o = 1; o < outputs; o++)
+        most = h[o] > h[most] ? o : most;
+    return most;
+}
+
+/* log(1 + x) for finite x >= 0, precise near 0 too: what 1 + x rounds away is added to first order. */
+static float log_one_plus(float x)
+{
+    const float sum = 1.0f + x;
+    return prune_logf(sum) + (x - (sum - 1.0f)) / sum;
+}
+
+/* What a class counts for, in the loss and where sums over samples are divided. */
+static float class_weight(const prn_terms *terms, size_t class)
+{
+    return terms->class_weights == NULL ? 1.0f : terms->class_weights[class];
+}
+
+/* log sum exp(h) - h_y = log(sum exp(h - max)) + (max - h_y): no term can overflow. The label's term stays
+ * out of the sum: where the model is sure and right, the others are all that loss and gradient consist of.
+ * `strange` is 0, or NaN if an output is not finite: -Inf would go unnoticed. */
+static float sharp_cross_entropy(const prn_terms *terms, const float *h, size_t label, float *g)
+{
+    const size_t outputs = terms->outputs;
+    const float most = h[largest(h, outputs)], gap = most - h[label], own = prune_expf(-gap);
+    const float weight = class_weight(terms, label);
+    float others = 0.0f, strange = 0.0f;
+    for (size_t o = 0; o < outputs; o++) {
+        const float e = prune_expf(h[o] - most);
+        strange += h[o] - h[o]; /* before g[o] is written: g may be h */
+        others += o == label ? 0.0f : e;
+        if (g != NULL)
+            g[o] = e;
+    }
+    if (g != NULL) {
+        const float factor = terms->scale * weight / (others + own);
+        for (size_t o = 0; o < outputs; o++)
+            g[o] *= factor;
+        g[label] = -factor * others;
+    }
+    return weight * (log_one_plus(others - (1.0f - own)) + gap) + strange;
+}
+
+/* A target as parts v_c of the classes; `label` or the row is given. */
+typedef struct parts {
+    const prn_terms *terms;
+    const float *row; /* or NULL */
+    size_t label;
+} parts;
+
+static float part(const parts *p, size_t class)
+{
+    const float smoothing = p->terms->smoothing;
+    const float y = p->row != NULL ? p->row[class] : class == p->label ? 1.0f : 0.0f;
+    return class_weight(p->terms, class) * ((1.0f - smoothing) * y + smoothing / (float)p->terms->outputs);
+}
+
+/* What the largest output's exp(0) leaves: sum exp(h - max) = 1 + rest; and sums over the parts. */
+typedef struct softened {
+    size_t most;
+    float rest, total, loss;
+} softened;
+
+/* log sum exp(h) - h_c = log(1 + rest) + (max - h_c), both from 0 on. g[o] = exp(h_o - max). */
+static softened soften(const parts *p, const float *h, float *g)
+{
+    softened s = { .most = largest(h, p->terms->outputs) };
+    const float most = h[s.most];
+    float gaps = 0.0f;
+    for (size_t o = 0; o < p->terms->outputs; o++) {
+        const float gap = most - h[o], e = prune_expf(-gap), v = part(p, o);
+        gaps += v > 0.0f ? v * gap : h[o] - h[o];
+        s.total += v;
+        s.rest += o == s.most ? 0.0f : e;
+        if (g != NULL)
+            g[o] = e;
+    }
+    s.loss = s.total * log_one_plus(s.rest) + gaps;
+    return s;
+}
+
+/* total p_o - v_o = (total - v_o) p_o - v_o (1 - p_o): of one-hot parts nothing cancels, also where the model
+ * is sure, if 1 - p of the largest is made of the others. */
+static float soft_cross_entropy(const parts *p, const float *h, float *g)
+{
+    const softened s = soften(p, h, g);
+    const float sum = 1.0f + s.rest;
+    for (size_t o = 0; g != NULL && o < p->terms->outputs; o++) {
+        const float e = g[o], v = part(p, o), others = o == s.most ? s.rest : sum - e;
+        g[o] = p->terms->scale * (((s.total - v) * e - v * others) / sum);
+    }
+    return s.loss;
+}
+
+float prn_label_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const parts p = { terms, NULL, (size_t) * (const int32_t *)target };
+    return terms->smoothing > 0.0f ? soft_cross_entropy(&p, h, g) : sharp_cross_entropy(terms, h, p.label, g);
+}
+
+float prn_soft_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const parts p = { terms, target, 0 };
+    return soft_cross_entropy(&p, h, g);
+}
+
+float prn_label_nll(const prn_terms *terms, const float *h, const void *target, float *g)
+{
+    const size_t label = (size_t) * (const int32_t *)target;
+    const float loss = -class_weight(terms, label) * h[label];
+    float strange = 0.0f;
+    for (size_t o = 0; o < terms->outputs; o++) {
+        strange += h[o] - h[o];
+        if (g != NULL)
+            g[o] = 0.0f;
+    }
+    if (g != NULL)
+        g[label] = -terms->scale * class_weight(terms, label);
+    return loss + strange;
+}
