@@ -17,14 +17,16 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
-           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation sample_loss / initializer rows layer idx \
-           / dense activate softmax dropout batch_norm loss / kinds / model / data fold metrics optimizer regularizer \
-           schedule sections standardize / clip / predict trainer roc / plan criterion / evaluate importance / group patience \
-           / unit / rank / mask snapshot / fraction / threshold split / rule fit validate checkpoint / summary save history
+           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation sample_loss \
+           / initializer rows layer idx / dense activate softmax dropout batch_norm loss / kinds / model \
+           / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc / plan update criterion \
+           / evaluate importance / group patience / unit / rank / mask snapshot / fraction / threshold split \
+           / rule fit validate checkpoint / summary save history
 HOSTED   = file gemm_blas host save
-FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation sample_loss \
-           initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold data optimizer \
-           regularizer schedule clip sections predict trainer plan criterion importance group unit rank mask snapshot checkpoint
+FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
+           sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
+           data optimizer regularizer schedule clip sections predict trainer plan update criterion importance group \
+           unit rank mask snapshot checkpoint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

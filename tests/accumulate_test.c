@@ -168,9 +168,54 @@ START_TEST(a_reset_forgets_what_was_accumulated)
 }
 END_TEST
 
+/* What is left over at the end of an epoch of one's own: a step that is as one of that batch alone. */
+START_TEST(what_is_left_can_be_flushed)
+{
+    fixture whole, parts;
+    open_fixture(&whole, PRUNE_ADAM, 0);
+    open_fixture(&parts, PRUNE_ADAM, 2);
+    for (size_t i = 0; i < 3; i++)
+        step_on(&parts, 8 * i, 8);
+    step_on(&whole, 0, 16);
+    step_on(&whole, 16, 8);
+    ck_assert_uint_eq(prune_trainer_steps(parts.trainer), 1);
+    ck_assert_ok(prune_trainer_flush(parts.trainer));
+    assert_same(&whole, &parts);
+    const uint64_t hash = world_trainer_hash(parts.trainer);
+    ck_assert_ok(prune_trainer_flush(parts.trainer)); /* nothing is left */
+    ck_assert_uint_eq(world_trainer_hash(parts.trainer), hash);
+    ck_assert_uint_eq(prune_trainer_steps(parts.trainer), 2);
+    ck_assert_status(prune_trainer_flush(NULL), PRUNE_E_ARGUMENT);
+    close_fixture(&whole);
+    close_fixture(&parts);
+}
+END_TEST
+
+/* A step from the second batch alone would lose the first. */
+START_TEST(a_batch_is_not_left_out)
+{
+    fixture f;
+    open_fixture(&f, PRUNE_ADAM, 2);
+    backward_on(&f, 0, 6);
+    ck_assert_ok(prune_trainer_accumulate(f.trainer));
+    backward_on(&f, 6, 6);
+    ck_assert_status(prune_trainer_penalize(NULL, f.trainer), PRUNE_E_STATE);
+    ck_assert_status(prune_trainer_update(f.trainer), PRUNE_E_STATE);
+    ck_assert_ok(prune_trainer_accumulate(f.trainer));
+    ck_assert_ok(prune_trainer_penalize(NULL, f.trainer));
+    ck_assert_ok(prune_trainer_update(f.trainer));
+    close_fixture(&f);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { batches_add_up, the_step_api_accumulates_too, states,
-                                   a_fit_steps_at_the_end_of_an_epoch, a_reset_forgets_what_was_accumulated };
+    const TTest *const tests[] = { batches_add_up,
+                                   the_step_api_accumulates_too,
+                                   states,
+                                   a_fit_steps_at_the_end_of_an_epoch,
+                                   a_reset_forgets_what_was_accumulated,
+                                   what_is_left_can_be_flushed,
+                                   a_batch_is_not_left_out };
     return run_tests("accumulate", tests, sizeof tests / sizeof tests[0]);
 }

@@ -191,6 +191,7 @@ START_TEST(what_is_needed_for_a_while_comes_back)
     world_data_make(&world, SAMPLES, INPUTS, CLASSES, 5);
     prune_metrics_init(&metrics);
     prune_validation_init(&validation);
+    validation.reference = 0.0;
     prune_fit_options_init(&fit);
     fit.keep_best = 1;
     fit.validation_fraction = 0.3;

@@ -129,18 +129,22 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
 
 /* Adds the gradient of the l1 and l2 penalty to the gradients, and gives the penalty itself
- * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE. */
+ * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE, as prune_trainer_update() gives it too. */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
 /* Adds the gradients of the last backward pass, times what its loss was divided by (sum s d of loss.h; B with
- * a gradient of the caller's), to those since the last update,
- * and leaves the mean of all of them as the gradients. For options.accumulate above 1, before
- * prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
+ * a gradient of the caller's), to those since the last update, and leaves the mean of all of them as the
+ * gradients. For options.accumulate above 1, before prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
 prune_status prune_trainer_accumulate(prune_trainer *trainer);
 
 /* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
- * leave float): nothing was changed, and what was accumulated is forgotten. PRUNE_E_STATE: no gradients. */
+ * leave float): nothing was changed, and what was accumulated is forgotten. PRUNE_E_STATE: no gradients, or
+ * those of a batch that was not accumulated after others that were. */
 prune_status prune_trainer_update(prune_trainer *trainer);
+
+/* The step from what prune_trainer_step() has added up, when that is fewer than options.accumulate batches:
+ * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK. Errors as prune_trainer_update(). */
+prune_status prune_trainer_flush(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
  * weights and optimizer state are as before (random numbers that it drew are gone). */

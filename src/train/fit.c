@@ -14,6 +14,7 @@
 #include "snapshot.h"
 #include "text.h"
 #include "trainer.h"
+#include "update.h"
 
 #include <float.h>
 #include <string.h>

@@ -1,11 +1,7 @@
-/* trainer.c -- the steps of training
- *
- * Invariant: a step that fails has changed neither weights nor optimizer state. So a forward pass does not
- * touch a layer's statistics: what it measures stays in the plan until the step is known to be good.
+/* trainer.c -- the way to the gradients: forward, loss, backward; and what can be seen and set
  *
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
-#include "clip.h"
 #include "loss.h"
 #include "rows.h"
 #include "scan.h"
@@ -179,8 +175,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
     layer->ops->sample_gradients(layer, &pass);
 }
 
-/* `scores`: with the gradients of single samples, if the plan has them. */
-static void backward(prune_trainer *t, int32_t scores)
+void prn_trainer_backward(prune_trainer *t, int32_t scores)
 {
     size_t offset = t->floats;
     for (size_t l = t->model->layer_count, turn = 0; l-- > 0; turn = 1 - turn) {
@@ -208,179 +203,8 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
             return copied;
         count_samples(t);
     }
-    backward(t, 1);
+    prn_trainer_backward(t, 1);
     return PRUNE_OK;
-}
-
-/* ---- statistics ---- */
-
-/* After a backward pass whose gradients count. */
-static void gather_statistics(prune_trainer *t)
-{
-    for (size_t l = 0; l < t->model->layer_count; l++) {
-        const prn_layer *layer = t->model->layers[l];
-        prn_layer_rule *rule = &t->rules[l];
-        if (layer->ops->gather == NULL || !rule->training)
-            continue;
-        layer->ops->gather(layer, t->memories[l], prn_tensor_rows(&t->x), !rule->gathered);
-        rule->gathered = 1;
-    }
-}
-
-static int32_t statistics_are_finite(const prune_trainer *t)
-{
-    for (size_t l = 0; l < t->model->layer_count; l++) {
-        const prn_layer *layer = t->model->layers[l];
-        const size_t size = t->rules[l].gathered ? layer->ops->memory_size(layer) : 0;
-        if (prn_scan_finite(t->memories[l], size) != size)
-            return 0;
-    }
-    return 1;
-}
-
-static void commit_statistics(prune_trainer *t)
-{
-    for (size_t l = 0; l < t->model->layer_count; l++)
-        if (t->rules[l].gathered && !t->rules[l].frozen)
-            t->model->layers[l]->ops->commit(t->model->layers[l], t->memories[l]);
-}
-
-/* ---- steps, gone on with ---- */
-
-/* The gradients: the mean of what was added up. */
-static void take_mean(prune_trainer *t)
-{
-    for (size_t i = 0; i < t->floats; i++)
-        t->gradient[i] = t->summed_weight > 0.0f ? t->sum[i] / t->summed_weight : 0.0f;
-    t->stage = PRN_SUMMED;
-}
-
-void prn_trainer_forget(prune_trainer *t)
-{
-    t->summed = 0;
-    t->summed_weight = 0.0f;
-    for (size_t l = 0; l < t->layers; l++)
-        t->rules[l].gathered = 0;
-}
-
-static void accumulate(prune_trainer *t)
-{
-    gather_statistics(t);
-    if (t->summed == 0)
-        memset(t->sum, 0, t->floats * sizeof(float));
-    for (size_t i = 0; i < t->floats; i++)
-        t->sum[i] += t->weight * t->gradient[i];
-    t->summed++;
-    t->summed_weight += t->weight;
-}
-
-prune_status prune_trainer_accumulate(prune_trainer *t)
-{
-    const prune_status status = prn_trainer_check(t);
-    if (status != PRUNE_OK)
-        return status;
-    if (t->stage != PRN_BACKWARD || t->sum == NULL)
-        return PRUNE_E_STATE;
-    accumulate(t);
-    take_mean(t);
-    return PRUNE_OK;
-}
-
-prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
-{
-    const prune_status status = prn_trainer_check(t);
-    if (status != PRUNE_OK)
-        return status;
-    if (t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED)
-        return PRUNE_E_STATE;
-    prn_regularizer_add(&t->regularizer, t->model, t->gradient);
-    if (penalty != NULL)
-        *penalty = prn_regularizer_value(&t->regularizer, t->model);
-    t->stage = PRN_PENALIZED;
-    return PRUNE_OK;
-}
-
-static void update_param(prune_trainer *t, size_t layer, prn_param *param, size_t offset, float rate)
-{
-    const prn_regularizer *r = &t->regularizer;
-    const int32_t covered = prn_regularizer_covers(r, param);
-    if (param->statistic)
-        return;
-    const prn_stride stride = { .rate = rate,
-                                .decay = covered ? t->optimizer.weight_decay : 0.0f,
-                                .threshold =
-                                    covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
-    float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
-    for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
-        prn_param_mask_values(param, state[s]); /* something may have been removed */
-    if (!t->rules[layer].frozen)
-        prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
-}
-
-static void clip(prune_trainer *t)
-{
-    if (t->clip_value > 0.0f)
-        prn_clip_value(t->gradient, t->floats, t->clip_value);
-    if (t->clip_norm > 0.0f)
-        prn_clip_norm(t->gradient, t->model, t->rules, t->clip_norm);
-}
-
-float prune_trainer_next_rate(const prune_trainer *t)
-{
-    return t == NULL ? 0.0f : prn_schedule_rate(&t->schedule, t->optimizer.learning_rate, t->steps);
-}
-
-prune_status prune_trainer_update(prune_trainer *t)
-{
-    const prune_status status = prn_trainer_check(t);
-    if (status != PRUNE_OK)
-        return status;
-    if (t->stage < PRN_BACKWARD)
-        return PRUNE_E_STATE;
-    if (t->summed == 0)
-        gather_statistics(t);
-    if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats ||
-        !statistics_are_finite(t)) {
-        prn_trainer_forget(t);
-        return PRUNE_E_DIVERGED;
-    }
-    size_t offset = 0;
-    const float rate = prune_trainer_next_rate(t);
-    clip(t);
-    prn_optimizer_advance(&t->optimizer);
-    for (size_t l = 0; l < t->model->layer_count; l++)
-        for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, l, &t->model->layers[l]->params[p], offset, rate);
-            offset += t->model->layers[l]->params[p].count;
-        }
-    commit_statistics(t);
-    prn_trainer_forget(t);
-    t->steps++;
-    t->stage = PRN_IDLE;
-    return PRUNE_OK;
-}
-
-static prune_status penalize_and_update(prune_trainer *t)
-{
-    const prune_status status = prune_trainer_penalize(NULL, t);
-    return status != PRUNE_OK ? status : prune_trainer_update(t);
-}
-
-prune_status prn_trainer_flush(prune_trainer *t)
-{
-    if (t->summed == 0)
-        return PRUNE_OK;
-    take_mean(t);
-    return penalize_and_update(t);
-}
-
-prune_status prn_trainer_finish(prune_trainer *t)
-{
-    if (t->sum == NULL)
-        return penalize_and_update(t);
-    accumulate(t);
-    t->stage = PRN_IDLE;
-    return t->summed < t->accumulate ? PRUNE_OK : prn_trainer_flush(t);
 }
 
 prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
@@ -389,30 +213,8 @@ prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_te
     forward(t, x, 1);
     const prune_status status = prn_trainer_loss(loss, t, target);
     if (status == PRUNE_OK)
-        backward(t, scores);
+        prn_trainer_backward(t, scores);
     return status;
-}
-
-prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                                         const prune_tensor *targets, const prune_tensor *weights)
-{
-    float mean = 0.0f;
-    prune_status status = prune_trainer_forward(trainer, x);
-    if (status == PRUNE_OK)
-        status = prune_trainer_weighted_loss(&mean, trainer, targets, weights);
-    if (status != PRUNE_OK)
-        return status;
-    backward(trainer, 0);
-    status = prn_trainer_finish(trainer);
-    if (status == PRUNE_OK && loss != NULL)
-        *loss = mean;
-    return status;
-}
-
-prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                                const prune_tensor *targets)
-{
-    return prune_trainer_weighted_step(loss, trainer, x, targets, NULL);
 }
 
 /* ---- looking ---- */
@@ -484,17 +286,5 @@ prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
         return status;
     prn_optimizer_go_to(&t->optimizer, steps);
     t->steps = steps;
-    return PRUNE_OK;
-}
-
-prune_status prune_trainer_reset(prune_trainer *t)
-{
-    if (t == NULL)
-        return PRUNE_E_ARGUMENT;
-    for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
-        memset(t->state[s], 0, t->floats * sizeof(float));
-    t->optimizer.complement1 = t->optimizer.complement2 = 0.0f;
-    prn_trainer_forget(t);
-    t->steps = 0;
     return PRUNE_OK;
 }

@@ -73,18 +73,14 @@ prune_status prn_trainer_check(const prune_trainer *trainer);
 /* The same, and says what is wrong. */
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 
-/* The step from what has been accumulated; PRUNE_OK if nothing has. Or no step. */
-prune_status prn_trainer_flush(prune_trainer *trainer);
-void prn_trainer_forget(prune_trainer *trainer);
-
 /* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_target *target);
 
-/* The halves of prune_trainer_step(): the gradients of the data loss (with `scores` those of single samples
- * too, if the plan has them), and all that follows from them. */
+/* The first half of a training step: the gradients of the data loss, with `scores` those of single samples
+ * too, if the plan has them. And the last part of that. */
 prune_status prn_trainer_gradients(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                    const prn_target *target, int32_t scores);
-prune_status prn_trainer_finish(prune_trainer *trainer);
+void prn_trainer_backward(prune_trainer *trainer, int32_t scores);
 
 #endif
