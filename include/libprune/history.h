@@ -11,8 +11,9 @@
  *
  *     epoch,loss,penalty,validation_loss,validation_metric,validation_own,learning_rate,seconds
  *
- * epoch is prune_trainer_epochs(), which goes on over several fits and through saved trainers; the others are
- * prune_progress at the epoch's end (seconds: elapsed), and the rate of the next step, as the schedule has it.
+ * epoch is prune_trainer_epochs(), which goes on over several fits and through saved trainers; the others
+ * are prune_progress at the epoch's end (seconds: elapsed), and the rate of the next step, as the schedule
+ * has it.
  * Lines end with "\n". Numbers have up to 9 significant digits and a point whatever the locale is; a field is
  * empty where there is nothing to tell (NaN), and "inf" or "-inf" when infinite.
  *

@@ -107,7 +107,8 @@ INITIALISED = {
     "prune_roc": (Roc, {"scores": 1}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
-    "prune_validation": (Validation, {"loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY}),
+    "prune_validation": (Validation, {
+        "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
 
 lib = c.CDLL(os.environ["LIBPRUNE"])
@@ -163,7 +164,8 @@ def check_declarations():
         assert made.size == c.sizeof(declared), (name, made.size, c.sizeof(declared))
         for field, kind in declared._fields_[1:]:
             value, wanted = getattr(made, field), defaults.get(field, 0)
-            assert not value and not wanted or value == kind(wanted).value, (name, field, value)
+            unset = wanted != wanted and value != value  # NaN
+            assert unset or not value and not wanted or value == kind(wanted).value, (name, field, value)
 
 
 def check_info_sizes(model):
