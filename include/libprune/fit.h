@@ -4,8 +4,9 @@
  * epoch visits the samples in an order drawn from the trainer's generator at the epoch's start, so
  * that fitting 3 and then 4 epochs, even through a saved file, equals fitting 7. To resume after a
  * crash, save the trainer where epoch_end is 1 (prune_autosave_progress() in save.h does), and fit what
- * prune_trainer_epochs() leaves of the epochs wanted; what was saved in mid-epoch goes on with a new epoch. keep_best and patience see
- * the epochs of their own call alone: a best epoch before the crash is not in the file.
+ * prune_trainer_epochs() leaves of the epochs wanted; what was saved in mid-epoch goes on with a new epoch.
+ * keep_best and patience see the epochs of their own call alone: a best epoch before the crash is not in the
+ * file.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FIT_H
@@ -128,7 +129,8 @@ void prune_fit_result_init(prune_fit_result *result);
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 
-/* Makes a trainer, its max_batch at least batch_size, fits, and ends the trainer. trainer_options NULL: defaults. */
+/* Makes a trainer, its max_batch at least batch_size, fits, and ends the trainer. trainer_options NULL:
+ * defaults. */
 prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune_data *data,
                        const prune_trainer_options *trainer_options, const prune_fit_options *options,
                        prune_error *error);

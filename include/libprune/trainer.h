@@ -129,12 +129,14 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
 
 /* Adds the gradient of the l1 and l2 penalty to the gradients, and gives the penalty itself
- * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE, as prune_trainer_update() gives it too. */
+ * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE, as prune_trainer_update() gives it too.
+ * */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
 /* Adds the gradients of the last backward pass, times what its loss was divided by (sum s d of loss.h; B with
  * a gradient of the caller's), to those since the last update, and leaves the mean of all of them as the
- * gradients. For options.accumulate above 1, before prune_trainer_penalize(). PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
+ * gradients. For options.accumulate above 1, before prune_trainer_penalize(). PRUNE_E_STATE: no backward pass
+ * since; options.accumulate is not above 1. */
 prune_status prune_trainer_accumulate(prune_trainer *trainer);
 
 /* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
