@@ -4,7 +4,7 @@
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
 #   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
-#   make check       the tests; RUN="valgrind -q" puts each under something; check-long: those that take minutes
+#   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
@@ -12,7 +12,7 @@
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
-# Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=
+# Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  LOCALE=  CC= CFLAGS= CPPFLAGS= LDFLAGS=
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
@@ -28,7 +28,7 @@ FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_n
            data optimizer regularizer schedule clip sections predict trainer plan update criterion importance group \
            unit rank mask snapshot checkpoint
 
-DEPS     = gcc libc6-dev libopenblas-dev check pkg-config $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
+DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
 
@@ -40,6 +40,7 @@ CFLAGS     ?= -O3 -g
 B          ?= build
 BLAS       ?= openblas
 DATA       ?= digits
+LOCALE     ?= de_DE.UTF-8
 PYTHON     ?= python3
 CROSS      ?= arm-none-eabi-
 CPU        ?= -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
@@ -151,11 +152,15 @@ have-linters:
 	$(call need,gcc g++ clang clang++ clang-format clang-tidy cppcheck,make deps-dev)
 
 # Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
-$(TESTS:=.log): %.log: % FORCE
-	$(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
+$(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
+	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
 check: $(TESTS:=.log)
 	awk -f tests/summary.awk $^
 	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' sh tests/readme.sh
+# As root or not, made in the build folder.
+$B/locale/%:
+	mkdir -p $(@D) && localedef -i $(basename $*) -f $(subst .,,$(suffix $*)) $@ || \
+	    { echo "there is no locale $*: run 'make deps', or test without it by LOCALE=" >&2; exit 1; }
 check-long: check
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
