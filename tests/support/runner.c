@@ -129,6 +129,19 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
     return hash;
 }
 
+/* The same on machines of either byte order. */
+static uint64_t hash_floats(uint64_t hash, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        const unsigned char bytes[] = { (unsigned char)bits, (unsigned char)(bits >> 8),
+                                        (unsigned char)(bits >> 16), (unsigned char)(bits >> 24) };
+        hash = hash_bytes(hash, bytes, sizeof bytes);
+    }
+    return hash;
+}
+
 static uint64_t hash_param(uint64_t hash, const prune_model *model, size_t p)
 {
     prune_param_info info = { .size = sizeof info };
@@ -138,7 +151,7 @@ static uint64_t hash_param(uint64_t hash, const prune_model *model, size_t p)
     ck_assert_ok(prune_mask_get(mask, count, model, p));
     hash = hash_bytes(hash, mask, count);
     free(mask);
-    return hash_bytes(hash, prune_model_param(model, p), count * sizeof(float));
+    return hash_floats(hash, prune_model_param(model, p), count);
 }
 
 uint64_t world_hash(const prune_model *model)
