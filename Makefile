@@ -8,7 +8,7 @@
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
-#   make ports       the tests on a 32-bit machine, with musl, on a big-endian one; deps-ports installs what that needs
+#   make ports       the tests with -m32, musl, on big-endian s390x; Windows compiles; deps-ports installs what that needs
 #   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
@@ -17,13 +17,13 @@
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
-           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation sample_loss \
+RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform system \
+           / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation sample_loss \
            / initializer rows layer idx / dense activate softmax dropout batch_norm loss / kinds / model \
            / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc / plan update criterion \
            / evaluate importance / group patience / unit / rank / mask snapshot / fraction / threshold split \
            / rule fit validate checkpoint / summary save history
-HOSTED   = file gemm_blas host save
+HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
            data optimizer regularizer schedule clip sections predict trainer plan update criterion importance group \
@@ -32,7 +32,8 @@ FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_n
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
-DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user
+DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
+           gcc-mingw-w64-x86-64-win32
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -106,7 +107,8 @@ CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
-SRC      = $(call sources,$(filter-out bare $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
+SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
+SRC      = $(call sources,$(filter-out bare system_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
@@ -183,16 +185,22 @@ $B/fashion-mnist:
 	mv $@.part $@
 
 # The tests as they are for other machines and C libraries: with BLAS=none the same bits, in both byte orders.
+# Windows is compiled and linked, not run.
 PORTS = m32 musl s390x
 SYSTEM32 = /usr/i686-linux-gnu/lib
 port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' RUN='$(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -L /usr/s390x-linux-gnu'
-.PHONY: $(PORTS:%=port-%)
-ports: $(PORTS:%=port-%)
+.PHONY: $(PORTS:%=port-%) port-windows
+ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:
 	$(call need,i686-linux-gnu-gcc musl-gcc s390x-linux-gnu-gcc qemu-s390x,make deps-ports)
-	+echo "port $*" && $(MAKE) B=$B/$* BLAS=none CHECK=own LOCALE= $(AS) check
+	+echo "$@" && $(MAKE) B=$B/$* BLAS=none CHECK=own LOCALE= $(AS) check
+port-windows:
+	$(call need,x86_64-w64-mingw32-gcc,make deps-ports)
+	+echo "$@" && $(MAKE) B=$B/windows BLAS=none CC=x86_64-w64-mingw32-gcc $(patsubst %,$B/windows/%,libprune.a $(DEMOS:$B/%=%) tests/install/consumer)
+$B/tests/install/consumer: %: %.o $B/libprune.a
+	$(LINK) -o $@ $^ $(LIBS)
 
 # Holding it to the rules.
 LINTS = lint-layers lint-headers lint-symbols lint-format lint-cppcheck
