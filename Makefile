@@ -4,33 +4,36 @@
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
 #   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
-#   make check       the tests; RUN="valgrind -q" puts each under something; check-long: those that take minutes
+#   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
+#   make ports       the tests with -m32, musl, on big-endian s390x; Windows compiles; deps-ports installs what that needs
 #   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
-# Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=
+# Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  LOCALE=  CC= CFLAGS= CPPFLAGS= LDFLAGS=
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform / mem rng file decimal \
-           / gemm_ref gemm_blas gemm_none / host bare / tensor container / activation sample_loss \
-           / initializer rows layer idx / dense activate softmax dropout batch_norm loss / kinds / model \
+RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform system \
+           / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare \
+           / tensor container / activation sample_loss / initializer rows layer idx / dense activate softmax dropout batch_norm loss / kinds / model \
            / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc / plan update criterion \
            / evaluate importance / group patience / unit / rank / mask snapshot / fraction / threshold split \
            / rule fit validate checkpoint / summary save history
-HOSTED   = file gemm_blas host save
+HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
            data optimizer regularizer schedule clip sections predict trainer plan update criterion importance group \
            unit rank mask snapshot checkpoint
 
-DEPS     = gcc libc6-dev libopenblas-dev check pkg-config $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
+DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
+DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
+           gcc-mingw-w64-x86-64-win32
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -40,6 +43,7 @@ CFLAGS     ?= -O3 -g
 B          ?= build
 BLAS       ?= openblas
 DATA       ?= digits
+LOCALE     ?= de_DE.UTF-8
 PYTHON     ?= python3
 CROSS      ?= arm-none-eabi-
 CPU        ?= -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
@@ -49,9 +53,10 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev
+.PHONY: deps deps-dev deps-ports
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
+deps-ports: ; $(call install_missing,$(DEPS_PORTS))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -65,7 +70,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -78,7 +83,8 @@ $(if $(filter openblas blas none,$(BLAS)),,$(error BLAS is openblas, blas or non
 BLAS_PC      = $(filter-out none,$(BLAS))
 BLAS_CFLAGS := $(if $(BLAS_PC),$(shell pkg-config --cflags $(BLAS_PC) 2>/dev/null))
 BLAS_LIBS   := $(if $(BLAS_PC),$(shell pkg-config --libs $(BLAS_PC) 2>/dev/null))
-CHECK_LIBS  := $(shell pkg-config --libs check 2>/dev/null)
+CHECK_LIBS  := $(if $(CHECK),,$(shell pkg-config --libs check 2>/dev/null))
+CHECK_OWN    = $(if $(CHECK),tests/support/check)
 LIBS         = $(strip $(BLAS_LIBS) -lm)
 version_of   = $(shell sed -n 's/^.define PRUNE_VERSION_$1 //p' include/libprune/base.h)
 MAJOR       := $(call version_of,MAJOR)
@@ -101,7 +107,8 @@ CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
-SRC      = $(call sources,$(filter-out bare $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
+SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
+SRC      = $(call sources,$(filter-out bare system_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
@@ -110,7 +117,7 @@ DEMOS    = $(call programs,bench/demo.c bench/accuracy.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench lint format ffi firmware install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy bench lint format ffi ports firmware install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -121,15 +128,15 @@ $B/libprune.pc: pkgconfig/libprune.pc.in FORCE
 	mkdir -p $B && sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< >$@
 $B/%.o: %.c $B/flags
-	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN)) -MMD -MP -c -o $@ $<
-$(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c)) $B/libprune.a
+	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN),$(CHECK_OWN:%=-isystem %)) -MMD -MP -c -o $@ $<
+$(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # All is built anew when what it is built with changes.
-$B/flags: export WITH = $(CC) $(C11) $(OWN) $(LINK) $(SHARED) $(LIBS) $(OBJ)
+$B/flags: export WITH = $(CC) $(C11) $(OWN) $(LINK) $(SHARED) $(LIBS) $(CHECK) $(OBJ)
 $B/firmware/flags: export WITH = $(CHIP) $(CHIP_OBJ)
 $B/flags: | have-compiler
 $B/flags $B/firmware/flags: FORCE
@@ -146,16 +153,20 @@ have-compiler:
 	[ -z "$(BLAS_PC)" ] || [ -n "$(BLAS_LIBS)" ] || \
 	    { echo "pkg-config finds no $(BLAS): run 'make deps', or build with BLAS=none" >&2; exit 1; }
 have-check:
-	[ -n "$(CHECK_LIBS)" ] || { echo "pkg-config finds no check: run 'make deps'" >&2; exit 1; }
+	[ -n "$(CHECK_LIBS)$(CHECK)" ] || { echo "pkg-config finds no check: run 'make deps'" >&2; exit 1; }
 have-linters:
 	$(call need,gcc g++ clang clang++ clang-format clang-tidy cppcheck,make deps-dev)
 
 # Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
-$(TESTS:=.log): %.log: % FORCE
-	$(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
+$(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
+	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
 check: $(TESTS:=.log)
 	awk -f tests/summary.awk $^
-	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' sh tests/readme.sh
+	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
+# As root or not, made in the build folder.
+$B/locale/%:
+	mkdir -p $(@D) && localedef -i $(basename $*) -f $(subst .,,$(suffix $*)) $@ || \
+	    { echo "there is no locale $*: run 'make deps', or test without it by LOCALE=" >&2; exit 1; }
 check-long: check
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
@@ -172,6 +183,24 @@ $B/fashion-mnist:
 	[ -d $(FASHION) ] || { echo "$(FASHION) is missing: install Debian's dataset-fashion-mnist ('make deps-dev')" >&2; exit 1; }
 	rm -rf $@.part && mkdir -p $@.part && for f in $(FASHION)/*.gz; do gzip -dc $$f >$@.part/$$(basename $$f .gz) || exit 1; done
 	mv $@.part $@
+
+# The tests as they are for other machines and C libraries: with BLAS=none the same bits, in both byte orders.
+# Windows is compiled and linked, not run.
+PORTS = m32 musl s390x
+SYSTEM32 = /usr/i686-linux-gnu/lib
+port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' RUN='$(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
+port-musl:  AS = CC=musl-gcc
+port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -L /usr/s390x-linux-gnu'
+.PHONY: $(PORTS:%=port-%) port-windows
+ports: $(PORTS:%=port-%) port-windows
+$(PORTS:%=port-%): port-%:
+	$(call need,i686-linux-gnu-gcc musl-gcc s390x-linux-gnu-gcc qemu-s390x,make deps-ports)
+	+echo "$@" && $(MAKE) B=$B/$* BLAS=none CHECK=own LOCALE= $(AS) check
+port-windows:
+	$(call need,x86_64-w64-mingw32-gcc,make deps-ports)
+	+echo "$@" && $(MAKE) B=$B/windows BLAS=none CC=x86_64-w64-mingw32-gcc $(patsubst %,$B/windows/%,libprune.a $(DEMOS:$B/%=%) tests/install/consumer)
+$B/tests/install/consumer: %: %.o $B/libprune.a
+	$(LINK) -o $@ $^ $(LIBS)
 
 # Holding it to the rules.
 LINTS = lint-layers lint-headers lint-symbols lint-format lint-cppcheck

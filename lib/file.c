@@ -1,68 +1,13 @@
-/* file.c -- files of the system: reading one at any offset, and replacing one so that nothing is lost
- *
- * A replacement is made under a temporary name, which is also the lock: whoever holds flock() on the file
- * that has this name may write it, rename it or remove it. So a name without an owner is what a killed
- * process left, and two that save to one path at the same time cannot mix their bytes.
+/* file.c -- files: reading one at any offset, and replacing one so that nothing is lost
  *
  * SPDX-License-Identifier: MIT */
-#ifndef __LP64__
-#define _FILE_OFFSET_BITS 64
-#endif
-#define _DEFAULT_SOURCE /* POSIX.1-2008 and flock() */
 #include "file.h"
+#include "system.h"
 #include "text.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h> /* renameat() */
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MOST_LINKS = 40, MOST_TRIES = 16, ANY_MODE = 0666, OWNER_MODE = 0600, MODE_BITS = 0777 };
 
 /* ---- errors ---- */
-
-/* strerror() speaks the language of the locale. */
-static const struct cause {
-    int number;
-    const char *text;
-} causes[] = {
-    { ENOENT, "no such file or directory" },
-    { EACCES, "permission denied" },
-    { EPERM, "operation not permitted" },
-    { ENOTDIR, "a part of the path is not a directory" },
-    { EISDIR, "it is a directory" },
-    { ELOOP, "a symbolic link where none may be, or too many" },
-    { ENAMETOOLONG, "the name is too long" },
-    { EROFS, "the file system is read-only" },
-    { ENOSPC, "no space left on device" },
-    { EDQUOT, "the disk quota is used up" },
-    { EFBIG, "larger than files may be" },
-    { EIO, "input/output error" },
-    { EMFILE, "too many open files" },
-    { ENFILE, "too many open files in the system" },
-    { ENOMEM, "out of memory" },
-    { EBUSY, "it is in use; another save to this path may be under way" },
-};
-
-static void add_cause(prn_text *text, int number)
-{
-    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
-        if (causes[i].number == number) {
-            prn_text_add(text, causes[i].text);
-            return;
-        }
-    prn_text_add(text, "error number ");
-    prn_text_number(text, (size_t)number);
-}
-
-static prune_status status_of(int number)
-{
-    return number == ENOSPC || number == EDQUOT ? PRUNE_E_SPACE : PRUNE_E_IO;
-}
 
 /* The path, or its end if it has more than `room` characters. */
 static void add_path(prn_text *text, const char *path, size_t room)
@@ -76,17 +21,20 @@ static void add_path(prn_text *text, const char *path, size_t room)
 }
 
 /* Place: the path; reason: "step: cause". */
-static prune_status fail(prune_error *error, const char *path, const char *step, int number)
+static prune_status explain(prune_error *error, const char *path, prune_status status, prn_fault fault)
 {
     prune_error mine;
     prn_text text;
+    const char *cause = prn_system_cause(fault.number);
     prn_text_start(&text, mine.place, sizeof mine.place);
     add_path(&text, path, sizeof mine.place - 1);
     prn_text_start(&text, mine.reason, sizeof mine.reason);
-    prn_text_add(&text, step);
+    prn_text_add(&text, fault.step);
     prn_text_add(&text, ": ");
-    add_cause(&text, number);
-    return prn_error_set(error, status_of(number), mine.place, mine.reason);
+    prn_text_add(&text, cause != NULL ? cause : "error number ");
+    if (cause == NULL)
+        prn_text_number(&text, (size_t)fault.number);
+    return prn_error_set(error, status, mine.place, mine.reason);
 }
 
 /* "section WGHT" becomes "model.prune: section WGHT". */
@@ -102,65 +50,7 @@ static void prepend_path(prune_error *error, const char *path)
     memcpy(error->place, place, sizeof place);
 }
 
-/* ---- calls that may be interrupted ---- */
-
-static int open_at(int folder, const char *name, int flags, mode_t mode)
-{
-    int descriptor;
-    do
-        descriptor = openat(folder, name, flags | O_CLOEXEC, mode);
-    while (descriptor < 0 && errno == EINTR);
-    return descriptor;
-}
-
-/* Both return 0, or the errno. */
-static int sync_all(int descriptor)
-{
-    int result;
-    do
-        result = fsync(descriptor);
-    while (result != 0 && errno == EINTR);
-    return result == 0 ? 0 : errno;
-}
-
-static int write_all(int descriptor, const unsigned char *bytes, size_t count)
-{
-    while (count != 0) {
-        const ssize_t written = write(descriptor, bytes, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? errno : EIO;
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return 0;
-}
-
-/* Interrupted or not, the descriptor is gone (Linux), and what it held is on the disk. */
-static int close_all(int descriptor)
-{
-    return close(descriptor) == 0 || errno == EINTR ? 0 : errno;
-}
-
 /* ---- reading ---- */
-
-/* As many bytes as there are. */
-static size_t read_some(prn_file *file, uint64_t offset, unsigned char *bytes, size_t count)
-{
-    size_t done = 0;
-    while (done < count) {
-        const ssize_t got = pread(file->descriptor, bytes + done, count - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            file->reason = errno;
-        if (got <= 0)
-            break;
-        done += (size_t)got;
-    }
-    return done;
-}
 
 static int32_t is_cached(const prn_file *file, uint64_t offset, size_t count)
 {
@@ -172,9 +62,9 @@ static size_t read_at(void *user, uint64_t offset, void *bytes, size_t count)
 {
     prn_file *file = user;
     if (count > PRN_FILE_CACHE)
-        return read_some(file, offset, bytes, count);
+        return prn_system_read(&file->reason, file->handle, offset, bytes, count);
     if (!is_cached(file, offset, count)) {
-        file->cached = read_some(file, offset, file->cache, PRN_FILE_CACHE);
+        file->cached = prn_system_read(&file->reason, file->handle, offset, file->cache, PRN_FILE_CACHE);
         file->offset = offset;
     }
     if (!is_cached(file, offset, count))
@@ -183,199 +73,50 @@ static size_t read_at(void *user, uint64_t offset, void *bytes, size_t count)
     return count;
 }
 
-/* O_NONBLOCK: opening a pipe does not wait for a writer. */
 prune_status prn_file_open(prn_file *file, prune_reader *reader, const char *path, prune_error *error)
 {
-    struct stat info;
-    file->descriptor = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    if (file->descriptor < 0)
-        return fail(error, path, "opening the file", errno);
-    const int number = fstat(file->descriptor, &info) != 0 ? errno : 0;
-    if (number != 0 || !S_ISREG(info.st_mode)) {
-        (void)close_all(file->descriptor);
-        if (number != 0)
-            return fail(error, path, "asking for the file's size", number);
-        return fail(error, path, "not a regular file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
-    }
+    uint64_t size;
+    prn_fault fault;
+    const prune_status status = prn_system_open(&file->handle, &size, path, &fault);
+    if (status != PRUNE_OK)
+        return explain(error, path, status, fault);
     file->reason = 0;
     file->offset = 0;
     file->cached = 0;
-    *reader = (prune_reader){ read_at, file, (uint64_t)info.st_size };
+    *reader = (prune_reader){ read_at, file, size };
     return PRUNE_OK;
 }
 
 prune_status prn_file_close(prn_file *file, const char *path, prune_status status, prune_error *error)
 {
-    (void)close_all(file->descriptor);
+    prn_system_close(file->handle);
     if (status == PRUNE_E_IO && file->reason != 0)
-        return fail(error, path, "reading the file", file->reason);
+        return explain(error, path, status, (prn_fault){ "reading the file", file->reason });
     if (status != PRUNE_OK && error != NULL)
         prepend_path(error, path);
     return status;
 }
 
-/* ---- replacing: the target ---- */
+/* ---- replacing ---- */
 
-/* One replacement under way. */
+/* What goes into the new file, through a buffer. */
 typedef struct job {
-    const char *path; /* as given, for errors */
-    char target[PATH_MAX];
-    const char *name; /* the last part of it */
-    char temporary[PATH_MAX];
-    int32_t replaces; /* whether there is a file, with these permissions */
-    mode_t mode;
-    int folder, descriptor, lock;
-    int write_error; /* errno, or 0 */
+    prn_file_fill *fill;
+    const void *what;
+    const char *path;
+    prune_error *error;
+    intptr_t handle;
+    int32_t write_error; /* the system's number, or 0 */
     size_t used;
     unsigned char buffer[PRN_FILE_CACHE];
 } job;
 
-static void find_name(job *j)
-{
-    const char *slash = strrchr(j->target, '/');
-    j->name = slash == NULL ? j->target : slash + 1;
-}
-
-/* Replaces the last part of target by what the link there holds, or all of it if that is absolute. */
-static int follow(job *j)
-{
-    char link[PATH_MAX];
-    const ssize_t length = readlink(j->target, link, sizeof link);
-    if (length < 0)
-        return errno;
-    const size_t kept = link[0] == '/' ? 0 : (size_t)(j->name - j->target);
-    if ((size_t)length >= sizeof j->target - kept)
-        return ENAMETOOLONG;
-    memcpy(j->target + kept, link, (size_t)length);
-    j->target[kept + (size_t)length] = '\0';
-    find_name(j);
-    return 0;
-}
-
-/* Follows symbolic links, also to a file that is not there yet. */
-static prune_status find_target(job *j, prune_error *error)
-{
-    struct stat info;
-    const size_t length = strlen(j->path);
-    if (length >= sizeof j->target)
-        return fail(error, j->path, "resolving the path", ENAMETOOLONG);
-    memcpy(j->target, j->path, length + 1);
-    find_name(j);
-    for (int32_t links = 0; lstat(j->target, &info) == 0 && S_ISLNK(info.st_mode); links++) {
-        const int number = links == MOST_LINKS ? ELOOP : follow(j);
-        if (number != 0)
-            return fail(error, j->path, "following the symbolic link", number);
-    }
-    return PRUNE_OK;
-}
-
-static prune_status look_at_target(job *j, prune_error *error)
-{
-    struct stat info;
-    if (j->name[0] == '\0')
-        return fail(error, j->path, "looking at the target", EISDIR);
-    if (fstatat(j->folder, j->name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? PRUNE_OK : fail(error, j->path, "looking at the target", errno);
-    if (!S_ISREG(info.st_mode))
-        return fail(error, j->path, "replacing what is not a regular file",
-                    S_ISDIR(info.st_mode) ? EISDIR : EPERM);
-    j->replaces = 1;
-    j->mode = info.st_mode & MODE_BITS;
-    return PRUNE_OK;
-}
-
-static prune_status open_folder(job *j, prune_error *error)
-{
-    char *path = j->temporary; /* not in use yet */
-    const size_t length = (size_t)(j->name - j->target);
-    memcpy(path, length == 0 ? "." : j->target, length == 0 ? 1 : length);
-    path[length == 0 ? 1 : length] = '\0';
-    j->folder = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-    return j->folder < 0 ? fail(error, j->path, "opening the folder", errno) : PRUNE_OK;
-}
-
-/* ---- replacing: the temporary file ---- */
-
-static int lock_file(int descriptor)
-{
-    /* Where there are no locks, nothing keeps two savers of one path apart. */
-    return flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK ? EBUSY : 0;
-}
-
-/* Whether the temporary name still is this open file. */
-static int32_t has_name(const job *j, int descriptor)
-{
-    struct stat open_file, named;
-    return fstat(descriptor, &open_file) == 0 &&
-           fstatat(j->folder, j->temporary, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
-}
-
-static int remove_temporary(const job *j)
-{
-    return unlinkat(j->folder, j->temporary, 0) == 0 || errno == ENOENT ? 0 : errno;
-}
-
-/* What a killed process left; but not what another saver is writing now. */
-static int remove_leftover(const job *j)
-{
-    const int descriptor = open_at(j->folder, j->temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (descriptor < 0)
-        return errno == ENOENT ? 0 : errno;
-    int number = lock_file(descriptor);
-    if (number == 0 && has_name(j, descriptor))
-        number = remove_temporary(j);
-    (void)close_all(descriptor);
-    return number;
-}
-
-/* Makes the file and gets its lock. Returns 0, an errno, or EAGAIN: someone was in between. */
-static int make_temporary(job *j)
-{
-    j->descriptor = open_at(j->folder, j->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-                            j->replaces ? OWNER_MODE : ANY_MODE);
-    if (j->descriptor < 0 && errno != EEXIST)
-        return errno;
-    if (j->descriptor < 0) {
-        const int number = remove_leftover(j);
-        return number == 0 ? EAGAIN : number;
-    }
-    const int number = lock_file(j->descriptor);
-    if (number == 0 && has_name(j, j->descriptor))
-        return 0;
-    (void)close_all(j->descriptor);
-    return number == 0 ? EAGAIN : number;
-}
-
-static prune_status open_temporary(job *j, prune_error *error)
-{
-    prn_text text;
-    int number = EAGAIN;
-    prn_text_start(&text, j->temporary, sizeof j->temporary);
-    prn_text_add(&text, ".");
-    prn_text_add(&text, j->name);
-    prn_text_add(&text, ".prune-tmp");
-    for (int32_t tries = 0; number == EAGAIN && tries < MOST_TRIES; tries++)
-        number = make_temporary(j);
-    if (number != 0)
-        return fail(error, j->path, "making the temporary file", number == EAGAIN ? EBUSY : number);
-    j->lock = fcntl(j->descriptor, F_DUPFD_CLOEXEC, 0);
-    if (j->lock >= 0)
-        return PRUNE_OK;
-    number = errno;
-    (void)remove_temporary(j);
-    (void)close_all(j->descriptor);
-    return fail(error, j->path, "making the temporary file", number);
-}
-
-/* ---- replacing: writing ---- */
-
 static prune_status flush(job *j)
 {
     if (j->write_error == 0)
-        j->write_error = write_all(j->descriptor, j->buffer, j->used);
+        j->write_error = prn_system_write(j->handle, j->buffer, j->used);
     j->used = 0;
-    return j->write_error == 0 ? PRUNE_OK : status_of(j->write_error);
+    return j->write_error == 0 ? PRUNE_OK : prn_system_status(j->write_error);
 }
 
 static prune_status take_bytes(void *user, const void *bytes, size_t count)
@@ -395,75 +136,26 @@ static prune_status take_bytes(void *user, const void *bytes, size_t count)
     return PRUNE_OK;
 }
 
-static prune_status write_contents(job *j, prn_file_fill *fill, const void *what, prune_error *error)
+static prune_status put_contents(void *user, intptr_t handle)
 {
+    job *j = user;
     const prune_writer writer = { take_bytes, j };
-    prune_status status = fill(what, &writer, error);
+    j->handle = handle;
+    prune_status status = j->fill(j->what, &writer, j->error);
     if (status == PRUNE_OK)
         status = flush(j);
     if (j->write_error != 0)
-        return fail(error, j->path, "writing the temporary file", j->write_error);
-    if (status != PRUNE_OK && error != NULL)
-        prepend_path(error, j->path);
-    return status;
-}
-
-/* Each step with its name; the first that fails ends it. */
-static prune_status finish(job *j, prune_error *error)
-{
-    if (j->replaces && fchmod(j->descriptor, j->mode) != 0)
-        return fail(error, j->path, "setting the permissions of the temporary file", errno);
-    int number = sync_all(j->descriptor);
-    if (number != 0)
-        return fail(error, j->path, "flushing the temporary file", number);
-    number = close_all(j->descriptor);
-    j->descriptor = -1;
-    if (number != 0)
-        return fail(error, j->path, "closing the temporary file", number);
-    if (renameat(j->folder, j->temporary, j->folder, j->name) != 0)
-        return fail(error, j->path, "renaming the temporary file", errno);
-    return PRUNE_OK;
-}
-
-/* Some file systems cannot flush folders; they need not. */
-static prune_status flush_folder(job *j, prune_error *error)
-{
-    const int number = sync_all(j->folder);
-    if (number == 0 || number == EINVAL || number == ENOTSUP)
-        return PRUNE_OK;
-    return fail(error, j->path, "the new file is there, but flushing its folder failed", number);
-}
-
-static prune_status replace(job *j, prn_file_fill *fill, const void *what, prune_error *error)
-{
-    prune_status status = open_temporary(j, error);
-    if (status != PRUNE_OK)
-        return status;
-    status = write_contents(j, fill, what, error);
-    if (status == PRUNE_OK)
-        status = finish(j, error);
-    if (status != PRUNE_OK)
-        (void)remove_temporary(j);
-    else
-        status = flush_folder(j, error);
-    if (j->descriptor >= 0)
-        (void)close_all(j->descriptor);
-    (void)close_all(j->lock);
+        return explain(j->error, j->path, prn_system_status(j->write_error),
+                       (prn_fault){ "writing the temporary file", j->write_error });
+    if (status != PRUNE_OK && j->error != NULL)
+        prepend_path(j->error, j->path);
     return status;
 }
 
 prune_status prn_file_replace(const char *path, prn_file_fill *fill, const void *what, prune_error *error)
 {
-    job j = { .path = path };
-    j.name = j.target;
-    prune_status status = find_target(&j, error);
-    if (status == PRUNE_OK)
-        status = open_folder(&j, error);
-    if (status != PRUNE_OK)
-        return status;
-    status = look_at_target(&j, error);
-    if (status == PRUNE_OK)
-        status = replace(&j, fill, what, error);
-    (void)close_all(j.folder);
-    return status;
+    job j = { .fill = fill, .what = what, .path = path, .error = error };
+    prn_fault fault = { NULL, 0 };
+    const prune_status status = prn_system_replace(path, put_contents, &j, &fault);
+    return fault.step != NULL ? explain(error, path, status, fault) : status;
 }

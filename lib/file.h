@@ -8,8 +8,8 @@ enum { PRN_FILE_CACHE = 16 * 1024 };
 
 /* A file that is open for reading. */
 typedef struct prn_file {
-    int32_t descriptor;
-    int32_t reason;  /* errno of the read that failed, or 0 */
+    intptr_t handle;
+    int32_t reason;  /* the system's number for the read that failed, or 0 */
     uint64_t offset; /* of what is cached */
     size_t cached;
     unsigned char cache[PRN_FILE_CACHE];

@@ -1,12 +1,11 @@
 /* host.c -- the platform when there is an operating system: malloc, its monotonic clock, its BLAS
  *
  * SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
 #include "libprune/gemm.h"
 #include "platform.h"
+#include "system.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 static void *heap_resize(void *user, void *block, size_t old_size, size_t new_size)
 {
@@ -21,10 +20,7 @@ static void *heap_resize(void *user, void *block, size_t old_size, size_t new_si
 static uint64_t monotonic_now(void *user)
 {
     (void)user;
-    struct timespec t;
-    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
-        return 0;
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return prn_system_now();
 }
 
 static const prune_allocator heap = { heap_resize, NULL };

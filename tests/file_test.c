@@ -5,6 +5,9 @@
  *
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* RTLD_NEXT */
+#ifndef __LP64__
+#define _FILE_OFFSET_BITS 64 /* as the library has it: then the calls have other names */
+#endif
 #include "support/folder.h"
 
 #include <dlfcn.h>
@@ -34,9 +37,14 @@ static struct fault {
     char log[4000]; /* what was called, one word each */
 } fault;
 
+/* That for large files, should there be two. */
 static void *real(const char *name)
 {
-    void *found = dlsym(RTLD_NEXT, name);
+    char large[40];
+    snprintf(large, sizeof large, "%s64", name);
+    void *found = dlsym(RTLD_NEXT, large);
+    if (found == NULL)
+        found = dlsym(RTLD_NEXT, name);
     if (found == NULL)
         abort();
     return found;

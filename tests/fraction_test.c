@@ -9,24 +9,45 @@
 
 /* ---- counts, against arithmetic on integers ---- */
 
-__extension__ typedef unsigned __int128 wide;
+/* m 2^exponent: m has at most 53 bits, as in a double. */
+typedef struct rounded {
+    uint64_t m;
+    unsigned exponent;
+} rounded;
 
-/* v / 2^shift to the nearest integer, ties to even. */
-static wide shift_even(wide v, unsigned shift)
+static int bit(uint64_t high, uint64_t low, unsigned i)
 {
+    return (int)((i < 64 ? low >> i : high >> (i - 64)) & 1);
+}
+
+/* high 2^64 + low, shifted right to the nearest integer, ties to even; it must fit. */
+static uint64_t shift_even(uint64_t high, uint64_t low, unsigned shift)
+{
+    uint64_t whole = 0, below = 0;
     if (shift == 0 || shift > 127)
-        return shift == 0 ? v : 0;
-    const wide half = (wide)1 << (shift - 1), whole = v >> shift, rest = v & ((half << 1) - 1);
-    return whole + (rest > half || (rest == half && whole % 2 == 1));
+        return shift == 0 ? low : 0;
+    for (unsigned i = 128; i-- > shift;)
+        whole = whole << 1 | (uint64_t)bit(high, low, i);
+    for (unsigned i = 0; i + 1 < shift; i++)
+        below |= (uint64_t)bit(high, low, i);
+    return whole + (bit(high, low, shift - 1) && (below != 0 || whole % 2 == 1));
 }
 
 /* To the 53 bits of a double. */
-static wide to_double(wide v)
+static rounded to_double(uint64_t high, uint64_t low)
 {
-    unsigned extra = 0;
-    while (v >> extra >> 53 != 0)
-        extra++;
-    return shift_even(v, extra) << extra;
+    unsigned length = 128;
+    while (length > 53 && !bit(high, low, length - 1))
+        length--;
+    return (rounded){ shift_even(high, low, length - 53), length - 53 };
+}
+
+/* Of two numbers of at most 53 bits and a bit. */
+static rounded multiply(uint64_t a, uint64_t b)
+{
+    const uint64_t a1 = a >> 32, a0 = a & UINT32_MAX, b1 = b >> 32, b0 = b & UINT32_MAX;
+    const uint64_t middle = a1 * b0 + a0 * b1 + (a0 * b0 >> 32);
+    return to_double(a1 * b1 + (middle >> 32), middle << 32 | (a0 * b0 & UINT32_MAX));
 }
 
 /* fraction is m / 2^shift. */
@@ -44,9 +65,11 @@ static void check_count(double fraction, uint64_t units)
     unsigned shift;
     const uint64_t m = read_fraction(&shift, fraction);
     ck_assert_ok(prune_fraction_count(&count, fraction, units));
-    wide expected = shift_even(to_double(m * to_double(units)), shift);
+    const rounded all = to_double(0, units), part = multiply(m, all.m);
+    const unsigned up = all.exponent + part.exponent;
+    uint64_t expected = shift < up ? part.m << (up - shift) : shift_even(0, part.m, shift - up);
     expected = expected > units || fraction >= 1.0 ? units : expected;
-    ck_assert_msg(count == (uint64_t)expected, "%.17g of %llu is %llu", fraction, (unsigned long long)units,
+    ck_assert_msg(count == expected, "%.17g of %llu is %llu", fraction, (unsigned long long)units,
                   (unsigned long long)count);
 }
 

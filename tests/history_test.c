@@ -1,6 +1,7 @@
 /* history_test.c -- CSV of a fit: each figure read back, numbers as printf has them and in no locale
  *
  * SPDX-License-Identifier: MIT */
+#define _XOPEN_SOURCE 700 /* uselocale() */
 #include "support/bytes.h"
 #include "support/training.h"
 
@@ -88,6 +89,24 @@ static void assert_written(fixture *f, double loss, const char *expected)
 
 /* ---- numbers ---- */
 
+/* strtod() and printf("%.9g") as they are in no locale, whichever the tests run in. */
+static double plain_read(const char *text, char **end)
+{
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(plain);
+    const double value = strtod(text, end);
+    uselocale(before);
+    freelocale(plain);
+    return value;
+}
+
+static void plain_write(char text[40], double value)
+{
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(plain);
+    snprintf(text, 40, "%.9g", value);
+    uselocale(before);
+    freelocale(plain);
+}
+
 START_TEST(numbers_have_nine_digits_and_no_more_than_needed)
 {
     static const struct {
@@ -131,10 +150,10 @@ START_TEST(numbers_have_nine_digits_and_no_more_than_needed)
 }
 END_TEST
 
-/* The second field, in the C locale. */
+/* The second field. */
 static double loss_of(const char *line)
 {
-    return strtod(strchr(line, ',') + 1, NULL);
+    return plain_read(strchr(line, ',') + 1, NULL);
 }
 
 START_TEST(every_float_is_read_back_as_itself)
@@ -167,7 +186,7 @@ START_TEST(doubles_are_written_as_printf_writes_them)
         const double high = (double)prune_rng_next(&rng) - 0x1p31,
                      low = (double)prune_rng_next(&rng) * 0x1p-32;
         const double value = (high + low) * scale; /* not just between two decimals */
-        snprintf(expected, sizeof expected, "%.9g", value);
+        plain_write(expected, value);
         assert_written(&f, value, expected);
     }
     close_fixture(&f);
@@ -240,7 +259,7 @@ static const char *read_line(double numbers[COLUMNS], const char *line)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
         char *end;
-        numbers[i] = strtod(line, &end);
+        numbers[i] = plain_read(line, &end);
         numbers[i] = end == line ? (double)NAN : numbers[i];
         ck_assert_int_eq(*end, i + 1 == COLUMNS ? '\n' : ',');
         line = end + 1;

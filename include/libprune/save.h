@@ -7,6 +7,9 @@
  * target, whose name may be up to 244 bytes long. While one thread or process saves, another one's save to
  * the same target is refused.
  *
+ * On Windows paths are UTF-8, links to files that are not there are refused, as is replacing a file that
+ * someone has open, and a new file has the permissions of its folder.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_SAVE_H
 #define LIBPRUNE_SAVE_H

@@ -25,7 +25,7 @@ static prune_status check_count(size_t count)
 {
     if (count < 2)
         return PRUNE_E_EMPTY;
-    return (uint64_t)count > UINT32_MAX ? PRUNE_E_LIMIT : PRUNE_OK;
+    return (uint64_t)count >> 32 != 0 ? PRUNE_E_LIMIT : PRUNE_OK;
 }
 
 static prune_status check_labels(const prune_tensor *labels)

@@ -13,7 +13,8 @@
 #include <check.h>
 #include <libprune.h>
 
-/* Runs the tests, each in a process of its own; returns what main() should. */
+/* Runs the tests in the locale of the environment, each in a process of its own; returns what main() should.
+ * Fails if LC_ALL wants German numbers and the C library has none. */
 int run_tests(const char *module, const TTest *const *tests, size_t count);
 
 /* Runs it in a child process; what it returns must be 0. */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "training.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -112,4 +113,14 @@ prune_tensor *world_rows(const prune_tensor *matrix, size_t first, size_t rows)
     prune_tensor *view;
     ck_assert_ok(prune_tensor_wrap_const(&view, NULL, dtype, &shape, ld, data));
     return view;
+}
+
+prune_tensor *world_far_rows(float *values, size_t rows, size_t columns)
+{
+    const prune_shape shape = { 2, { rows, columns, 0, 0 } };
+    const size_t far = (size_t)INT_MAX + 1;
+    prune_tensor *tensor;
+    ck_assert_status(prune_tensor_wrap(&tensor, NULL, PRUNE_F32, &shape, far, values),
+                     rows == 1 || far <= SIZE_MAX / sizeof(float) ? PRUNE_OK : PRUNE_E_OVERFLOW);
+    return tensor;
 }

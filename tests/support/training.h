@@ -33,6 +33,10 @@ void world_plant(const prune_model *model, size_t param, size_t i, float value);
 /* Largest |a[i] - b[i]|; infinite for a NaN. */
 double world_distance(const float *a, const float *b, size_t count);
 
+/* Rows that lie INT_MAX + 1 elements apart, of which only the first is there. NULL where several are more
+ * bytes than a size_t counts, and the library has said so. Ended by prune_tensor_free(). */
+prune_tensor *world_far_rows(float *values, size_t rows, size_t columns);
+
 /* A view of `rows` rows from `first` on of a matrix tensor. Ended by prune_tensor_free(). */
 prune_tensor *world_rows(const prune_tensor *matrix, size_t first, size_t rows);
 
