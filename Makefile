@@ -19,10 +19,11 @@
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare \
-           / tensor container / activation sample_loss / initializer rows layer idx / dense activate softmax dropout batch_norm loss / kinds / model \
-           / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc / plan update criterion \
-           / evaluate importance / group patience / unit / rank / mask snapshot / fraction / threshold split \
-           / rule fit validate checkpoint / summary save history
+           / tensor container / activation sample_loss / initializer rows layer idx \
+           / dense activate softmax dropout batch_norm loss / kinds / model \
+           / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc \
+           / plan update criterion / evaluate importance / group patience / unit / rank / mask snapshot / fraction \
+           / threshold split / rule fit validate checkpoint / summary save history
 HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
