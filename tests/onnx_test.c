@@ -146,103 +146,157 @@ static prune_tensor *floats_of(const char *const *lines, size_t rows, size_t col
     return tensor;
 }
 
-static int32_t ignores(const onnx_loss *c)
-{
-    char *labels = text_of(c->labels, c->n, 1);
-    const int32_t found = strchr(labels, '-') != NULL;
-    free(labels);
-    return found;
-}
+/* ONNX's inputs as arguments of prune_loss_with(). Its `weight` are the class weights. A sample whose label
+ * is ignore_index has the weight 0, and any label; without such samples there are no sample weights. */
+typedef struct loss_case {
+    const onnx_loss *c;
+    prune_loss_options options;
+    prune_tensor *h, *labels, *used;
+} loss_case;
 
-static prune_tensor *labels_of(const onnx_loss *c)
+static prune_tensor *column_of(int32_t dtype, size_t n)
 {
     prune_tensor *tensor;
-    const prune_shape shape = { 2, { c->n, 1, 0, 0 } };
-    char *text = text_of(c->labels, c->n, 1);
-    ck_assert_ok(prune_tensor_create(&tensor, NULL, PRUNE_I32, &shape));
-    int32_t *to = prune_tensor_data_mut(tensor);
-    for (size_t i = 0; i < c->n; i++)
-        to[i] = text[i] == '-' ? 0 : text[i] - '0';
-    free(text);
+    const prune_shape shape = { 2, { n, 1, 0, 0 } };
+    ck_assert_ok(prune_tensor_create(&tensor, NULL, dtype, &shape));
     return tensor;
 }
 
-static float loss_of(const prune_tensor *h, const prune_tensor *labels, prune_tensor *gradient)
+static void read_labels(loss_case *w)
+{
+    char *text = text_of(w->c->labels, w->c->n, 1);
+    w->labels = column_of(PRUNE_I32, w->c->n);
+    w->used = strchr(text, '-') == NULL ? NULL : column_of(PRUNE_F32, w->c->n);
+    int32_t *label = prune_tensor_data_mut(w->labels);
+    float *used = w->used == NULL ? NULL : prune_tensor_data_mut(w->used);
+    for (size_t i = 0; i < w->c->n; i++) {
+        label[i] = text[i] == '-' ? 0 : text[i] - '0';
+        if (used != NULL)
+            used[i] = text[i] == '-' ? 0.0f : 1.0f;
+    }
+    free(text);
+}
+
+static loss_case case_of(const onnx_loss *c)
+{
+    loss_case w = { .c = c };
+    prune_loss_options_init(&w.options);
+    w.options.kind = c->nll ? PRUNE_NLL : PRUNE_SOFTMAX_CROSS_ENTROPY;
+    w.options.class_weights = c->weights;
+    w.options.class_count = c->weights == NULL ? 0 : c->classes;
+    w.h = floats_of(c->x, c->n, c->classes);
+    read_labels(&w);
+    return w;
+}
+
+static void case_end(loss_case *w)
+{
+    prune_tensor_free(w->h);
+    prune_tensor_free(w->labels);
+    prune_tensor_free(w->used);
+}
+
+/* What sample i counts for in a mean: s d of loss.h. */
+static double share_of(const loss_case *w, size_t i)
+{
+    const int32_t label = ((const int32_t *)prune_tensor_data(w->labels))[i];
+    const float s = w->used == NULL ? 1.0f : ((const float *)prune_tensor_data(w->used))[i];
+    return (double)s * (w->c->weights == NULL ? 1.0 : (double)w->c->weights[label]);
+}
+
+static double share_of_all(const loss_case *w)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < w->c->n; i++)
+        sum += share_of(w, i);
+    return sum;
+}
+
+static void same_loss(double got, double expected, const char *name)
+{
+    ck_assert_msg(fabs(got - expected) <= LOSS_TOLERANCE * (1.0 + fabs(expected)), "%s: got %.9g, not %.9g",
+                  name, got, expected);
+}
+
+static double mean_of(const loss_case *w, prune_tensor *gradient)
 {
     float loss = NAN;
-    ck_assert_ok(prune_loss(&loss, gradient, PRUNE_SOFTMAX_CROSS_ENTROPY, h, labels));
-    return loss;
+    ck_assert_ok(prune_loss_with(&loss, gradient, &w->options, w->h, w->labels, w->used));
+    return (double)loss;
 }
 
-static void same_loss(float got, float expected, const char *name)
+static double mean_of_row(const loss_case *w, size_t i)
 {
-    ck_assert_msg(fabs((double)got - (double)expected) <= LOSS_TOLERANCE * (1.0 + fabs((double)expected)),
-                  "%s: got %.9g, not %.9g", name, (double)got, (double)expected);
+    loss_case row = *w;
+    row.h = world_rows(w->h, i, 1);
+    row.labels = world_rows(w->labels, i, 1);
+    row.used = w->used == NULL ? NULL : world_rows(w->used, i, 1);
+    const double mean = mean_of(&row, NULL);
+    case_end(&row);
+    return mean;
 }
 
-static void check_each(const onnx_loss *c, const prune_tensor *h, const prune_tensor *labels)
+/* libprune's losses are means, sum s l / sum s d. ONNX's mean is the same; its sum is the numerator, and what
+ * it calls none are the numerators of the samples. In a mean of one sample its class weight cancels out, so
+ * those are held against the mean of all, too. */
+static void check_none(const loss_case *w, double mean, const float *losses)
 {
-    prune_tensor *expected = floats_of(c->loss, c->n, 1);
-    const float *loss = prune_tensor_data(expected);
-    for (size_t i = 0; i < c->n; i++) {
-        prune_tensor *row = world_rows(h, i, 1), *label = world_rows(labels, i, 1);
-        same_loss(loss_of(row, label, NULL), loss[i], c->name);
-        prune_tensor_free(row);
-        prune_tensor_free(label);
+    double sum = 0.0;
+    for (size_t i = 0; i < w->c->n; i++) {
+        same_loss(share_of(w, i) * mean_of_row(w, i), (double)losses[i], w->c->name);
+        sum += (double)losses[i];
     }
+    same_loss(share_of_all(w) * mean, sum, w->c->name);
+}
+
+static void check_loss(const loss_case *w, double mean)
+{
+    const int32_t none = w->c->reduction == ONNX_NONE, sum = w->c->reduction == ONNX_SUM;
+    prune_tensor *expected = floats_of(w->c->loss, none ? w->c->n : 1, 1);
+    const float *loss = prune_tensor_data(expected);
+    if (none)
+        check_none(w, mean, loss);
+    else
+        same_loss(sum ? share_of_all(w) * mean : mean, (double)*loss, w->c->name);
     prune_tensor_free(expected);
 }
 
-/* n dL/dh + onehot(y) is what the softmax of the logits is, exp(log_prob). */
-static void check_log_prob(const onnx_loss *c, const prune_tensor *gradient, const prune_tensor *labels)
+/* Row i of the gradient is s d / sum s d (softmax - onehot), and exp(log_prob) is the softmax. */
+static void check_log_prob(const loss_case *w, const prune_tensor *gradient)
 {
-    const size_t rows = (c->n + c->stride - 1) / c->stride;
-    prune_tensor *expected = floats_of(c->log_prob, rows, c->classes);
+    const size_t classes = w->c->classes, rows = (w->c->n + w->c->stride - 1) / w->c->stride;
+    const double all = share_of_all(w);
+    prune_tensor *expected = floats_of(w->c->log_prob, rows, classes);
     const float *log_prob = prune_tensor_data(expected), *g = prune_tensor_data(gradient);
-    const int32_t *label = prune_tensor_data(labels);
+    const int32_t *label = prune_tensor_data(w->labels);
     for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < c->classes; k++) {
-            const size_t i = r * c->stride;
-            const double own = (size_t)label[i] == k ? 1.0 : 0.0;
-            same_loss((float)((double)c->n * (double)g[i * c->classes + k] + own),
-                      (float)exp((double)log_prob[r * c->classes + k]), c->name);
+        for (size_t k = 0; k < classes; k++) {
+            const size_t i = r * w->c->stride;
+            const double onehot = (size_t)label[i] == k ? 1.0 : 0.0;
+            same_loss(all * (double)g[i * classes + k],
+                      share_of(w, i) * (exp((double)log_prob[r * classes + k]) - onehot), w->c->name);
         }
     prune_tensor_free(expected);
 }
 
 static void run_loss(const onnx_loss *c)
 {
-    prune_tensor *gradient, *h = floats_of(c->x, c->n, c->classes), *labels = labels_of(c);
+    loss_case w = case_of(c);
+    prune_tensor *gradient;
     const prune_shape shape = { 2, { c->n, c->classes, 0, 0 } };
     ck_assert_ok(prune_tensor_create(&gradient, NULL, PRUNE_F32, &shape));
-    const float mean = loss_of(h, labels, gradient);
-    if (c->reduction == ONNX_NONE) {
-        check_each(c, h, labels);
-    } else {
-        prune_tensor *expected = floats_of(c->loss, 1, 1);
-        const float whole = c->reduction == ONNX_SUM ? (float)c->n : 1.0f;
-        same_loss(whole * mean, *(const float *)prune_tensor_data(expected), c->name);
-        prune_tensor_free(expected);
-    }
+    check_loss(&w, mean_of(&w, gradient));
     if (c->log_prob != NULL)
-        check_log_prob(c, gradient, labels);
-    prune_tensor_free(h);
-    prune_tensor_free(labels);
+        check_log_prob(&w, gradient);
     prune_tensor_free(gradient);
+    case_end(&w);
 }
 
-/* Those of logits, without weights of the classes, where every label counts. */
 START_TEST(losses)
 {
-    size_t run = 0;
-    for (size_t i = 0; i < COUNT(onnx_losses); i++) {
-        const onnx_loss *c = &onnx_losses[i];
-        if (c->nll || c->weights != NULL || ignores(c))
-            continue;
-        run_loss(c);
-        run++;
-    }
-    ck_assert_uint_eq(run, 10);
+    ck_assert_uint_eq(COUNT(onnx_losses), 52);
+    for (size_t i = 0; i < COUNT(onnx_losses); i++)
+        run_loss(&onnx_losses[i]);
 }
 END_TEST
 
