@@ -145,8 +145,11 @@ START_TEST(a_fit_steps_at_the_end_of_an_epoch)
     prune_fit_options_init(&how);
     how.epochs = 4;
     how.batch_size = 5;
-    ck_assert_ok(prune_trainer_fit(NULL, f.trainer, &f.world.labelled, &how, NULL));
+    prune_fit_result result;
+    prune_fit_result_init(&result);
+    ck_assert_ok(prune_trainer_fit(&result, f.trainer, &f.world.labelled, &how, NULL));
     ck_assert_uint_eq(prune_trainer_steps(f.trainer), 12);
+    ck_assert_uint_eq(result.steps, 12);
     close_fixture(&f);
 }
 END_TEST

@@ -394,6 +394,39 @@ START_TEST(a_callback_may_mask)
 }
 END_TEST
 
+static void swap_weights(prune_trainer *trainer, const prune_progress *progress)
+{
+    uint8_t mask[WORLD_MAX_PARAM];
+    prune_model *model = prune_trainer_model(trainer);
+    if (progress->epoch != 1 || !progress->epoch_end)
+        return;
+    ck_assert_ok(prune_mask_get(mask, world_count(model, 0), model, 0));
+    mask[0] = 1;
+    mask[1] = 0;
+    ck_assert_ok(prune_mask_set(model, 0, mask, world_count(model, 0)));
+}
+
+/* As much comes back as goes, and the first epoch is the best: its weight does not come back with it. */
+START_TEST(the_best_epoch_undoes_no_removal)
+{
+    fixture f;
+    uint8_t mask[WORLD_MAX_PARAM];
+    prune_trainer_options options = usual_options();
+    options.learning_rate = 0.0f;
+    open_fixture(&f, &options);
+    world_remove(f.model, 0, 0);
+    f.fit.keep_best = 1;
+    f.fit.validation = &f.other.valued;
+    f.then = swap_weights;
+    run(&f);
+    ck_assert_ok(prune_mask_get(mask, world_count(f.model, 0), f.model, 0));
+    ck_assert_uint_eq(mask[0], 1);
+    ck_assert_uint_eq(mask[1], 0);
+    ck_assert_uint_eq(f.result.best_epoch, 2);
+    close_fixture(&f);
+}
+END_TEST
+
 static void stand_still(prune_trainer *trainer, const prune_progress *progress)
 {
     if (progress->epoch == 2)
@@ -452,6 +485,7 @@ int main(void)
         stopping_within_an_epoch_is_clean,
         a_stopped_fit_keeps_its_best_epoch,
         a_callback_may_mask,
+        the_best_epoch_undoes_no_removal,
 
         a_callback_may_set_the_learning_rate,
         a_callback_that_adds_a_layer_ends_the_fit,

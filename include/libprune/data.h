@@ -25,7 +25,7 @@ PRUNE_API_BEGIN
  * that asked for it, and is what it returns; error names the sample.
  *
  * The arrays are lent for the time of a call. It comes on the thread that entered the library. It may use
- * other objects of the library, but must leave alone those that the call which asked works on; training
+ * other objects of the library, but must leave alone those that the call which asked works on; a fit
  * with the trainer that asked gives PRUNE_E_STATE. A source may be used by several threads at once if its
  * read() may. */
 typedef struct prune_source {

@@ -52,8 +52,8 @@ typedef struct prune_fit_options {
     size_t batch_size; /* default 0: the trainer's max_batch */
     int32_t shuffle;   /* default 1 */
     /* Default 0; 1: ends with the weights and masks of the epoch that is best by `monitor` (the first of
-     * equals); needs validation data. Removing is never undone: once the callback has masked the
-     * model, the epochs before that do not count any more. The optimizer's state stays that of the end. */
+     * equals); needs validation data. Removing is never undone: once the callback has changed the
+     * masks, the epochs before that do not count any more. The optimizer's state stays that of the end. */
     int32_t keep_best;
     const prune_data *validation; /* default NULL */
     /* Default 0; the part of the data that is held back when `validation` is NULL; 0 <= fraction < 1, at

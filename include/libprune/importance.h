@@ -81,8 +81,8 @@ prune_status prune_importance_reset(prune_importance *importance);
 /* Samples added so far; 0 for NULL. */
 uint64_t prune_importance_samples(const prune_importance *importance);
 
-/* The scores of a parameter, its shape, row-major: borrowed, overwritten by the next refresh. NULL
- * for no such index or before scores exist. */
+/* The scores of a parameter, its shape, row-major, 0 for running statistics: borrowed, overwritten by the
+ * next refresh. NULL for no such index or before scores exist. */
 const float *prune_importance_scores(const prune_importance *importance, size_t param);
 /* FFI-END */
 PRUNE_API_END

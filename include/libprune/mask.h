@@ -58,8 +58,9 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
                               const prune_selection *selection);
 
 /* The mask of a parameter as bytes 0 and 1, row-major. count must be its number of elements
- * (PRUNE_E_SHAPE). Setting zeroes what is removed; a weight that comes back starts at 0. Bytes other
- * than 0 count as 1. PRUNE_E_RANGE: no such index. */
+ * (PRUNE_E_SHAPE). Setting zeroes what is removed; what comes back starts at 0, the gamma of a batch
+ * normalisation at 1. Bytes other than 0 count as 1. PRUNE_E_RANGE: no such index; running statistics, of
+ * which nothing may be removed. */
 prune_status prune_mask_get(uint8_t *bytes, size_t count, const prune_model *model, size_t param);
 prune_status prune_mask_set(prune_model *model, size_t param, const uint8_t *bytes, size_t count);
 
@@ -67,7 +68,7 @@ prune_status prune_mask_set(prune_model *model, size_t param, const uint8_t *byt
  * PRUNE_E_COLLAPSE: no other would be left in its layer. */
 prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron);
 
-/* All weights may live again (removed ones start at 0). */
+/* All weights may live again (they start as in prune_mask_set()). */
 prune_status prune_mask_reset(prune_model *model);
 /* FFI-END */
 PRUNE_API_END

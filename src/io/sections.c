@@ -257,7 +257,7 @@ static int32_t read_param_mask(prn_source *source, prn_param *param)
         param->mask[i / 32] &= ~((~(bits | padding) & 0xff) << i % 32);
     }
     param->removed = prn_param_count_removed(param);
-    return 1;
+    return !param->statistic || param->removed == 0;
 }
 
 static prune_status read_masks(prune_model *model, const prn_file_sections *f, prune_error *error)
@@ -269,7 +269,8 @@ static prune_status read_masks(prune_model *model, const prn_file_sections *f, p
     prn_source_open(&source, f->reader, &f->sections[PRN_MASK]);
     for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
         if (!read_param_mask(&source, param))
-            return prn_sections_error(error, PRUNE_E_FORMAT, PRN_MASK, "a padding bit is set");
+            return prn_sections_error(error, PRUNE_E_FORMAT, PRN_MASK,
+                                      "a padding bit is set, or a running statistic is removed");
     return prn_source_close(&source, error);
 }
 

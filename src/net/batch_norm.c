@@ -15,9 +15,9 @@
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, PARAMS };
 
 /* What a pass keeps, a number per feature each. The mean is MEAN + SHIFT: MEAN is a first one, rounded,
- * SHIFT the mean of x - MEAN. ROOT is 1 / sqrt(variance + epsilon). The last two are the running statistics
+ * SHIFT the mean of x - MEAN. ROOT is 1 / sqrt(variance + epsilon). The first two are the running statistics
  * that the step leaves. */
-enum { MEAN, SHIFT, VARIANCE, ROOT, STEP_MEAN, STEP_VAR, ROWS };
+enum { STEP_MEAN, STEP_VAR, MEAN, SHIFT, VARIANCE, ROOT, ROWS };
 
 static size_t width_of(const prn_layer *layer)
 {
@@ -65,7 +65,7 @@ static void measure(const prn_layer *layer, const prn_pass *pass)
     const float scale = 1.0f / (float)pass->batch;
     float *mean = row_of(layer, pass->memory, MEAN), *shift = row_of(layer, pass->memory, SHIFT);
     float *variance = row_of(layer, pass->memory, VARIANCE);
-    memset(pass->memory, 0, 3 * width * sizeof *mean);
+    memset(mean, 0, 3 * width * sizeof *mean); /* these three rows */
     for (size_t r = 1; r < pass->batch; r++)
         for (size_t i = 0; i < width; i++)
             mean[i] += (pass->x[r * pass->ldx + i] - pass->x[i]) * scale;

@@ -167,6 +167,14 @@ void prn_param_unmask(prn_param *param)
     param->removed = 0;
 }
 
+void prn_param_revive(prn_param *param)
+{
+    for (size_t i = 0; i < param->count; i++)
+        if (!prn_mask_test(param->mask, i))
+            param->value[i] = param->initial;
+    prn_param_unmask(param);
+}
+
 static uint32_t count_ones(uint32_t word)
 {
     word -= word >> 1 & 0x55555555u;

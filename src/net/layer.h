@@ -91,7 +91,7 @@ typedef struct prn_layer_ops {
     /* Makes that, of its output unit u, part of the layer, whose activation is linear, if `apply`; returns
      * 0 if it cannot. NULL: never. */
     int32_t (*absorb)(prn_layer *layer, size_t u, const float scale_shift[2], int32_t apply);
-    size_t (*memory_size)(const prn_layer *layer); /* floats; NULL: none */
+    size_t (*memory_size)(const prn_layer *layer); /* floats; NULL: none. Statistics of the step come first */
     /* Statistics; NULL: none. After a pass in training, mixes the batch's into those of the step, in the
      * memory; the first time in a step from the layer's own. Commit makes them the layer's. */
     void (*gather)(const prn_layer *layer, float *memory, size_t batch, int32_t first);
@@ -163,6 +163,9 @@ void prn_param_fill(prn_param *param, float value);
 
 /* All ones. */
 void prn_param_unmask(prn_param *param);
+
+/* The same, and what was removed is as it starts: a scale of 0 would hold what it scales at 0 for ever. */
+void prn_param_revive(prn_param *param);
 
 /* Counts the zero bits. */
 size_t prn_param_count_removed(const prn_param *param);

@@ -261,13 +261,15 @@ size_t prn_model_floats(const prune_model *model)
     return floats;
 }
 
-size_t prn_model_removed(const prune_model *model)
+uint32_t prn_model_masks(const prune_model *model)
 {
-    size_t removed = 0;
+    uint32_t crc = 0;
     for (size_t l = 0; l < model->layer_count; l++)
-        for (size_t p = 0; p < model->layers[l]->param_count; p++)
-            removed += model->layers[l]->params[p].removed;
-    return removed;
+        for (size_t p = 0; p < model->layers[l]->param_count; p++) {
+            const prn_param *param = &model->layers[l]->params[p];
+            crc = prn_crc32(crc, param->mask, prn_mask_words(param->count) * sizeof *param->mask);
+        }
+    return crc;
 }
 
 size_t prn_model_width(const prune_model *model)

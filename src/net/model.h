@@ -48,8 +48,8 @@ size_t prn_model_first_param(const prune_model *model, size_t layer);
 /* Elements of all parameters. */
 size_t prn_model_floats(const prune_model *model);
 
-/* Elements of all parameters that are removed. */
-size_t prn_model_removed(const prune_model *model);
+/* A checksum of all masks: another one, if something was removed or has come back. */
+uint32_t prn_model_masks(const prune_model *model);
 
 /* Floats that the widest layer output takes, per sample. */
 size_t prn_model_width(const prune_model *model);

@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: MIT */
 #include "importance.h"
 #include "data.h"
+#include "scan.h"
 #include "text.h"
 #include "trainer.h"
 
+#include <float.h>
 #include <string.h>
 
 /* ---- making and ending ---- */
@@ -205,9 +207,11 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
         return PRUNE_E_STATE;
     float scale;
     const float *values = batch_values(&scale, importance, trainer, samples);
-    if (prn_scan_finite(values, trainer->floats) != trainer->floats)
+    const float weight = trainer->weighted ? trainer->weight : (float)samples, factor = scale * weight;
+    const float most = factor > 1.0f ? FLT_MAX / factor : FLT_MAX;
+    if (prn_scan_limit(values, trainer->floats, most) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_values(importance, values, scale, trainer->weighted ? trainer->weight : (float)samples);
+    add_values(importance, values, scale, weight);
     importance->samples += samples;
     importance->ready = 0;
     return PRUNE_OK;
@@ -367,7 +371,7 @@ static void score_param(prune_importance *importance, size_t offset, const prn_p
     const prn_criterion *criterion = importance->criterion;
     float *score = importance->score + offset;
     for (size_t i = 0; i < param->count; i++) {
-        const float term = criterion->term(param->value[i], score[i]);
+        const float term = param->statistic ? 0.0f : criterion->term(param->value[i], score[i]);
         const int32_t below = term < 0.0f;
         if (below && importance->signs != NULL)
             importance->signs[(offset + i) / 32] |= 1u << ((offset + i) % 32);

@@ -278,7 +278,10 @@ prune_status prune_mask_set(prune_model *model, size_t index, const uint8_t *byt
     const prune_status status = find_param(&param, model, bytes, (const size_t[2]){ index, count });
     if (status != PRUNE_OK)
         return status;
-    prn_param_unmask(param);
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] == 0 && param->statistic)
+            return PRUNE_E_RANGE;
+    prn_param_revive(param);
     for (size_t i = 0; i < count; i++)
         if (bytes[i] == 0)
             prn_param_remove(param, i);
@@ -306,6 +309,6 @@ prune_status prune_mask_reset(prune_model *model)
         return PRUNE_E_ARGUMENT;
     prn_walk w = { .model = model };
     for (prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
-        prn_param_unmask(param);
+        prn_param_revive(param);
     return PRUNE_OK;
 }

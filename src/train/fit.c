@@ -51,7 +51,7 @@ typedef struct session {
     prune_progress progress;
     prune_fit_result result;
     prn_patience patience;
-    size_t removed;        /* how much was removed from the model at the last validation */
+    uint32_t masks;        /* which the model had at the last validation */
     double loss_sum, seen; /* of the samples, weighted, and their weights */
 } session;
 
@@ -264,10 +264,10 @@ static void take_figures(session *s)
 /* What was best before more was removed is no match any more, or coming back to it would undo that. */
 static void forget_if_masked(session *s)
 {
-    const size_t removed = prn_model_removed(s->trainer->model);
-    if (removed == s->removed)
+    const uint32_t masks = prn_model_masks(s->trainer->model);
+    if (masks == s->masks)
         return;
-    s->removed = removed;
+    s->masks = masks;
     prn_patience_restart(&s->patience, s->kept != NULL);
     if (s->kept == NULL)
         return;
@@ -327,6 +327,14 @@ static prune_status diverged(const session *s)
         numbers);
 }
 
+static prune_status count_steps(session *s, prune_status (*make)(prune_trainer *trainer))
+{
+    const uint64_t before = s->trainer->steps;
+    const prune_status status = make(s->trainer);
+    s->result.steps += s->trainer->steps - before;
+    return status;
+}
+
 /* One step with s->batch; the scores see its gradients before a penalty does. */
 static prune_status step(float *loss, session *s)
 {
@@ -335,7 +343,7 @@ static prune_status step(float *loss, session *s)
     prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, scores);
     if (status == PRUNE_OK && importance != NULL)
         status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
-    return status != PRUNE_OK ? status : prn_trainer_finish(s->trainer);
+    return status != PRUNE_OK ? status : count_steps(s, prn_trainer_finish);
 }
 
 static prune_status train_batch(session *s, size_t first)
@@ -353,7 +361,6 @@ static prune_status train_batch(session *s, size_t first)
     s->loss_sum += (double)loss * (double)s->trainer->weight;
     s->seen += (double)s->trainer->weight;
     s->progress.batch++;
-    s->result.steps++;
     return PRUNE_OK;
 }
 
@@ -380,7 +387,7 @@ static prune_status train_epoch(session *s)
         if (status != PRUNE_OK)
             return status;
     }
-    if (prn_trainer_flush(s->trainer) != PRUNE_OK)
+    if (count_steps(s, prn_trainer_flush) != PRUNE_OK)
         return diverged(s);
     if (s->progress.batch != s->progress.batches)
         return PRUNE_OK;
@@ -407,7 +414,7 @@ static prune_status train(session *s)
                                   .most = s->options.patience,
                                   .min_delta = s->options.min_delta };
     prn_patience_restart(&s->patience, 1);
-    s->removed = prn_model_removed(s->trainer->model);
+    s->masks = prn_model_masks(s->trainer->model);
     start_progress(s);
     for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !is_over(s); e++) {
         s->progress.epoch = e + 1;

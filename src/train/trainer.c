@@ -265,7 +265,7 @@ prune_status prune_trainer_set_state(prune_trainer *t, size_t index, size_t slot
     if (status != PRUNE_OK)
         return status;
     const prn_param *param = prn_model_param(t->model, index);
-    if (param == NULL || slot >= prn_optimizer_slots(t->optimizer.kind))
+    if (param == NULL || param->statistic || slot >= prn_optimizer_slots(t->optimizer.kind))
         return PRUNE_E_RANGE;
     if (count != param->count)
         return PRUNE_E_SHAPE;

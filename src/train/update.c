@@ -25,11 +25,18 @@ static void gather_statistics(prune_trainer *t)
     }
 }
 
+static size_t statistics_of(const prn_layer *layer)
+{
+    size_t floats = 0;
+    for (size_t p = 0; p < layer->param_count; p++)
+        floats += layer->params[p].statistic ? layer->params[p].count : 0;
+    return floats;
+}
+
 static int32_t statistics_are_finite(const prune_trainer *t)
 {
     for (size_t l = 0; l < t->model->layer_count; l++) {
-        const prn_layer *layer = t->model->layers[l];
-        const size_t size = t->rules[l].gathered ? layer->ops->memory_size(layer) : 0;
+        const size_t size = t->rules[l].gathered ? statistics_of(t->model->layers[l]) : 0;
         if (prn_scan_finite(t->memories[l], size) != size)
             return 0;
     }
