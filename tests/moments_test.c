@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "support/bytes.h"
 #include "support/training.h"
+#include "support/work.h"
 
 #include <float.h>
 #include <math.h>
@@ -157,6 +158,29 @@ START_TEST(what_was_set_is_saved)
 }
 END_TEST
 
+/* The last count stays, and its file is good. */
+START_TEST(the_count_does_not_wrap)
+{
+    fixture f;
+    prune_model *model;
+    const prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM);
+    open_fixture(&f, &options);
+    ck_assert_ok(prune_trainer_set_steps(f.trainer, UINT64_MAX - 1));
+    for (int i = 0; i < 3; i++) {
+        steps(&f, f.trainer, 1);
+        ck_assert_uint_eq(prune_trainer_steps(f.trainer), UINT64_MAX);
+    }
+    bytes_file file = work_write_trainer(f.trainer);
+    prune_trainer *back = work_read_trainer(&model, &file);
+    ck_assert_uint_eq(world_trainer_hash(back), world_trainer_hash(f.trainer));
+    ck_assert_uint_eq(prune_trainer_steps(back), UINT64_MAX);
+    prune_trainer_free(back);
+    prune_model_free(model);
+    bytes_end(&file);
+    close_fixture(&f);
+}
+END_TEST
+
 /* ---- masks, and what is refused ---- */
 
 START_TEST(removed_weights_have_no_state)
@@ -230,6 +254,7 @@ int main(void)
     const TTest *const tests[] = { a_trainer_goes_on_where_another_stood,
                                    the_correction_is_that_of_the_steps,
                                    what_was_set_is_saved,
+                                   the_count_does_not_wrap,
                                    removed_weights_have_no_state,
                                    what_training_cannot_make_is_refused,
                                    null_and_a_changed_model_are_refused };

@@ -151,11 +151,130 @@ START_TEST(borders_between_sections)
 }
 END_TEST
 
+/* ---- layers without parameters: a width that no bytes stand for ---- */
+
+enum { WIDE_LAYERS = 8, WIDE_BYTES = 64 * 1024 * 1024 };
+
+static prune_status add_wide(prune_model *model, int32_t kind)
+{
+    switch (kind) {
+    case PRUNE_LAYER_ACTIVATION:
+        return prune_model_add_activation(model, PRUNE_GELU);
+    case PRUNE_LAYER_SOFTMAX:
+        return prune_model_add_softmax(model);
+    case PRUNE_LAYER_LOG_SOFTMAX:
+        return prune_model_add_log_softmax(model);
+    default:
+        return prune_model_add_dropout(model, 0.5f);
+    }
+}
+
+typedef struct wide {
+    prune_model *model;
+    prune_trainer *trainer;
+} wide;
+
+static wide wide_start(int32_t kind, size_t width, size_t batch)
+{
+    wide w;
+    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    options.max_batch = batch;
+    ck_assert_ok(prune_model_create(&w.model, NULL, width));
+    for (size_t l = 0; l < WIDE_LAYERS; l++)
+        ck_assert_ok(add_wide(w.model, kind));
+    w.trainer = world_trainer(w.model, &options);
+    return w;
+}
+
+static void wide_end(wide *w)
+{
+    prune_trainer_free(w->trainer);
+    prune_model_free(w->model);
+}
+
+/* A file of a width of 2 says another one. */
+static bytes_file wide_file(int32_t kind, uint64_t width, size_t batch)
+{
+    wide w = wide_start(kind, 2, batch);
+    bytes_file file = work_write_trainer(w.trainer);
+    wide_end(&w);
+    bytes_put(&file, bytes_payload(&file, "ARCH"), 8, width);
+    bytes_repair(&file);
+    return file;
+}
+
+/* Their model costs next to nothing; a trainer of even one sample would not. */
+static void check_too_wide(int32_t kind, uint64_t width, size_t batch)
+{
+    heap h = { 0 };
+    prune_error error = { 0 };
+    bytes_file file = wide_file(kind, width, batch);
+    ck_assert_uint_lt(file.length, 600);
+    ck_assert_status(golden_read_trainer(&file, &h, &error), PRUNE_E_LIMIT);
+    ck_assert_str_eq(error.place, "section TRNR");
+    ck_assert_uint_lt(h.largest, 4096);
+    ck_assert_ok(golden_read_model(&file, &h, NULL));
+    bytes_end(&file);
+}
+
+START_TEST(wide_layers_have_a_bound)
+{
+    static const int32_t kinds[] = { PRUNE_LAYER_ACTIVATION, PRUNE_LAYER_SOFTMAX, PRUNE_LAYER_LOG_SOFTMAX,
+                                     PRUNE_LAYER_DROPOUT };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        check_too_wide(kinds[i], INT32_MAX, 1);
+        check_too_wide(kinds[i], INT32_MAX, 2);
+        check_too_wide(kinds[i], (uint64_t)1 << 24, 1);
+    }
+}
+END_TEST
+
+/* The width at which a trainer of one sample needs so many bytes, nearly. */
+static size_t width_for(size_t bytes)
+{
+    enum { SOME = 4096 };
+    size_t some, none;
+    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    options.max_batch = 1;
+    wide a = wide_start(PRUNE_LAYER_SOFTMAX, SOME, 1), b = wide_start(PRUNE_LAYER_SOFTMAX, 4, 1);
+    ck_assert_ok(prune_trainer_bytes(&some, a.model, &options));
+    ck_assert_ok(prune_trainer_bytes(&none, b.model, &options));
+    wide_end(&a);
+    wide_end(&b);
+    return (size_t)((uint64_t)bytes * (SOME - 4) / (some - none));
+}
+
+/* What is just small enough is written and read, and what is just too large is neither. */
+START_TEST(writer_and_reader_have_the_same_bound)
+{
+    const size_t width = width_for(WIDE_BYTES);
+    heap h = { 0 };
+    prune_error error = { 0 };
+    wide w = wide_start(PRUNE_LAYER_SOFTMAX, width - 1000, 1);
+    bytes_file file = work_write_trainer(w.trainer), nothing = { 0 };
+    ck_assert_ok(golden_read_trainer(&file, &h, NULL));
+    wide_end(&w);
+    bytes_end(&file);
+    w = wide_start(PRUNE_LAYER_SOFTMAX, width + 1000, 1);
+    const prune_writer writer = bytes_writer(&nothing);
+    ck_assert_status(prune_trainer_write(w.trainer, &writer, &error), PRUNE_E_LIMIT);
+    ck_assert_str_eq(error.place, "section TRNR");
+    ck_assert_uint_eq(nothing.calls, 0);
+    wide_end(&w);
+    check_too_wide(PRUNE_LAYER_SOFTMAX, width + 1000, 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        architectures_that_lie, huge_sizes_do_not_wrap,   huge_products_do_not_wrap,
-        huge_sums_do_not_wrap,  borders_between_sections,
+        architectures_that_lie,
+        huge_sizes_do_not_wrap,
+        huge_products_do_not_wrap,
+        huge_sums_do_not_wrap,
+        borders_between_sections,
+        wide_layers_have_a_bound,
+        writer_and_reader_have_the_same_bound,
     };
     return run_tests("sizes", tests, sizeof tests / sizeof tests[0]);
 }

@@ -36,8 +36,9 @@
  *
  * A file is checked completely (structure, sizes, checksums) before any memory is taken, and every
  * number must be valid and finite. A model's memory is then at most a small multiple of the file. A
- * trainer's also grows with max_batch: beyond 64 MiB and 64 times parameters and moments
- * for that, trainers are neither written nor read.
+ * trainer's also grows with max_batch times the widths, and layers without parameters may be wide in a short
+ * file: one that needs more than 64 MiB and 64 times parameters and moments for its samples, from the first
+ * on, is neither written nor read.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CHECKPOINT_H
@@ -65,7 +66,7 @@ prune_status prune_model_read(prune_model **out, const prune_allocator *mem, con
  * step under way is not part of it). Where a weight was removed since the last step, its moments are
  * written as 0, which the next step would make of them. Errors as prune_model_write();
  * PRUNE_E_NONFINITE: a moment; PRUNE_E_STATE: the model has changed under the trainer;
- * PRUNE_E_LIMIT: max_batch, see above. */
+ * PRUNE_E_LIMIT: too much memory, see above. */
 prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer,
                                  prune_error *error);
 
@@ -73,7 +74,7 @@ prune_status prune_trainer_write(const prune_trainer *trainer, const prune_write
  * prune_backend_default(). Neither is an own loss: see prune_trainer_set_loss(). The caller ends both
  * objects, which are in the same allocator. Errors as prune_model_read(), for moments too; PRUNE_E_STATE:
  * there is no trainer in the file;
- * PRUNE_E_LIMIT: max_batch, see above. */
+ * PRUNE_E_LIMIT: too much memory, see above. */
 prune_status prune_trainer_read(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const prune_reader *reader, const prune_backend *backend, prune_error *error);
 /* FFI-END */

@@ -9,14 +9,19 @@
 
 enum { START_BYTES = 164, RULE_BYTES = 12 };
 
-/* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and could ask for any
- * amount of memory. More is granted to more of a file. */
-enum { BATCH_BYTES = 64 * 1024 * 1024, BATCH_FACTOR = 64 };
+/* For what a trainer keeps per sample of a batch: max_batch is one number in the file, and so is the width of
+ * layers without parameters. Either could ask for any amount of memory. More is granted to more of a file;
+ * what its parameters and layers need (LAYER_BYTES: rule, pointers, padding) it has paid for. */
+enum { BATCH_BYTES = 64 * 1024 * 1024, BATCH_FACTOR = 64, LAYER_BYTES = 96 };
 
-static int32_t is_too_much(size_t bytes, const prune_model *model, int32_t optimizer)
+static int32_t is_too_much(size_t bytes, const prune_model *model, const prune_trainer_options *o)
 {
-    const size_t floats = prn_model_floats(model) * (1 + prn_optimizer_slots(optimizer));
-    return bytes > BATCH_BYTES && (bytes - BATCH_BYTES) / BATCH_FACTOR / sizeof(float) > floats;
+    const size_t floats = prn_model_floats(model), slots = prn_optimizer_slots(o->optimizer);
+    const size_t copies = 1 + slots + (o->accumulate > 1) + (o->per_sample != 0);
+    const size_t layers = model->layer_count * LAYER_BYTES;
+    size_t rest = bytes - copies * floats * sizeof(float);
+    rest -= rest < layers ? rest : layers;
+    return rest > BATCH_BYTES && (rest - BATCH_BYTES) / BATCH_FACTOR / sizeof(float) > floats * (1 + slots);
 }
 
 static prune_status argument_error(prune_error *error)
@@ -35,15 +40,10 @@ static prune_status trainer_error(prune_error *error, prune_status status, const
 static prune_status check_options(const prune_model *model, const prune_trainer_options *options,
                                   prune_error *error)
 {
-    size_t bytes, least;
-    prune_trainer_options single = *options;
-    single.max_batch = 1;
-    prune_status status = prune_trainer_bytes(&bytes, model, options);
-    if (status == PRUNE_OK)
-        status = prune_trainer_bytes(&least, model, &single);
-    if (status == PRUNE_E_OVERFLOW ||
-        (status == PRUNE_OK && is_too_much(bytes - least, model, options->optimizer)))
-        return trainer_error(error, PRUNE_E_LIMIT, "max_batch asks for too much memory");
+    size_t bytes;
+    const prune_status status = prune_trainer_bytes(&bytes, model, options);
+    if (status == PRUNE_E_OVERFLOW || (status == PRUNE_OK && is_too_much(bytes, model, options)))
+        return trainer_error(error, PRUNE_E_LIMIT, "max_batch and the widths ask for too much memory");
     return status == PRUNE_OK ? PRUNE_OK : trainer_error(error, PRUNE_E_FORMAT, "an option is not valid");
 }
 

@@ -166,7 +166,7 @@ prune_status prune_trainer_update(prune_trainer *t)
         }
     commit_statistics(t);
     prn_trainer_forget(t);
-    t->steps++;
+    t->steps += t->steps < UINT64_MAX; /* 0 would be the start */
     t->stage = PRN_IDLE;
     return PRUNE_OK;
 }

@@ -28,7 +28,8 @@ typedef struct heap {
     size_t live_blocks;
     size_t live_bytes;
     size_t peak_bytes;
-    size_t faults; /* calls with a wrong old_size, or that give back nothing */
+    size_t largest; /* request, refused ones included */
+    size_t faults;  /* calls with a wrong old_size, or that give back nothing */
 } heap;
 
 /* Refuses the n-th request from now on, and only that. 0: none. */
@@ -102,6 +103,8 @@ static inline void *heap_resize(void *user, void *block, size_t old_size, size_t
             heap_give_back(h, block);
         return NULL;
     }
+    if (h->largest < new_size)
+        h->largest = new_size;
     void *moved = heap_refuses(h) ? NULL : heap_take(h, new_size);
     if (moved == NULL || block == NULL)
         return moved;
