@@ -166,8 +166,8 @@ const float *prune_trainer_state(const prune_trainer *trainer, size_t param, siz
 
 /* Sets that state to values[count], for those who come from another program with moments and a step count;
  * where the mask is 0 the state is 0 whatever is given. PRUNE_E_SHAPE: count differs; PRUNE_E_NONFINITE;
- * PRUNE_E_RANGE: no such parameter or slot, running statistics, a negative v, or a number larger than gradients
- * up to 1e18 make it; PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. On an error nothing is changed. */
+ * PRUNE_E_RANGE: no such parameter or slot, running statistics, a negative v, or a number larger than
+ * gradients up to 1e18 make it; PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. On an error nothing is changed. */
 prune_status prune_trainer_set_state(prune_trainer *trainer, size_t param, size_t slot, const float *values,
                                      size_t count);
 
