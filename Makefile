@@ -191,7 +191,7 @@ PORTS = m32 musl s390x
 SYSTEM32 = /usr/i686-linux-gnu/lib
 port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' RUN='$(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
-port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -L /usr/s390x-linux-gnu'
+port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:

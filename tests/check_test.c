@@ -50,6 +50,7 @@ START_TEST(what_holds)
     ck_assert_double_gt(0.5, 0.25);
     ck_assert_double_ge(0.5, 0.5);
     ck_assert_double_eq_tol(0.5, 0.25, 0.375);
+    ck_assert_double_nan((double)NAN);
     ck_assert_ptr_eq(&here, &here);
     ck_assert_ptr_ne(&here, bytes);
     ck_assert_ptr_null(NULL);
@@ -90,6 +91,7 @@ FAILS(f_double_gt, ck_assert_double_gt(0.5, 0.5))
 FAILS(f_double_ge, ck_assert_double_ge(0.5, (double)NAN))
 FAILS(f_double_tol, ck_assert_double_eq_tol(0.5, 0.25, 0.125))
 FAILS(f_double_tol_nan, ck_assert_double_eq_tol((double)NAN, 0.25, 0.125))
+FAILS(f_nan, ck_assert_double_nan(0.5))
 FAILS(f_ptr_eq, ck_assert_ptr_eq(&here, bytes))
 FAILS(f_ptr_ne, ck_assert_ptr_ne(bytes, bytes))
 FAILS(f_ptr_null, ck_assert_ptr_null(bytes))
@@ -125,13 +127,12 @@ FAILS(hangs, for (;;) pause())
 static int each_failure_counts(void)
 {
     const TTest *const fails[] = {
-        f_assert,    f_msg,         f_abort,      f_int_eq,         f_int_ne,       f_int_lt,
-        f_int_gt,    f_int_ge,      f_uint_eq,    f_uint_ne,        f_uint_lt,      f_uint_le,
-        f_uint_gt,   f_uint_ge,     f_double_eq,  f_double_nan,     f_double_lt,    f_double_le,
-        f_double_gt, f_double_ge,   f_double_tol, f_double_tol_nan, f_ptr_eq,       f_ptr_ne,
-        f_ptr_null,  f_ptr_nonnull, f_str_eq,     f_str_ne,         f_mem_eq,       f_mem_ne,
-        f_status,    f_signal,      f_kill,       f_exit_status,    f_broken_child, f_odd_child,
-        f_dead_child
+        f_assert,         f_msg,        f_abort,     f_int_eq,    f_int_ne,    f_int_lt,      f_int_gt,
+        f_int_ge,         f_uint_eq,    f_uint_ne,   f_uint_lt,   f_uint_le,   f_uint_gt,     f_uint_ge,
+        f_double_eq,      f_double_nan, f_double_lt, f_double_le, f_double_gt, f_double_ge,   f_double_tol,
+        f_double_tol_nan, f_nan,        f_ptr_eq,    f_ptr_ne,    f_ptr_null,  f_ptr_nonnull, f_str_eq,
+        f_str_ne,         f_mem_eq,     f_mem_ne,    f_status,    f_signal,    f_kill,        f_exit_status,
+        f_broken_child,   f_odd_child,  f_dead_child
     };
     for (size_t i = 0; i < sizeof fails / sizeof fails[0]; i++)
         if (failures_of(&fails[i], 1, 60.0) != 1)

@@ -87,12 +87,19 @@ void check_fail(const char *file, int line, const char *format, ...)
     _exit(FAILED);
 }
 
+/* Emulated machines are slow: as with Check, the environment may give more time. */
+static unsigned timeout_of(const TCase *tests)
+{
+    const char *times = getenv("CK_TIMEOUT_MULTIPLIER");
+    return (unsigned)tests->seconds * (times == NULL ? 1 : (unsigned)strtoul(times, NULL, 10));
+}
+
 _Noreturn static void be_a_test(const SRunner *runner, const TTest *test)
 {
     setpgid(0, 0);
     if (runner->how == CK_SILENT && freopen("/dev/null", "w", stdout) == NULL)
         _exit(FAILED);
-    alarm((unsigned)runner->suite->tests->seconds);
+    alarm(timeout_of(runner->suite->tests));
     test->run(0);
     fflush(NULL);
     _exit(PASSED);
