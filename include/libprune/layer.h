@@ -41,12 +41,12 @@ typedef struct prune_param_info {
     char name[16];    /* "weight", "bias"; of batch normalisation: "gamma", "beta", "running_mean",
                          "running_var" */
     int32_t prunable; /* 1: weights are chosen from it; 0: only goes with its neuron (bias) */
-    prune_shape shape;
-    uint64_t count; /* elements */
-    uint64_t kept;  /* elements whose mask is 1 */
     /* 1: of the data that passed in training. No optimizer touches it, its gradient is 0, it is neither
      * penalised nor chosen from */
     int32_t statistic;
+    prune_shape shape;
+    uint64_t count; /* elements */
+    uint64_t kept;  /* elements whose mask is 1 */
 } prune_param_info;
 
 /* Set size, the rest 0. NULL is fine. */

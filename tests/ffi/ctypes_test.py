@@ -82,8 +82,8 @@ LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64), ("settings", f32 * 2)])
 ParamInfo = struct("ParamInfo", [
-    ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("shape", Shape),
-    ("count, kept", u64), ("statistic", i32)])
+    ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("statistic", i32),
+    ("shape", Shape), ("count, kept", u64)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
