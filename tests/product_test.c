@@ -71,7 +71,7 @@ static prune_model *model_of(const choice *c)
     for (size_t p = 0; p < prune_model_param_count(model); p++) {
         prune_param_info info = { .size = sizeof info };
         ck_assert_ok(prune_model_param_info(&info, model, p));
-        ck_assert_ok(prune_model_set_param(model, p, values, info.count));
+        ck_assert_ok(prune_model_set_param(model, p, values, (size_t)info.count));
         values += info.count;
     }
     ck_assert_int_eq(values - product_values, PRODUCT_PARAMS);
