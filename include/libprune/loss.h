@@ -28,8 +28,9 @@
  *                                            NLLLoss(weight=w)
  *
  * w_c are the class weights (1 without), e is the smoothing (0 without). With mean_over_outputs l is
- * divided by O. Logits of any size give the right loss and gradient: nothing overflows on the way, and what
- * is tiny keeps its digits. Derivatives: dL/dh_ij = s_i dl_i/dh_ij / sum s d.
+ * divided by O. Logits of any size give the right loss and gradient, as long as weights times losses stay
+ * within float: nothing overflows on the way, and what is tiny keeps its digits.
+ * Derivatives: dL/dh_ij = s_i dl_i/dh_ij / sum s d.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_LOSS_H
@@ -62,7 +63,8 @@ typedef struct prune_loss_options {
      * by the outputs into gradient[n][O], unless that is NULL. The library weighs and averages them. Targets
      * are what came with the data: any PRUNE_I32 or PRUNE_F32 rows, the latter finite. What it returns other
      * than PRUNE_OK ends the call that asked, and is what that returns; a loss or derivative that it leaves
-     * out is NaN. The tensors are borrowed for the time of the call. */
+     * out is NaN. The tensors are borrowed for the time of the call. Calls on the trainer that asked give
+     * PRUNE_E_STATE. */
     prune_status (*own)(void *user, float *losses, prune_tensor *gradient, const prune_tensor *outputs,
                         const prune_tensor *targets);
     void *user;

@@ -238,7 +238,9 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
     if (status != PRUNE_OK)
         return s->held == 0 ? prn_error_within(s->error, status, "validation") : status;
     prn_trainer_forward(s->trainer, &s->batch.inputs);
+    s->trainer->asking = 1;
     status = prn_tally_add(tally, &s->trainer->loss, &s->trainer->h, &s->batch.target);
+    s->trainer->asking = 0;
     if (status != PRUNE_OK)
         return prn_loss_failed(status, s->error);
     if (s->options.metric != NULL)

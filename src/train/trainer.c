@@ -14,7 +14,8 @@ prune_status prn_trainer_check(const prune_trainer *trainer)
 {
     if (trainer == NULL)
         return PRUNE_E_ARGUMENT;
-    return prn_model_signature(trainer->model) == trainer->signature ? PRUNE_OK : PRUNE_E_STATE;
+    const int32_t free = prn_model_signature(trainer->model) == trainer->signature && !trainer->asking;
+    return free ? PRUNE_OK : PRUNE_E_STATE;
 }
 
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error)
@@ -109,7 +110,9 @@ prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prn_target *t
 {
     prn_loss_sums sums;
     t->stage = t->stage == PRN_LOSS ? PRN_FORWARD : t->stage; /* an earlier dL/dh is gone */
+    t->asking = 1;
     const prune_status status = prn_loss_add_up(&sums, &t->h_delta, &t->loss, &t->h, target);
+    t->asking = 0;
     if (status != PRUNE_OK)
         return status;
     const float mean = prn_loss_mean(&sums);

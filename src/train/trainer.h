@@ -62,12 +62,14 @@ struct prune_trainer {
     int32_t stage;
     int32_t training;     /* the mode of the caller's own forward passes */
     int32_t fitting;      /* a fit is under way: its callback must not start another */
+    int32_t asking;       /* an own loss has been called: it must leave the trainer alone */
     prune_tensor x;       /* view of the caller's batch */
     prune_tensor h;       /* view of the last layer's output */
     prune_tensor h_delta; /* view of dL/dh, in delta[0] */
 };
 
-/* PRUNE_E_ARGUMENT, or PRUNE_E_STATE if the model is no longer what the trainer was made for. */
+/* PRUNE_E_ARGUMENT, or PRUNE_E_STATE if the model is no longer what the trainer was made for, or an own loss
+ * that was called by it asks. */
 prune_status prn_trainer_check(const prune_trainer *trainer);
 
 /* The same, and says what is wrong. */

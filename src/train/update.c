@@ -226,6 +226,8 @@ prune_status prune_trainer_reset(prune_trainer *t)
 {
     if (t == NULL)
         return PRUNE_E_ARGUMENT;
+    if (t->asking)
+        return PRUNE_E_STATE;
     for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
         memset(t->state[s], 0, t->floats * sizeof(float));
     t->optimizer.complement1 = t->optimizer.complement2 = 0.0f;
