@@ -22,12 +22,12 @@ RANKS    = base / bits / status arena text options crc fmath scan lanes gemm pla
            / tensor container / activation sample_loss / initializer rows layer idx \
            / dense activate softmax dropout batch_norm loss / kinds / model \
            / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc \
-           / plan update criterion / evaluate importance / group patience / unit / rank / mask snapshot / fraction \
+           / plan update criterion / evaluate importance / group patience supplied / unit / rank / mask snapshot / fraction \
            / threshold split / rule fit validate checkpoint / summary save history
 HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
-           data optimizer regularizer schedule clip sections predict trainer plan update criterion importance group \
+           data optimizer regularizer schedule clip sections predict trainer plan update criterion importance supplied group \
            unit rank mask snapshot checkpoint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)

@@ -42,6 +42,7 @@
 #include "libprune/split.h"
 #include "libprune/standardize.h"
 #include "libprune/summary.h"
+#include "libprune/supplied.h"
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"
 #include "libprune/trainer.h"

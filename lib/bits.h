@@ -26,4 +26,16 @@ static inline uint32_t prn_bits_size(float x)
     return prn_bits_of(x) & 0x7fffffffu;
 }
 
+/* A number that orders like x itself, those below 0 too, and x back from it; -0 is 0. */
+static inline uint32_t prn_bits_order(float x)
+{
+    const uint32_t bits = prn_bits_of(x + 0.0f);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+static inline float prn_bits_ordered(uint32_t order)
+{
+    return prn_bits_float(order & 0x80000000u ? order & 0x7fffffffu : ~order);
+}
+
 #endif

@@ -18,8 +18,11 @@
  * With weights (of samples, or of the labels' classes) each mean is the one of loss.h: g_i is the gradient of
  * the sample's own loss, which counts as much as its weight says; 2 is two equal samples.
  *
- * All scores are 0 or larger. The first six are the size, or the square, of a term that has a sign: w, g or
- * w g. Groups of weights can be scored by the sum of these terms, see group.h.
+ * These scores are 0 or larger. The first six are the size, or the square, of a term that has a sign: w, g
+ * or w g. Groups of weights can be scored by the sum of these terms, see group.h.
+ *
+ *   PRUNE_SUPPLIED           whatever the caller, or one of the prune_score_*() functions, puts into the
+ *                                     table, see supplied.h; may be below 0
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CRITERION_H
@@ -37,7 +40,8 @@ enum {
     PRUNE_GRADIENT_SQUARED = 5,
     PRUNE_TAYLOR_SQUARED = 6,
     PRUNE_SAMPLE_GRADIENT = 7,
-    PRUNE_FISHER = 8
+    PRUNE_FISHER = 8,
+    PRUNE_SUPPLIED = 9
 };
 /* FFI-END */
 PRUNE_API_END

@@ -2,7 +2,7 @@
  *
  * Over the scores s of the weights of a group that are kept (removed ones do not count):
  *   PRUNE_ROW_MAX     the largest
- *   PRUNE_ROW_L1      their sum (scores are never below 0)
+ *   PRUNE_ROW_L1      their sum
  *   PRUNE_ROW_L2      the root of the sum of their squares
  *   PRUNE_ROW_MEAN    their sum over their number: rows of different length compare
  *   PRUNE_ROW_SIGNED  |sum of t|, t the terms that the scores are the sizes of (criterion.h): w, g or w g,
@@ -10,9 +10,9 @@
  *                     estimate of what removing all of them at once changes, as opposed to one by one
  *                     (P. Molchanov et al., CVPR 2019). A weight whose squared score is below float counts
  *                     as 0. Not for PRUNE_SAMPLE_GRADIENT and PRUNE_FISHER, whose terms have no sign:
- *                     PRUNE_E_ARGUMENT
+ *                     PRUNE_E_ARGUMENT; nor for PRUNE_SUPPLIED, whose L1 has all signs
  * A group without a kept weight has the score 0. Sums are scaled and compensated, in the order of the group,
- * and at most FLT_MAX. Scores and signs are those of the last refresh, the masks those of now.
+ * and from -FLT_MAX to FLT_MAX. Scores and signs are those of the last refresh, the masks those of now.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_GROUP_H

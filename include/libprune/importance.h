@@ -22,8 +22,8 @@ PRUNE_API_BEGIN
 /* FFI-BEGIN */
 typedef struct prune_importance prune_importance;
 
-/* Makes a score table for the model, which must outlive it. Magnitudes are filled in at once; the
- * others wait for data.
+/* Makes a score table for the model, which must outlive it. Magnitudes are filled in at once; PRUNE_SUPPLIED
+ * waits for its scores (supplied.h), the others for data.
  * PRUNE_E_ARGUMENT: unknown criterion; PRUNE_E_NO_LAYERS; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY. */
 prune_status prune_importance_create(prune_importance **out, const prune_allocator *mem,
                                      const prune_model *model, int32_t criterion);
@@ -61,7 +61,8 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
                                               int32_t include);
 
 /* Computes the scores anew from the sums and the model's weights as they are now.
- * PRUNE_E_STATE: no samples yet; PRUNE_E_NONFINITE: a score is NaN or Inf. */
+ * Of PRUNE_SUPPLIED they stay.
+ * PRUNE_E_STATE: no samples yet, or not all scores supplied; PRUNE_E_NONFINITE: a score is NaN or Inf. */
 prune_status prune_importance_refresh(prune_importance *importance);
 
 /* How the batches are averaged; forgets all samples.
@@ -75,7 +76,7 @@ prune_status prune_importance_refresh(prune_importance *importance);
  * PRUNE_E_RANGE: decay is NaN or not in 0 .. 1; PRUNE_E_STATE: the criterion needs no data. */
 prune_status prune_importance_set_decay(prune_importance *importance, float decay);
 
-/* Forgets all samples; the decay stays. */
+/* Forgets all samples, or supplied scores; the decay stays. */
 prune_status prune_importance_reset(prune_importance *importance);
 
 /* Samples added so far; 0 for NULL. */

@@ -62,7 +62,8 @@ typedef struct prune_threshold_rule {
 /* The defaults above. NULL is fine. */
 void prune_threshold_rule_init(prune_threshold_rule *rule);
 
-/* The threshold by a rule (NULL: the defaults), from 0 (also where the formula is below it) to FLT_MAX, for
+/* The threshold by a rule (NULL: the defaults), from 0 (also where the formula is below it, unless
+ * scores are below 0) to FLT_MAX, for
  * prune_mask_below(); prune_mask_preview() says how much would go, and where. Allocates nothing; takes some
  * 10 kB of stack. The same scores give the same bits.
  * PRUNE_E_EMPTY: no unit is left; PRUNE_E_STATE: no scores; PRUNE_E_ARGUMENT: unknown kind, or the

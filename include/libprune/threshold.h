@@ -29,7 +29,7 @@ void prune_histogram_init(prune_histogram *histogram);
 /* Fills the histogram. Bin i holds the scores from edge i up to, and without, edge i + 1, so below edge i
  * lie as many as the bins before it hold (unless bins are narrower than floats lie apart); if all are
  * equal they are in bin 0. PRUNE_E_SIZE: no bins; PRUNE_E_EMPTY: no unit is left to count;
- * PRUNE_E_STATE: no scores. */
+ * PRUNE_E_RANGE: log_scale, and a score below 0; PRUNE_E_STATE: no scores. */
 prune_status prune_histogram_fill(prune_histogram *histogram, const prune_importance *importance,
                                   const prune_selection *selection);
 

@@ -13,6 +13,7 @@ typedef struct prn_criterion {
     int32_t takes;
     int32_t squared;
     int32_t has_sign; /* the term may be below 0 */
+    int32_t supplied; /* there is no term, and scores may be below 0 */
 } prn_criterion;
 
 /* NULL: there is no such criterion. */

@@ -20,7 +20,7 @@ typedef struct piece {
 typedef struct fold {
     const prune_importance *importance;
     int32_t aggregate;
-    float most, scale;
+    float most, widest, scale; /* the largest score, and the largest of their sizes */
     size_t count;
     prn_sum sum;
 } fold;
@@ -30,7 +30,9 @@ typedef void take_score(fold *f, size_t at);
 static void take_largest(fold *f, size_t at)
 {
     const float score = f->importance->score[at];
-    f->most = score > f->most ? score : f->most;
+    const float size = score < 0.0f ? -score : score;
+    f->most = f->count == 0 || score > f->most ? score : f->most;
+    f->widest = size > f->widest ? size : f->widest;
     f->count++;
 }
 
@@ -74,7 +76,7 @@ static float scale_for(float most)
 static take_score *turn(fold *f)
 {
     const int32_t terms = f->aggregate == PRUNE_ROW_SIGNED;
-    f->scale = scale_for(terms ? size_of(f, f->most) : f->most);
+    f->scale = scale_for(terms ? size_of(f, f->widest) : f->widest);
     return terms ? take_term : f->aggregate == PRUNE_ROW_L2 ? take_square : take_sum;
 }
 
@@ -93,7 +95,7 @@ static float result_of(const fold *f)
     score /= f->scale;
     if (f->aggregate == PRUNE_ROW_SIGNED && f->importance->criterion->squared)
         score *= score;
-    return score < FLT_MAX ? score : FLT_MAX;
+    return score > FLT_MAX ? FLT_MAX : score < -FLT_MAX ? -FLT_MAX : score;
 }
 
 prune_status prn_group_aggregate(const prune_importance *importance, int32_t aggregate)

@@ -14,7 +14,7 @@
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, signs, cuts, rules, neuron, neuron_mask; /* offsets */
+    size_t gradient, score, signs, cuts, rules, neuron, neuron_mask, given; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prn_criterion *criterion)
@@ -39,6 +39,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prn_crit
     out->neuron = prn_layout_add(&layout, neurons, sizeof(float));
     out->neuron_mask = prn_layout_add(&layout, words, sizeof(uint32_t));
     out->signs = prn_layout_add(&layout, criterion->has_sign ? prn_mask_words(floats) : 0, sizeof(uint32_t));
+    out->given = prn_layout_add(&layout, criterion->supplied ? prune_model_param_count(model) : 0, 1);
     out->gradient = prn_layout_add(&layout, criterion->takes ? floats : 0, sizeof(prn_sum));
     out->bytes = layout.bytes;
     return layout.overflow ? PRUNE_E_OVERFLOW : PRUNE_OK;
@@ -74,6 +75,8 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
     importance->rules = (prn_layer_rule *)(void *)(block + plan->rules);
     importance->neuron = (float *)(void *)(block + plan->neuron);
     importance->neuron_mask = (uint32_t *)(void *)(block + plan->neuron_mask);
+    if (criterion->supplied)
+        importance->given = block + plan->given;
     if (criterion->has_sign)
         importance->signs = (uint32_t *)(void *)(block + plan->signs);
     if (criterion->takes)
@@ -97,8 +100,9 @@ prune_status prune_importance_create(prune_importance **out, const prune_allocat
     prune_importance *importance = build(&own, model, prn_criterion_find(criterion), &plan);
     if (importance == NULL)
         return PRUNE_E_MEMORY;
-    if (!importance->criterion->takes)
-        status = prune_importance_refresh(importance);
+    status = importance->given != NULL      ? prune_importance_reset(importance)
+             : importance->gradient == NULL ? prune_importance_refresh(importance)
+                                            : PRUNE_OK;
     if (status != PRUNE_OK) {
         prune_importance_free(importance);
         return status;
@@ -113,6 +117,11 @@ void prune_importance_free(prune_importance *importance)
         return;
     const prune_allocator mem = importance->mem;
     prn_mem_free(&mem, importance, 1, importance->bytes);
+}
+
+int32_t prn_importance_signed(const prune_importance *importance)
+{
+    return importance->criterion->supplied;
 }
 
 /* ---- gathering ---- */
@@ -236,6 +245,8 @@ prune_status prn_importance_open(const prune_importance *importance, const prune
         return prn_error_set(error, status, "importance",
                              importance == NULL ? "NULL: was it made?"
                                                 : "its model has changed since it was made");
+    if (importance->given != NULL)
+        return prn_error_set(error, PRUNE_E_STATE, "importance", "its scores are supplied: it takes no data");
     status = prn_trainer_open(trainer, error);
     if (status == PRUNE_OK && trainer->model != importance->model)
         return prn_error_set(error, PRUNE_E_STATE, "trainer", "it trains another model than the scored one");
@@ -326,10 +337,19 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
     return status;
 }
 
+static prune_status clear_given(prune_importance *importance)
+{
+    memset(importance->given, 0, prune_model_param_count(importance->model));
+    importance->ready = 0;
+    return PRUNE_OK;
+}
+
 prune_status prune_importance_reset(prune_importance *importance)
 {
     if (importance == NULL)
         return PRUNE_E_ARGUMENT;
+    if (importance->given != NULL)
+        return clear_given(importance);
     if (importance->gradient == NULL)
         return PRUNE_OK;
     memset(importance->gradient, 0, importance->floats * sizeof *importance->gradient);
@@ -396,6 +416,8 @@ prune_status prune_importance_refresh(prune_importance *importance)
     const prune_status status = check_model(importance);
     if (status != PRUNE_OK)
         return status;
+    if (importance->given != NULL)
+        return importance->ready ? PRUNE_OK : PRUNE_E_STATE;
     importance->ready = 0;
     if (importance->gradient != NULL && importance->samples == 0)
         return PRUNE_E_STATE;

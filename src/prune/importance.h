@@ -8,10 +8,10 @@
 #include "regularizer.h"
 #include "scan.h"
 
-/* The lowest units of a sequence: those with score bits below `bits`, and the first `ties` that have
- * exactly these. */
+/* The lowest units of a sequence: those whose score has an order (bits.h) below this, and the first `ties`
+ * that have exactly this. */
 typedef struct prn_cut {
-    uint32_t bits;
+    uint32_t order;
     size_t ties;
 } prn_cut;
 
@@ -21,7 +21,8 @@ struct prune_importance {
     const prune_model *model;
     uint32_t signature;
     const prn_criterion *criterion;
-    int32_t ready; /* scores exist */
+    int32_t ready;  /* scores exist */
+    uint8_t *given; /* of PRUNE_SUPPLIED: 1 for each parameter whose scores are there; else NULL */
     size_t samples;
     float decay;  /* of a moving average over batches; 1: the mean over samples */
     prn_sum ones; /* the weights of the samples, or the moving average of 1: what the others are divided by */
@@ -40,6 +41,9 @@ struct prune_importance {
 
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE: no scores, or not of this model's architecture any more. */
 prune_status prn_importance_check(const prune_importance *importance);
+
+/* Whether scores may be below 0. */
+int32_t prn_importance_signed(const prune_importance *importance);
 
 /* Whether the trainer can feed it: the same model, and the means it takes; and says what is wrong. */
 prune_status prn_importance_open(const prune_importance *importance, const prune_trainer *trainer,

@@ -91,12 +91,12 @@ static void narrow_to_lowest(choice *c, size_t count)
     size_t ties = cut.ties;
     for (size_t l = 0; l < c->model->layer_count; l++) {
         prn_cut *mine = &c->cuts[l];
-        if (mine->bits < cut.bits)
+        if (mine->order < cut.order)
             continue;
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        const size_t equal = mine->bits == cut.bits ? mine->ties : prn_rank_count_equal(&layer, cut.bits);
+        const size_t equal = mine->order == cut.order ? mine->ties : prn_rank_count_equal(&layer, cut.order);
         const size_t take = equal < ties ? equal : ties;
-        *mine = (prn_cut){ cut.bits, take };
+        *mine = (prn_cut){ cut.order, take };
         ties -= take;
     }
 }
@@ -160,9 +160,9 @@ static void carry_out(choice *c, prune_model *model)
             r->by_layer[l] = 0;
     }
     for (prn_rank_start(&cursor, &chosen); prn_rank_next(&score, &cursor);) {
+        r->threshold = r->removed == 0 || score > r->threshold ? score : r->threshold;
         r->removed++;
         r->kept--;
-        r->threshold = score > r->threshold ? score : r->threshold;
         if (r->by_layer != NULL)
             r->by_layer[cursor.run.layer]++;
         if (model != NULL)
@@ -211,7 +211,8 @@ static prune_status below(prune_removal *removal, prune_model *model, const prun
     const prune_status status = open_choice(&c, removal, chosen_from, importance, selection);
     if (status != PRUNE_OK)
         return status;
-    if (!(threshold >= 0.0f && threshold <= FLT_MAX))
+    const float least = prn_importance_signed(importance) ? -FLT_MAX : 0.0f;
+    if (!(threshold >= least && threshold <= FLT_MAX))
         return PRUNE_E_RANGE;
     choose_below(&c, threshold);
     carry_out(&c, model);

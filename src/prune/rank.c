@@ -25,9 +25,9 @@ static int32_t within_cut(prn_rank_cursor *c, float score)
     if (c->cuts == NULL)
         return 1;
     const prn_cut *cut = &c->cuts[c->run.layer];
-    const uint32_t bits = prn_bits_size(score);
-    if (bits != cut->bits)
-        return bits < cut->bits;
+    const uint32_t order = prn_bits_order(score);
+    if (order != cut->order)
+        return order < cut->order;
     if (c->tied_layer != c->run.layer)
         c->ties_seen = 0;
     c->tied_layer = c->run.layer;
@@ -64,7 +64,7 @@ size_t prn_rank_count_below(const prn_ranking *ranking, float threshold)
     return count;
 }
 
-size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits)
+size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t order)
 {
     prn_run_cursor runs;
     prn_run run;
@@ -72,7 +72,7 @@ size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits)
     prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
     while (prn_run_next(&run, &runs))
         for (size_t i = 0; i < run.count; i++)
-            count += prn_bits_size(run.score[i]) == bits && prn_mask_test(run.mask, i);
+            count += prn_bits_order(run.score[i]) == order && prn_mask_test(run.mask, i);
     return count;
 }
 
@@ -83,19 +83,19 @@ typedef struct digit {
     uint32_t prefix, shift;
 } digit;
 
-static inline int32_t has_prefix(const digit *d, uint32_t bits)
+static inline int32_t has_prefix(const digit *d, uint32_t order)
 {
-    return d->shift + DIGIT_BITS == 32 || bits >> (d->shift + DIGIT_BITS) == d->prefix;
+    return d->shift + DIGIT_BITS == 32 || order >> (d->shift + DIGIT_BITS) == d->prefix;
 }
 
-/* Kept units with bits below the limit. */
+/* Kept units that are below the limit. */
 static void count_run(size_t counts[DIGITS], const prn_run *run, uint32_t limit, const digit *d)
 {
     const digit mine = *d;
     for (size_t i = 0; i < run->count; i++) {
-        const uint32_t bits = prn_bits_size(run->score[i]);
-        if (has_prefix(&mine, bits) && bits < limit && prn_mask_test(run->mask, i))
-            counts[bits >> mine.shift & (DIGITS - 1)]++;
+        const uint32_t order = prn_bits_order(run->score[i]);
+        if (has_prefix(&mine, order) && order < limit && prn_mask_test(run->mask, i))
+            counts[order >> mine.shift & (DIGITS - 1)]++;
     }
 }
 
@@ -107,10 +107,10 @@ static void count_digits(size_t counts[DIGITS], const prn_ranking *ranking, cons
     memset(counts, 0, DIGITS * sizeof counts[0]);
     prn_run_start(&runs, ranking->importance, ranking->selection, ranking->first_last);
     while (prn_run_next(&run, &runs))
-        count_run(counts, &run, cuts == NULL ? UINT32_MAX : cuts[run.layer].bits, d);
+        count_run(counts, &run, cuts == NULL ? UINT32_MAX : cuts[run.layer].order, d);
     for (size_t l = ranking->first_last[0]; cuts != NULL && l < ranking->first_last[1]; l++)
-        if (has_prefix(d, cuts[l].bits))
-            counts[cuts[l].bits >> d->shift & (DIGITS - 1)] += cuts[l].ties;
+        if (has_prefix(d, cuts[l].order))
+            counts[cuts[l].order >> d->shift & (DIGITS - 1)] += cuts[l].ties;
 }
 
 prn_cut prn_rank_lowest(const prn_ranking *ranking, size_t k)

@@ -1,6 +1,6 @@
 /* rank.h (private) -- which units are the lowest: exact counts, ties by order, no sorting, no memory
  *
- * Scores are finite and not negative, so their bits order like they do. */
+ * Scores are finite; prn_bits_order() makes of each a number that orders like it. */
 #ifndef PRN_RANK_H
 #define PRN_RANK_H
 
@@ -27,9 +27,9 @@ typedef struct prn_rank_cursor {
 void prn_rank_start(prn_rank_cursor *cursor, const prn_ranking *ranking);
 int32_t prn_rank_next(float *score, prn_rank_cursor *cursor);
 
-/* How many units have a score below `threshold`, or exactly the score. Without cuts. */
+/* How many units have a score below `threshold`, or exactly the score of that order. Without cuts. */
 size_t prn_rank_count_below(const prn_ranking *ranking, float threshold);
-size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t bits);
+size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t order);
 
 /* The cut of the lowest k units; there are at least k. */
 prn_cut prn_rank_lowest(const prn_ranking *ranking, size_t k);

@@ -76,8 +76,9 @@ static double value_of(const scores *s, float score)
 static float score_of(const scores *s, double value)
 {
     const double score = s->histogram.log_scale ? exp_of(value) : value;
-    if (!(score > 0.0))
-        return 0.0f;
+    const float least = s->histogram.low < 0.0f ? -FLT_MAX : 0.0f;
+    if (!(score > (double)least))
+        return least;
     return score < (double)FLT_MAX ? (float)score : FLT_MAX;
 }
 
@@ -94,7 +95,7 @@ static int32_t next_value(double *value, float *score, prn_rank_cursor *cursor, 
 /* The k-th smallest score that has a value. */
 static float score_at(const scores *s, size_t k)
 {
-    return prn_bits_float(prn_rank_lowest(&s->all, s->skipped + k).bits);
+    return prn_bits_ordered(prn_rank_lowest(&s->all, s->skipped + k).order);
 }
 
 /* ---- mean and median ---- */
@@ -186,7 +187,7 @@ static float knee(const scores *s, const prune_threshold_rule *rule)
 
 /* ---- the largest gap ---- */
 
-/* The lowest and the highest score in each part of a range; highest < 0 where there is none. The largest of
+/* The lowest and the highest score in each part of a range; lowest above highest: none. The largest of
  * up to GAPS gaps is at least as wide as a part, so it does not lie within one. */
 typedef struct parts {
     float lowest[GAPS], highest[GAPS];
@@ -198,15 +199,16 @@ static void fill_parts(parts *p, const scores *s, float low, float high)
     prn_rank_cursor cursor;
     float score;
     double value;
-    for (size_t i = 0; i < GAPS; i++)
-        p->highest[i] = -1.0f;
+    for (size_t i = 0; i < GAPS; i++) {
+        p->lowest[i] = FLT_MAX;
+        p->highest[i] = -FLT_MAX;
+    }
     for (prn_rank_start(&cursor, &s->all); next_value(&value, &score, &cursor, s);) {
         if (score < low || score > high)
             continue;
         const double place = (value - start) / range * (double)GAPS;
         const size_t i = place < (double)GAPS ? (size_t)place : GAPS - 1;
-        const int32_t empty = p->highest[i] < 0.0f;
-        p->lowest[i] = empty || score < p->lowest[i] ? score : p->lowest[i];
+        p->lowest[i] = score < p->lowest[i] ? score : p->lowest[i];
         p->highest[i] = score > p->highest[i] ? score : p->highest[i];
     }
 }
@@ -223,7 +225,7 @@ static float widest_gap(const parts *p, const scores *s)
     float below = p->highest[0], threshold = s->histogram.low;
     double widest = 0.0;
     for (size_t i = 1; i < GAPS; i++) {
-        if (p->highest[i] < 0.0f)
+        if (p->lowest[i] > p->highest[i])
             continue;
         const double gap = value_of(s, p->lowest[i]) - value_of(s, below);
         if (gap > widest) {

@@ -7,9 +7,8 @@
 #include "libprune/fraction.h"
 #include "options.h"
 
+#include <float.h>
 #include <string.h>
-
-static const uint32_t FLT_MAX_BITS = 0x7f7fffffu;
 
 prune_status prn_threshold_open(prn_ranking *all, size_t *kept, prune_selection *mine,
                                 const prune_importance *importance, const prune_selection *selection)
@@ -35,7 +34,7 @@ void prune_histogram_init(prune_histogram *histogram)
         *histogram = (prune_histogram){ .size = sizeof *histogram };
 }
 
-static void find_range(prune_histogram *h, const prn_ranking *all)
+static prune_status find_range(prune_histogram *h, const prn_ranking *all)
 {
     prn_rank_cursor cursor;
     float score;
@@ -43,15 +42,16 @@ static void find_range(prune_histogram *h, const prn_ranking *all)
     h->low = h->high = 0.0f;
     int32_t first = 1;
     for (prn_rank_start(&cursor, all); prn_rank_next(&score, &cursor);) {
-        const int32_t zero = !(score > 0.0f);
+        const int32_t zero = score >= 0.0f && score <= 0.0f;
         h->total++;
         h->zeros += zero != 0;
-        h->high = score > h->high ? score : h->high;
         if (h->log_scale && zero)
             continue;
+        h->high = first || score > h->high ? score : h->high;
         h->low = first || score < h->low ? score : h->low;
         first = 0;
     }
+    return h->log_scale && h->low < 0.0f ? PRUNE_E_RANGE : PRUNE_OK;
 }
 
 /* In double, so that differences and ratios of any two floats are safe. */
@@ -98,7 +98,9 @@ prune_status prune_histogram_fill(prune_histogram *histogram, const prune_import
         status = prn_threshold_open(&all, &kept, &mine, importance, selection);
     if (status != PRUNE_OK)
         return status;
-    find_range(&h, &all);
+    status = find_range(&h, &all);
+    if (status != PRUNE_OK)
+        return status;
     memset(h.counts, 0, h.bins * sizeof *h.counts);
     prn_rank_cursor cursor;
     float score;
@@ -143,7 +145,7 @@ prune_status prune_threshold_quantile(float *threshold, const prune_importance *
     if (status != PRUNE_OK)
         return status;
     const int32_t everything = below == kept;
-    const uint32_t bits = prn_rank_lowest(&all, everything ? kept : (size_t)below + 1).bits;
-    *threshold = prn_bits_float(everything && bits < FLT_MAX_BITS ? bits + 1 : bits);
+    const uint32_t order = prn_rank_lowest(&all, everything ? kept : (size_t)below + 1).order;
+    *threshold = prn_bits_ordered(everything && order < prn_bits_order(FLT_MAX) ? order + 1 : order);
     return PRUNE_OK;
 }
