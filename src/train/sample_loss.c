@@ -136,11 +136,23 @@ static float part(const parts *p, size_t class)
     return class_weight(p->terms, class) * ((1.0f - smoothing) * y + smoothing / (float)p->terms->outputs);
 }
 
-/* What the largest output's exp(0) leaves: sum exp(h - max) = 1 + rest; and sums over the parts. */
+/* What the largest output's exp(0) leaves: sum exp(h - max) = 1 + rest; and what the largest part, of class
+ * `heavy`, leaves: the sum of the parts is heaviest + lighter. */
 typedef struct softened {
-    size_t most;
-    float rest, total, loss;
+    size_t most, heavy;
+    float rest, heaviest, lighter, loss;
 } softened;
+
+static void add_part(softened *s, float v, size_t class)
+{
+    if (v <= s->heaviest) {
+        s->lighter += v;
+        return;
+    }
+    s->lighter += s->heaviest;
+    s->heaviest = v;
+    s->heavy = class;
+}
 
 /* log sum exp(h) - h_c = log(1 + rest) + (max - h_c), both from 0 on. g[o] = exp(h_o - max). */
 static softened soften(const parts *p, const float *h, float *g)
@@ -151,24 +163,26 @@ static softened soften(const parts *p, const float *h, float *g)
     for (size_t o = 0; o < p->terms->outputs; o++) {
         const float gap = most - h[o], e = prune_expf(-gap), v = part(p, o);
         gaps += v > 0.0f ? v * gap : h[o] - h[o];
-        s.total += v;
+        add_part(&s, v, o);
         s.rest += o == s.most ? 0.0f : e;
         if (g != NULL)
             g[o] = e;
     }
-    s.loss = s.total * log_one_plus(s.rest) + gaps;
+    s.loss = (s.heaviest + s.lighter) * log_one_plus(s.rest) + gaps;
     return s;
 }
 
 /* total p_o - v_o = (total - v_o) p_o - v_o (1 - p_o): of one-hot parts nothing cancels, also where the model
- * is sure, if 1 - p of the largest is made of the others. */
+ * is sure, if 1 - p of the largest is made of the others, and total - v of the largest part likewise: beside
+ * it they may be too small to show in the total. */
 static float soft_cross_entropy(const parts *p, const float *h, float *g)
 {
     const softened s = soften(p, h, g);
-    const float sum = 1.0f + s.rest;
+    const float sum = 1.0f + s.rest, total = s.heaviest + s.lighter;
     for (size_t o = 0; g != NULL && o < p->terms->outputs; o++) {
         const float e = g[o], v = part(p, o), others = o == s.most ? s.rest : sum - e;
-        g[o] = p->terms->scale * (((s.total - v) * e - v * others) / sum);
+        const float rest_of_parts = o == s.heavy ? s.lighter : total - v;
+        g[o] = p->terms->scale * ((rest_of_parts * e - v * others) / sum);
     }
     return s.loss;
 }
