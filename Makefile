@@ -17,13 +17,13 @@
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform system \
+RANKS    = base / bits / status arena text options crc fmath real scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare \
            / tensor container / activation sample_loss / initializer rows layer idx \
            / dense activate softmax dropout batch_norm loss / kinds / model \
            / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc \
            / plan update criterion / evaluate importance / group patience supplied / unit / rank / mask snapshot / fraction \
-           / threshold split / rule fit validate checkpoint / summary save history
+           / threshold split / rule fit validate checkpoint sparsity regrow / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \

@@ -55,6 +55,44 @@ START_TEST(what_is_put_back_is_what_was_there)
 }
 END_TEST
 
+/* Lottery tickets: early weights under the late masks. */
+START_TEST(rewinding_keeps_the_masks)
+{
+    prune_model *model = pruned_model(1), *early = pruned_model(1);
+    prune_snapshot *snapshot;
+    ck_assert_ok(prune_snapshot_create(&snapshot, NULL, model));
+    ck_assert_ok(prune_mask_reset(model));
+    ck_assert_ok(prune_model_initialize(model, PRUNE_INIT_HE_NORMAL, 77));
+    mask_some(model, 0.7);
+    for (size_t p = 0; p < 4; p++) {
+        uint8_t before[64], after[64], held[64];
+        float values[64];
+        prune_param_info info;
+        prune_param_info_init(&info);
+        ck_assert_ok(prune_model_param_info(&info, model, p));
+        ck_assert_ok(prune_mask_get(before, info.count, model, p));
+        ck_assert_ok(prune_mask_get(held, info.count, early, p));
+        ck_assert_ok(prune_snapshot_rewind(snapshot, model));
+        ck_assert_ok(prune_mask_get(after, info.count, model, p));
+        ck_assert_mem_eq(after, before, info.count);
+        for (size_t i = 0; i < info.count; i++) {
+            values[i] = after[i] ? prune_model_param(early, p)[i] : 0.0f;
+            ck_assert(held[i] || prune_model_param(early, p)[i] == 0.0f);
+        }
+        ck_assert_mem_eq(prune_model_param(model, p), values, info.count * sizeof values[0]);
+    }
+    ck_assert_ok(prune_model_verify(model, NULL));
+    ck_assert_status(prune_snapshot_rewind(NULL, model), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_snapshot_rewind(snapshot, NULL), PRUNE_E_ARGUMENT);
+    prune_model *other = world_model(NULL, widths, 1, PRUNE_TANH, 1);
+    ck_assert_status(prune_snapshot_rewind(snapshot, other), PRUNE_E_SHAPE);
+    prune_model_free(other);
+    prune_snapshot_free(snapshot);
+    prune_model_free(early);
+    prune_model_free(model);
+}
+END_TEST
+
 START_TEST(taking_again_replaces_what_was_held)
 {
     prune_model *model = pruned_model(1), *other = world_model(NULL, widths, LAYERS, PRUNE_TANH, 2);
@@ -172,6 +210,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         what_is_put_back_is_what_was_there,
+        rewinding_keeps_the_masks,
         taking_again_replaces_what_was_held,
         another_model_of_the_architecture_takes_it,
         another_architecture_is_refused,

@@ -146,6 +146,16 @@ void prn_param_remove(prn_param *param, size_t i)
     param->value[i] = 0.0f;
 }
 
+void prn_param_return(prn_param *param, size_t i)
+{
+    const uint32_t bit = (uint32_t)1 << (i % 32);
+    if ((param->mask[i / 32] & bit) != 0)
+        return;
+    param->mask[i / 32] |= bit;
+    param->removed--;
+    param->value[i] = param->initial;
+}
+
 void prn_param_mask_values(const prn_param *param, float *values)
 {
     if (param->removed == 0)

@@ -155,6 +155,9 @@ static inline int32_t prn_mask_test(const uint32_t *mask, size_t i)
 /* Removes element i: bit, count and value. Removed already: nothing. */
 void prn_param_remove(prn_param *param, size_t i);
 
+/* A removed element is kept again, as it starts. Kept already: nothing. */
+void prn_param_return(prn_param *param, size_t i);
+
 /* Sets every value whose mask bit is 0 to 0, in any array laid out like the parameter. */
 void prn_param_mask_values(const prn_param *param, float *values);
 

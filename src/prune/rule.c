@@ -5,10 +5,10 @@
 #include "bits.h"
 #include "libprune/fraction.h"
 #include "options.h"
+#include "real.h"
 #include "threshold.h"
 
 #include <float.h>
-#include <string.h>
 
 enum { BINS = PRUNE_RULE_BINS, GAPS = PRUNE_RULE_GAPS };
 
@@ -22,60 +22,16 @@ typedef struct scores {
     size_t count;   /* units with a value */
 } scores;
 
-/* ---- values: scores or their logarithms, in double without libm ---- */
-
-static const double LN2 = 0.69314718055994530942;
-
-/* 2^exponent, for normal numbers. */
-static double power_of_two(int32_t exponent)
-{
-    const uint64_t bits = (uint64_t)(exponent + 1023) << 52;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* Of a float above 0, so a normal double: x = 2^e m, 0.7 < m < 1.5, and
- * log m = 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1) / (m + 1), |s| < 0.2. */
-static double log_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    int32_t exponent = (int32_t)(bits >> 52) - 1023;
-    double m = x / power_of_two(exponent);
-    if (m > 1.4) {
-        m *= 0.5;
-        exponent++;
-    }
-    const double s = (m - 1.0) / (m + 1.0);
-    double sum = 0.0;
-    for (int32_t i = 23; i > 0; i -= 2)
-        sum = sum * s * s + 1.0 / (double)i;
-    return (double)exponent * LN2 + 2.0 * s * sum;
-}
-
-/* Within -110 .. 90, beyond which no float lies: by its series, of a 128th of what 2^e leaves. */
-static double exp_of(double y)
-{
-    y = y < -110.0 ? -110.0 : y > 90.0 ? 90.0 : y;
-    const int32_t exponent = (int32_t)(y / LN2);
-    const double rest = (y - (double)exponent * LN2) / 128.0;
-    double sum = 1.0;
-    for (int32_t i = 7; i > 0; i--)
-        sum = 1.0 + sum * rest / (double)i;
-    for (int32_t i = 0; i < 7; i++)
-        sum *= sum;
-    return sum * power_of_two(exponent);
-}
+/* ---- values: scores or their logarithms ---- */
 
 static double value_of(const scores *s, float score)
 {
-    return s->histogram.log_scale ? log_of((double)score) : (double)score;
+    return s->histogram.log_scale ? prn_real_log((double)score) : (double)score;
 }
 
 static float score_of(const scores *s, double value)
 {
-    const double score = s->histogram.log_scale ? exp_of(value) : value;
+    const double score = s->histogram.log_scale ? prn_real_exp(value) : value;
     const float least = s->histogram.low < 0.0f ? -FLT_MAX : 0.0f;
     if (!(score > (double)least))
         return least;

@@ -77,3 +77,16 @@ prune_status prune_snapshot_restore(const prune_snapshot *snapshot, prune_model 
         copy_params(model, snapshot->copy);
     return status;
 }
+
+prune_status prune_snapshot_rewind(const prune_snapshot *snapshot, prune_model *model)
+{
+    const prune_status status = prn_snapshot_fits(snapshot, model);
+    if (status != PRUNE_OK)
+        return status;
+    prn_walk ours = { .model = model }, others = { .model = snapshot->copy };
+    for (prn_param *mine = prn_walk_next(&ours); mine != NULL; mine = prn_walk_next(&ours)) {
+        memcpy(mine->value, prn_walk_next(&others)->value, mine->count * sizeof *mine->value);
+        prn_param_mask_values(mine, mine->value);
+    }
+    return PRUNE_OK;
+}
