@@ -17,18 +17,37 @@
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
-RANKS    = base / bits / status arena text options crc fmath real scan lanes gemm platform system \
-           / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare \
-           / tensor container / activation sample_loss / initializer rows layer idx \
-           / dense activate softmax dropout batch_norm loss / kinds / model \
-           / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc \
-           / plan update criterion / evaluate importance / group patience supplied / unit / rank / mask snapshot / fraction \
-           / threshold split / rule fit validate checkpoint sparsity regrow / summary save history gradual
-HOSTED   = system_posix system_windows gemm_blas host save
-FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
-           sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
-           data optimizer regularizer schedule clip sections predict trainer plan update criterion importance supplied group \
-           unit rank mask snapshot checkpoint
+RANKS    = base \
+           / bits \
+           / status arena text options crc fmath real scan lanes gemm platform system \
+           / mem rng file system_posix system_windows decimal \
+           / gemm_ref gemm_blas gemm_none linalg \
+           / host bare \
+           / linalg_ref linalg_lapack linalg_none squares \
+           / tensor container \
+           / activation sample_loss \
+           / initializer rows layer idx \
+           / dense activate softmax dropout batch_norm loss \
+           / kinds \
+           / model \
+           / data fold metrics optimizer regularizer schedule sections standardize \
+           / clip \
+           / predict trainer roc \
+           / plan update criterion \
+           / evaluate importance \
+           / group patience supplied \
+           / unit \
+           / rank \
+           / mask snapshot \
+           / fraction \
+           / threshold split \
+           / rule fit validate checkpoint sparsity regrow \
+           / summary save history gradual
+HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
+FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
+           activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss \
+           model fold data optimizer regularizer schedule clip sections predict trainer plan update criterion \
+           importance supplied group unit rank mask snapshot checkpoint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -109,7 +128,8 @@ CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
-SRC      = $(call sources,$(filter-out bare system_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas),$(RANKS)))
+SRC      = $(call sources,$(filter-out bare system_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas) \
+           $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
