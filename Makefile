@@ -20,7 +20,7 @@
 RANKS    = base / bits / status arena text options crc fmath scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal / gemm_ref gemm_blas gemm_none / host bare \
            / tensor container / activation sample_loss / initializer rows layer idx \
-           / dense activate softmax dropout batch_norm loss / kinds / model \
+           / dense activate softmax dropout batch_norm loss / kinds / model / chain / fuse / narrow / compact \
            / data fold metrics optimizer regularizer schedule sections standardize / clip / predict trainer roc \
            / plan update criterion / evaluate importance / group patience supplied / unit / rank / mask snapshot / fraction \
            / threshold split / rule fit validate checkpoint / summary save history
@@ -28,7 +28,7 @@ HOSTED   = system_posix system_windows gemm_blas host save
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container activation \
            sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss model fold \
            data optimizer regularizer schedule clip sections predict trainer plan update criterion importance supplied group \
-           unit rank mask snapshot checkpoint
+           unit rank mask snapshot checkpoint chain fuse narrow compact
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
