@@ -2,9 +2,10 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model, optimizer, predict,
- * rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data. Evaluate, fit, fraction,
- * history, idx, metrics, rule, save, split, standardize, summary, threshold and validate are for hosts.
+ * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
+ * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
+ * Evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary, threshold and
+ * validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -14,6 +15,7 @@
 #include "libprune/arena.h"
 #include "libprune/base.h"
 #include "libprune/checkpoint.h"
+#include "libprune/compact.h"
 #include "libprune/criterion.h"
 #include "libprune/data.h"
 #include "libprune/evaluate.h"

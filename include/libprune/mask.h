@@ -2,7 +2,8 @@
  *
  * A mask is one bit per parameter element, owned by the model; 1 is kept. Removing a weight makes it
  * exactly 0 for good: training honours masks without knowing who set them. Removing a neuron removes
- * its row of the weight matrix and its bias, and nothing in the layer that reads it. Activation layers
+ * its row of the weight matrix and its bias, and nothing in the layer that reads it: that goes on reading
+ * f(0), a constant, until compaction folds it (compact.h). Activation layers
  * and the like have neither weights nor neurons: nothing is chosen from them. A trainer forgets the
  * optimizer state of removed weights with its next step; a roll-back before it goes on as before.
  *

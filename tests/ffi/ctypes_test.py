@@ -84,6 +84,11 @@ LayerInfo = struct("LayerInfo", [
 ParamInfo = struct("ParamInfo", [
     ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("statistic", i32),
     ("shape", Shape), ("count, kept", u64)])
+CompactOptions = struct("CompactOptions", [
+    ("size", size), ("merge, drop_inputs", i32), ("min_neurons, multiple", u64), ("rounding", i32)])
+CompactReport = struct("CompactReport", [
+    ("size", size), ("neurons_before, neurons, parameters_before, parameters", u64),
+    ("constant, unread, merged, rounded, padding, inputs", u64), ("kept", c.POINTER(size)), ("kept_capacity", size)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -107,6 +112,8 @@ INITIALISED = {
     "prune_roc": (Roc, {"scores": 1}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
+    "prune_compact_options": (CompactOptions, {"merge": 1, "min_neurons": 1, "multiple": 1, "rounding": 1}),
+    "prune_compact_report": (CompactReport, {}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }

@@ -10,7 +10,7 @@
 
 #include "runner.h"
 
-enum { STACK_LAYERS = 8, STACK_WIDTH = 12, STACK_PARAMS = 400, STACK_BATCH = 16 };
+enum { STACK_LAYERS = 12, STACK_WIDTH = 12, STACK_PARAMS = 1200, STACK_BATCH = 16 };
 enum { STACK_BLOCK = STACK_BATCH * STACK_WIDTH };
 
 /* Kinds, so short that a network is a line. */
