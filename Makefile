@@ -45,7 +45,9 @@ RANKS    = base \
            / mask snapshot \
            / fraction \
            / threshold split \
-           / rule fit validate checkpoint sparsity regrow \
+           / rule fit validate checkpoint sparsity regrow interval \
+           / compare \
+           / budget \
            / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \

@@ -62,6 +62,11 @@ prune_status prn_snapshot_fits(const prune_snapshot *snapshot, const prune_model
     return prn_model_same(snapshot->copy, model) ? PRUNE_OK : PRUNE_E_SHAPE;
 }
 
+const prune_model *prn_snapshot_model(const prune_snapshot *snapshot)
+{
+    return snapshot->copy;
+}
+
 prune_status prune_snapshot_take(prune_snapshot *snapshot, const prune_model *model)
 {
     const prune_status status = prn_snapshot_fits(snapshot, model);

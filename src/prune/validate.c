@@ -1,7 +1,7 @@
 /* validate.c -- the last step of pruning: did the metric hold? if not, back
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/validate.h"
+#include "validate.h"
 #include "evaluate.h"
 #include "loss.h"
 #include "model.h"
@@ -62,7 +62,7 @@ static int32_t is_finite(double x)
     return x - x == 0.0;
 }
 
-static prune_status read_validation(prune_validation *mine, const prune_validation *given, prune_error *error)
+prune_status prn_validation_open(prune_validation *mine, const prune_validation *given, prune_error *error)
 {
     prune_validation_init(mine);
     const prune_status status =
@@ -77,6 +77,12 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
     if (!(mine->tolerance >= 0.0) || (fraction && !(mine->tolerance < 1.0)))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance",
                              "negative or NaN, or not a fraction: of accuracy, one point is 0.01");
+    return PRUNE_OK;
+}
+
+static prune_status check_reference(const prune_validation *mine, prune_error *error)
+{
+    const int32_t fraction = mine->metric == PRUNE_METRIC_ACCURACY;
     if (mine->metric == PRUNE_METRIC_OWN ||
         (mine->metric == PRUNE_METRIC_LOSS && loss_kind(mine) == PRUNE_LOSS_OWN))
         return is_finite(mine->reference)
@@ -91,21 +97,30 @@ static prune_status read_validation(prune_validation *mine, const prune_validati
 /* In double 0.8 - 0.1 is not 0.7; who gives both in decimals means it. */
 static const double rounding = 1e-12;
 
-/* False for a NaN. */
-static int32_t holds(const prune_validation *v)
+double prn_validation_worse(const prune_validation *v, double value, double than)
 {
     const int32_t own = v->metric == PRUNE_METRIC_OWN;
     const int32_t higher = own ? v->own->higher_is_better : v->metric == PRUNE_METRIC_ACCURACY;
-    const double worse = higher ? v->reference - v->value : v->value - v->reference;
-    const double size = v->reference < 0.0 ? -v->reference : v->reference;
-    return worse <= v->tolerance + rounding * size;
+    return higher ? than - value : value - than;
 }
 
-static prune_status measure(prune_validation *v, const prune_model *model, const prune_data *data,
-                            prune_error *error)
+int32_t prn_validation_holds(const prune_validation *v)
 {
-    const prn_loss plain = prn_loss_of(v->loss);
-    const prune_loss_options *loss = v->loss_options != NULL ? v->loss_options : &plain;
+    const double size = v->reference < 0.0 ? -v->reference : v->reference;
+    return prn_validation_worse(v, v->value, v->reference) <= v->tolerance + rounding * size;
+}
+
+const prune_loss_options *prn_validation_loss(prune_loss_options *plain, const prune_validation *v)
+{
+    *plain = prn_loss_of(v->loss);
+    return v->loss_options != NULL ? v->loss_options : plain;
+}
+
+prune_status prn_validation_measure(prune_validation *v, const prune_model *model, const prune_data *data,
+                                    prune_error *error)
+{
+    prn_loss plain;
+    const prune_loss_options *loss = prn_validation_loss(&plain, v);
     if (v->metric == PRUNE_METRIC_OWN)
         return prune_evaluate_metric_with(&v->value, model, data, loss, v->own, error);
     prune_metrics metrics;
@@ -120,7 +135,9 @@ prune_status prune_validate(prune_validation *validation, prune_model *model, co
                             const prune_data *data, prune_error *error)
 {
     prune_validation mine;
-    prune_status status = read_validation(&mine, validation, error);
+    prune_status status = prn_validation_open(&mine, validation, error);
+    if (status == PRUNE_OK)
+        status = check_reference(&mine, error);
     if (status != PRUNE_OK)
         return status;
     status = prn_snapshot_fits(snapshot, model);
@@ -128,10 +145,10 @@ prune_status prune_validate(prune_validation *validation, prune_model *model, co
         return prn_error_set(error, status, "snapshot",
                              snapshot == NULL || model == NULL ? "it or the model is NULL"
                                                                : "it is of another architecture");
-    status = measure(&mine, model, data, error);
+    status = prn_validation_measure(&mine, model, data, error);
     if (status != PRUNE_OK)
         return status;
-    mine.accepted = holds(&mine);
+    mine.accepted = prn_validation_holds(&mine);
     prn_result_write(validation, &mine);
     return mine.accepted ? PRUNE_OK : prune_snapshot_restore(snapshot, model);
 }

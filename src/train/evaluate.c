@@ -54,8 +54,7 @@ static size_t first_largest(const float *y, size_t outputs)
     return most;
 }
 
-/* From 0 to 1. */
-static double rightness(int32_t kind, const float *h, size_t outputs, const prune_tensor *targets, size_t row)
+double prn_tally_right(int32_t kind, const float *h, size_t outputs, const prune_tensor *targets, size_t row)
 {
     const float *y = (const float *)targets->data + row * targets->ld;
     if (targets->dtype == PRUNE_I32)
@@ -82,7 +81,7 @@ static void add_row(prn_tally *tally, int32_t kind, const float *h, const prn_ta
     if (says == PRN_SAYS_NOTHING || weight <= 0.0)
         return;
     if (says == PRN_SAYS_CLASSES)
-        tally->correct += weight * rightness(kind, h, tally->outputs, targets, row);
+        tally->correct += weight * prn_tally_right(kind, h, tally->outputs, targets, row);
     else
         add_errors(tally, h, (const float *)targets->data + row * targets->ld, weight);
 }

@@ -26,6 +26,9 @@ prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t kind);
 /* The one that epochs are compared by. */
 double prn_tally_pick(const prune_metrics *metrics, int32_t kind);
 
+/* How right the outputs h of a sample are, from 0 to 1, of a loss that says classes. */
+double prn_tally_right(int32_t kind, const float *h, size_t outputs, const prune_tensor *targets, size_t row);
+
 /* All outputs of a pass over samples, and their targets: where they lie in order as tensors, those; else
  * copies. */
 typedef struct prn_answers {
