@@ -35,9 +35,9 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip \
+           / clip feed \
            / predict trainer roc \
-           / plan update criterion \
+           / plan update criterion agree \
            / evaluate importance \
            / group patience supplied \
            / unit \

@@ -4,14 +4,15 @@
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary, threshold and
- * validate are for hosts.
+ * Agree, evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary,
+ * threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
 #define LIBPRUNE_H
 
 #include "libprune/activation.h"
+#include "libprune/agree.h"
 #include "libprune/arena.h"
 #include "libprune/base.h"
 #include "libprune/checkpoint.h"

@@ -78,7 +78,8 @@ enum {
     PRUNE_E_CHECKSUM = -22,    /* the file was altered */
     PRUNE_E_IO = -23,          /* the system refused to open, read, write or rename */
     PRUNE_E_SPACE = -24,       /* no space left on the device */
-    PRUNE_E_SINGULAR = -25     /* equations without a single answer: inputs that depend on each other */
+    PRUNE_E_SINGULAR = -25,    /* equations without a single answer: inputs that depend on each other */
+    PRUNE_E_DISAGREE = -26     /* two models compute different things */
 };
 
 /* A short English sentence for a status; never NULL; static. */
