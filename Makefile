@@ -37,7 +37,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed \
            / predict trainer roc \
-           / plan update criterion agree \
+           / plan update criterion agree refit \
            / evaluate importance \
            / group patience supplied \
            / unit \

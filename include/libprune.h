@@ -4,7 +4,7 @@
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Agree, evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary,
+ * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
  * threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -38,6 +38,7 @@
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
 #include "libprune/predict.h"
+#include "libprune/refit.h"
 #include "libprune/regrow.h"
 #include "libprune/rng.h"
 #include "libprune/rule.h"
