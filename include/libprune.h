@@ -2,7 +2,7 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
+ * compact, criterion, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
  * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
  * threshold and validate are for hosts.
@@ -31,6 +31,7 @@
 #include "libprune/idx.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"
+#include "libprune/joint.h"
 #include "libprune/layer.h"
 #include "libprune/loss.h"
 #include "libprune/mask.h"
