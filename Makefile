@@ -35,11 +35,12 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip \
+           / clip feed \
            / predict trainer roc \
-           / plan update criterion \
+           / plan update criterion agree refit \
            / evaluate importance \
            / group patience supplied \
+           / joint \
            / unit \
            / rank \
            / mask snapshot \
@@ -53,7 +54,7 @@ HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss \
            model fold data optimizer regularizer schedule clip sections predict trainer plan update criterion \
-           importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact
+           importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact joint
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

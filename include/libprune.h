@@ -2,16 +2,17 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
+ * compact, criterion, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary, threshold and
- * validate are for hosts.
+ * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
+ * threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
 #define LIBPRUNE_H
 
 #include "libprune/activation.h"
+#include "libprune/agree.h"
 #include "libprune/arena.h"
 #include "libprune/base.h"
 #include "libprune/budget.h"
@@ -32,6 +33,7 @@
 #include "libprune/idx.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"
+#include "libprune/joint.h"
 #include "libprune/layer.h"
 #include "libprune/loss.h"
 #include "libprune/mask.h"
@@ -39,6 +41,7 @@
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
 #include "libprune/predict.h"
+#include "libprune/refit.h"
 #include "libprune/regrow.h"
 #include "libprune/rng.h"
 #include "libprune/rule.h"

@@ -13,14 +13,14 @@
  *    where it is tanh; equal batch normalisation, for factor 1 alone;
  *  - inputs that nobody reads go if asked for.
  * This goes on until there is nothing left to do. Dense layers, and what works unit by unit between them
- * (activation, dropout, batch normalisation), become narrower; a softmax keeps the width of what it normalises,
- * and outputs always stay. Layers stay layers: prune_model_fold() is for these.
+ * (activation, dropout, batch normalisation), become narrower; a softmax keeps the width of what it
+ * normalises, and outputs always stay. Layers stay layers: prune_model_fold() is for these.
  *
  * What counts are values: a weight that is 0 reads nothing, removed or not. A weight that was removed stays
  * removed in the new model, but for a bias that takes a constant, and a weight that takes over another one.
  *
- * The least neurons and the multiple are reached with padding: neurons that are there and all removed. A layer
- * always has one.
+ * The least neurons and the multiple are reached with padding: neurons that are there and all removed. A
+ * layer always has one.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_COMPACT_H
@@ -48,7 +48,7 @@ typedef struct prune_compact_options {
     int32_t rounding;     /* default PRUNE_ROUND_UP */
 } prune_compact_options;
 
-/* Sets size and the defaults above. NULL is fine. Where a call takes such options, NULL means the defaults. */
+/* Sets size and the defaults above. NULL is fine. A call that takes such options has them for NULL. */
 void prune_compact_options_init(prune_compact_options *options);
 
 /* What became of the neurons of dense layers, and of the inputs. */
@@ -63,8 +63,8 @@ typedef struct prune_compact_report {
     uint64_t padding;  /* of those that went, came back as padding */
     uint64_t inputs;   /* kept */
     size_t *kept; /* the caller's array or NULL: numbers in the old model, going up, of the inputs that the
-                          new model takes, then of the neurons of its first dense layer, of the second, ...: as
-                          many each as the new model's layers have */
+                          new model takes, then of the neurons of its first dense layer, of the second, ...:
+                          as many each as the new model's layers have */
     size_t kept_capacity; /* inputs and neurons of the old model are always enough */
 } prune_compact_report;
 
@@ -73,9 +73,9 @@ void prune_compact_report_init(prune_compact_report *report);
 
 /* Makes the smaller model in `mem`, which for a while holds a copy of the old one too. The model is not
  * changed. options, report and error may be NULL.
- * PRUNE_E_ARGUMENT: NULL, an option; PRUNE_E_SHAPE: kept_capacity is too small; PRUNE_E_NONFINITE: a bias that
- * takes constants, or a constant, would leave float; PRUNE_E_VERSION; PRUNE_E_MEMORY; PRUNE_E_OVERFLOW; and as
- * prune_model_verify(). On failure *out is NULL, and the report is as it was. */
+ * PRUNE_E_ARGUMENT: NULL, an option; PRUNE_E_SHAPE: kept_capacity is too small; PRUNE_E_NONFINITE: a bias
+ * that takes constants, or a constant, would leave float; PRUNE_E_VERSION; PRUNE_E_MEMORY; PRUNE_E_OVERFLOW;
+ * and as prune_model_verify(). On failure *out is NULL, and the report is as it was. */
 prune_status prune_compact(prune_model **out, const prune_allocator *mem, const prune_model *model,
                            const prune_compact_options *options, prune_compact_report *report,
                            prune_error *error);

@@ -78,6 +78,12 @@ prune_status prune_tensor_take_rows(prune_tensor *to, const prune_tensor *from, 
 /* The same into a new tensor of from's dtype. Errors also as prune_tensor_create(). */
 prune_status prune_tensor_create_rows(prune_tensor **out, const prune_allocator *mem,
                                       const prune_tensor *from, const size_t *order, size_t count);
+
+/* A new tensor of from's dtype: the columns order[0 .. count - 1] of a matrix, which may be taken many times.
+ * For the inputs that a smaller model takes, see compact.h. PRUNE_E_SHAPE: not of rank 2; PRUNE_E_RANGE:
+ * there is no such column; PRUNE_E_ARGUMENT (NULL); and as prune_tensor_create(). */
+prune_status prune_tensor_create_columns(prune_tensor **out, const prune_allocator *mem,
+                                         const prune_tensor *from, const size_t *order, size_t count);
 /* FFI-END */
 PRUNE_API_END
 

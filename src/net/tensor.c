@@ -396,3 +396,28 @@ prune_status prune_tensor_create_rows(prune_tensor **out, const prune_allocator 
     const prune_status status = prune_tensor_create(out, mem, from->dtype, &shape);
     return status == PRUNE_OK ? prune_tensor_take_rows(*out, from, order, count) : status;
 }
+
+prune_status prune_tensor_create_columns(prune_tensor **out, const prune_allocator *mem,
+                                         const prune_tensor *from, const size_t *order, size_t count)
+{
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    if (from == NULL || order == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (from->shape.rank != 2)
+        return PRUNE_E_SHAPE;
+    for (size_t i = 0; i < count; i++)
+        if (order[i] >= prn_tensor_row(from))
+            return PRUNE_E_RANGE;
+    const size_t rows = prn_tensor_rows(from), item = prune_dtype_size(from->dtype);
+    const prune_shape shape = { 2, { rows, count, 0, 0 } };
+    const prune_status status = prune_tensor_create(out, mem, from->dtype, &shape);
+    if (status != PRUNE_OK)
+        return status;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < count; i++)
+            memcpy((char *)(*out)->data + (r * count + i) * item,
+                   (const char *)from->data + (r * from->ld + order[i]) * item, item);
+    return PRUNE_OK;
+}

@@ -124,7 +124,8 @@ void prn_chain_clear(prn_chain *chain, size_t s, size_t u)
     prn_slice slices[PRN_UNIT_SLICES];
     for (size_t l = chain->spaces[s].first - (s != 0); l < chain->spaces[s].reader; l++) {
         prn_layer *layer = chain->model->layers[l];
-        remove_slices(layer, slices, layer->ops->unit_slices(layer, u, slices));
+        const size_t count = layer->ops->unit_slices(layer, u, slices);
+        remove_slices(layer, slices, count);
     }
 }
 
@@ -132,7 +133,8 @@ void prn_chain_unread(prn_chain *chain, size_t s, size_t u)
 {
     prn_slice slices[PRN_UNIT_SLICES];
     prn_layer *reader = prn_chain_reader(chain, s);
-    remove_slices(reader, slices, reader->ops->input_slices(reader, u, slices));
+    const size_t count = reader->ops->input_slices(reader, u, slices);
+    remove_slices(reader, slices, count);
 }
 
 void prn_chain_set(prn_param *param, size_t i, float value)

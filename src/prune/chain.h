@@ -1,7 +1,7 @@
 /* chain.h (private) -- a model as spaces of units: its inputs, and the outputs of each dense layer
  *
- * Space 0 holds the inputs, space s the neurons of the s-th dense layer; the dense layer that reads a space is
- * the one that makes the next. Layers between keep units apart, or pin them down. */
+ * Space 0 holds the inputs, space s the neurons of the s-th dense layer; the dense layer that reads a space
+ * is the one that makes the next. Layers between keep units apart, or pin them down. */
 #ifndef PRN_CHAIN_H
 #define PRN_CHAIN_H
 

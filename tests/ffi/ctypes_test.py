@@ -84,6 +84,10 @@ LayerInfo = struct("LayerInfo", [
 ParamInfo = struct("ParamInfo", [
     ("size", size), ("layer", size), ("name", c.c_char * 16), ("prunable", i32), ("statistic", i32),
     ("shape", Shape), ("count, kept", u64)])
+Agreement = struct("Agreement", [
+    ("size", size), ("tolerance", f64), ("samples", u64), ("absolute, relative", f64), ("sample, output", u64),
+    ("a, b", f32)])
+RefitOptions = struct("RefitOptions", [("size", size), ("layer", i32), ("damping", f64)])
 CompactOptions = struct("CompactOptions", [
     ("size", size), ("merge, drop_inputs", i32), ("min_neurons, multiple", u64), ("rounding", i32)])
 CompactReport = struct("CompactReport", [
@@ -112,6 +116,8 @@ INITIALISED = {
     "prune_roc": (Roc, {"scores": 1}),
     "prune_histogram": (Histogram, {}),
     "prune_threshold_rule": (ThresholdRule, {"kind": OTSU, "k": 1, "from_fraction": 0.05, "to_fraction": 0.95}),
+    "prune_agreement": (Agreement, {"tolerance": 1e-4}),
+    "prune_refit_options": (RefitOptions, {"layer": -1, "damping": 1e-4}),
     "prune_compact_options": (CompactOptions, {"merge": 1, "min_neurons": 1, "multiple": 1, "rounding": 1}),
     "prune_compact_report": (CompactReport, {}),
     "prune_validation": (Validation, {

@@ -16,8 +16,8 @@ typedef struct net {
     prune_model *model;
 } net;
 
-/* One to four dense layers of any width and activation, other layers between; rows of zeros, removed neurons and
- * weights, gammas of 0, as often as not. The model is the caller's. */
+/* One to four dense layers of any width and activation, other layers between; rows of zeros, removed neurons
+ * and weights, gammas of 0, as often as not. The model is the caller's. */
 void net_make(net *n, uint64_t seed);
 
 /* A number from 0 to below - 1. */

@@ -1,0 +1,110 @@
+/* joint.c -- one score for all that a neuron is
+ *
+ * SPDX-License-Identifier: MIT */
+#include "joint.h"
+
+#include <float.h>
+
+/* At most a row, a bias and a column. */
+enum { PARTS = 2 * PRN_UNIT_SLICES };
+
+static float size_of(float x)
+{
+    return x < 0.0f ? -x : x;
+}
+
+/* The layer with weights that reads the units of this one as they are, or the number of layers. */
+static size_t reader_of(const prune_model *model, size_t layer)
+{
+    size_t l = layer + 1;
+    while (l < model->layer_count && model->layers[l]->ops->unitwise)
+        l++;
+    const int32_t reads = l < model->layer_count && model->layers[l]->ops->units(model->layers[l]) != 0;
+    return reads ? l : model->layer_count;
+}
+
+/* Adds what a layer lists for unit u; returns the number of slices there are then. */
+static size_t add_slices(prune_slice *slices, size_t count, const prune_model *model, size_t layer,
+                         const prn_slice *listed, size_t listed_count)
+{
+    const size_t first = prn_model_first_param(model, layer);
+    for (size_t s = 0; s < listed_count; s++)
+        slices[count++] =
+            (prune_slice){ first + listed[s].param, listed[s].start, listed[s].stride, listed[s].count };
+    return count;
+}
+
+static size_t list_parts(prune_slice *slices, const prune_model *model, size_t layer, size_t u,
+                         int32_t include_bias)
+{
+    prn_slice own[PRN_UNIT_SLICES];
+    const prn_layer *rows = model->layers[layer];
+    const size_t own_count = rows->ops->unit_slices(rows, u, own), reader = reader_of(model, layer);
+    size_t count = 0;
+    for (size_t s = 0; s < own_count; s++)
+        if (rows->params[own[s].param].prunable || include_bias)
+            count = add_slices(slices, count, model, layer, &own[s], 1);
+    if (reader == model->layer_count)
+        return count;
+    const prn_layer *columns = model->layers[reader];
+    const size_t read_count = columns->ops->input_slices(columns, u, own);
+    return add_slices(slices, count, model, reader, own, read_count);
+}
+
+static int32_t is_kept(const prn_layer *layer, size_t u)
+{
+    prn_slice slices[PRN_UNIT_SLICES];
+    const size_t count = layer->ops->unit_slices(layer, u, slices);
+    for (size_t s = 0; s < count; s++)
+        for (size_t i = 0; i < slices[s].count; i++)
+            if (prn_mask_test(layer->params[slices[s].param].mask, slices[s].start + i * slices[s].stride))
+                return 1;
+    return 0;
+}
+
+float prn_joint_neuron(const prune_importance *importance, size_t layer, size_t u, int32_t aggregate,
+                       int32_t include_bias)
+{
+    prune_slice slices[PARTS];
+    if (!is_kept(importance->model->layers[layer], u))
+        return 0.0f;
+    const size_t parts = list_parts(slices, importance->model, layer, u, include_bias);
+    prn_sum sum = { 0.0f, 0.0f };
+    for (size_t p = 0; p < parts; p++) {
+        float score = 0.0f;
+        if (prune_importance_group(&score, importance, &slices[p], 1, aggregate, NULL) == PRUNE_OK)
+            prn_sum_add(&sum, score / (float)parts);
+    }
+    const float mean = sum.sum + sum.carry;
+    return mean > FLT_MAX ? FLT_MAX : mean < -FLT_MAX ? -FLT_MAX : mean;
+}
+
+static void normalize(float *scores, const prn_layer *layer)
+{
+    const size_t units = layer->ops->units(layer);
+    size_t kept = 0;
+    prn_sum sum = { 0.0f, 0.0f };
+    for (size_t u = 0; u < units; u++)
+        kept += is_kept(layer, u) != 0;
+    for (size_t u = 0; u < units; u++)
+        prn_sum_add(&sum, size_of(scores[u]) / (float)kept);
+    const float mean = sum.sum + sum.carry;
+    for (size_t u = 0; u < units; u++) {
+        const float score = mean > 0.0f ? scores[u] / mean : 0.0f;
+        scores[u] = size_of(score) <= FLT_MAX ? score : 0.0f;
+    }
+}
+
+prune_status prune_importance_joint(float *scores, size_t capacity, const prune_importance *importance,
+                                    size_t layer, int32_t aggregate, int32_t include_bias)
+{
+    /* It checks all that there is to check, and what it writes is replaced. */
+    const prune_status status = prune_importance_neurons(scores, capacity, importance, layer, aggregate);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_layer *rows = importance->model->layers[layer];
+    for (size_t u = 0; u < rows->ops->units(rows); u++)
+        scores[u] = prn_joint_neuron(importance, layer, u, aggregate, include_bias);
+    normalize(scores, rows);
+    return PRUNE_OK;
+}
