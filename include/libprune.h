@@ -1,11 +1,11 @@
 /* libprune.h -- train a network, find out what matters in it, remove the rest, and show that it is
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
- * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
- * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary, threshold and
- * validate are for hosts.
+ * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base,
+ * checkpoint, compact, criterion, encode, encoded, encoding, fmath, fold, gemm, group, importance,
+ * initializer, layer, loss, mask, model, optimizer, predict, rng, schedule, snapshot, tensor, trainer,
+ * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
+ * split, standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -18,6 +18,9 @@
 #include "libprune/compact.h"
 #include "libprune/criterion.h"
 #include "libprune/data.h"
+#include "libprune/encode.h"
+#include "libprune/encoded.h"
+#include "libprune/encoding.h"
 #include "libprune/evaluate.h"
 #include "libprune/fit.h"
 #include "libprune/fmath.h"
