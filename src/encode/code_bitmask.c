@@ -36,7 +36,7 @@ static void start_row(prn_cursor *c)
 static int32_t next(prn_cursor *c)
 {
     const unsigned char *row = c->coded->bytes + c->coded->index.at + (size_t)c->row * row_bytes(c->coded);
-    while (c->at < c->coded->columns && (row[c->at / 8] >> c->at % 8 & 1u) == 0)
+    while (c->at < c->coded->columns && ((uint32_t)row[c->at / 8] >> c->at % 8 & 1u) == 0)
         c->at++;
     if (c->at == c->coded->columns)
         return 0;
