@@ -248,10 +248,11 @@ static void alter(unsigned char *bytes, size_t length, prune_rng *rng)
         const size_t range = prune_rng_below(rng, 4) == 0 ? PRUNE_ENCODING_HEADER : length;
         const uint64_t by = prune_rng_below(rng, 4);
         unsigned char *at = &bytes[prune_rng_below(rng, range)];
-        *at = by == 0   ? (unsigned char)prune_rng_below(rng, 256)
-              : by == 1 ? (unsigned char)(prune_rng_below(rng, 2) * 255)
-              : by == 2 ? (unsigned char)(*at + 1)
-                        : (unsigned char)(*at ^ 1u << prune_rng_below(rng, 8));
+        const uint64_t byte = by == 0   ? prune_rng_below(rng, 256)
+                              : by == 1 ? prune_rng_below(rng, 2) * 255
+                              : by == 2 ? (uint64_t)*at + 1
+                                        : (uint64_t)*at ^ (uint64_t)1 << prune_rng_below(rng, 8);
+        *at = (unsigned char)(byte & 255);
     }
 }
 
