@@ -18,7 +18,7 @@ static prune_model *pruned_model(void)
         prune_param_info_init(&info);
         ck_assert_ok(prune_model_param_info(&info, model, p));
         for (size_t i = 0; i < (size_t)info.count; i++)
-            kept[i] = prune_rng_below(&rng, 10) < 3 + 2 * p;
+            kept[i] = coded_below(&rng, 10) < 3 + 2 * p;
         ck_assert_ok(prune_mask_set(model, p, kept, (size_t)info.count));
     }
     return model;

@@ -104,8 +104,7 @@ START_TEST(every_truncation)
             coded_matrix m;
             size_t length;
             const prune_encoding_options options = coded_random_options(id, &rng);
-            coded_make(&m, 1 + prune_rng_below(&rng, 7), 1 + prune_rng_below(&rng, 11), coded_density(n), 1,
-                       &rng);
+            coded_make(&m, 1 + coded_below(&rng, 7), 1 + coded_below(&rng, 11), coded_density(n), 1, &rng);
             if (id == PRUNE_ENCODING_N_OF_M)
                 coded_thin(&m, (size_t)options.keep, (size_t)options.of);
             unsigned char *bytes = coded_encode(&length, &m, &options);
@@ -244,14 +243,14 @@ END_TEST
 /* Some bytes at once, half of them in the header, half of those as it may well be. */
 static void alter(unsigned char *bytes, size_t length, prune_rng *rng)
 {
-    for (uint64_t n = 1 + prune_rng_below(rng, 4); n != 0; n--) {
-        const size_t range = prune_rng_below(rng, 4) == 0 ? PRUNE_ENCODING_HEADER : length;
-        const uint64_t by = prune_rng_below(rng, 4);
-        unsigned char *at = &bytes[prune_rng_below(rng, range)];
-        const uint64_t byte = by == 0   ? prune_rng_below(rng, 256)
-                              : by == 1 ? prune_rng_below(rng, 2) * 255
+    for (uint64_t n = 1 + coded_below(rng, 4); n != 0; n--) {
+        const size_t range = coded_below(rng, 4) == 0 ? PRUNE_ENCODING_HEADER : length;
+        const uint64_t by = coded_below(rng, 4);
+        unsigned char *at = &bytes[coded_below(rng, range)];
+        const uint64_t byte = by == 0   ? coded_below(rng, 256)
+                              : by == 1 ? coded_below(rng, 2) * 255
                               : by == 2 ? (uint64_t)*at + 1
-                                        : (uint64_t)*at ^ (uint64_t)1 << prune_rng_below(rng, 8);
+                                        : (uint64_t)*at ^ (uint64_t)1 << coded_below(rng, 8);
         *at = (unsigned char)(byte & 255);
     }
 }
@@ -266,7 +265,7 @@ START_TEST(thousands_of_alterations)
             coded_matrix m;
             size_t length;
             const prune_encoding_options options = coded_random_options(id, &rng);
-            coded_make(&m, 1 + prune_rng_below(&rng, 9), 1 + prune_rng_below(&rng, n % 2 ? 12 : 600),
+            coded_make(&m, 1 + coded_below(&rng, 9), 1 + coded_below(&rng, n % 2 ? 12 : 600),
                        coded_density(n), 0, &rng);
             if (id == PRUNE_ENCODING_N_OF_M)
                 coded_thin(&m, (size_t)options.keep, (size_t)options.of);
@@ -292,16 +291,16 @@ START_TEST(rubbish)
     prune_rng rng;
     prune_rng_seed(&rng, 3);
     for (size_t n = 0; n < 20000; n++) {
-        const size_t length = PRUNE_ENCODING_HEADER + 4 * (size_t)prune_rng_below(&rng, 20);
+        const size_t length = PRUNE_ENCODING_HEADER + 4 * coded_below(&rng, 20);
         unsigned char *bytes = block(length);
         for (size_t i = 0; i < length; i++)
-            bytes[i] = (unsigned char)(n % 3 == 0 ? prune_rng_below(&rng, 256) : prune_rng_below(&rng, 2));
-        bytes[0] = (unsigned char)(CODED_FIRST + (int32_t)prune_rng_below(&rng, CODED_LAST));
+            bytes[i] = (unsigned char)(n % 3 == 0 ? coded_below(&rng, 256) : coded_below(&rng, 2));
+        bytes[0] = (unsigned char)(CODED_FIRST + (int32_t)coded_below(&rng, CODED_LAST));
         bytes[1] = PRUNE_F32;
         memset(bytes + 20, 0, 4);
         for (size_t i = 4; i < 20; i += 4) {
             memset(bytes + i + 1, 0, 3);
-            bytes[i] = (unsigned char)prune_rng_below(&rng, 6);
+            bytes[i] = (unsigned char)coded_below(&rng, 6);
         }
         (void)look_at(bytes, length);
         free(bytes);

@@ -198,8 +198,8 @@ static void round_trips(size_t most_rows, size_t most_columns, size_t count, uin
     prune_rng_seed(&rng, seed);
     for (size_t n = 0; n < count; n++) {
         coded_matrix m;
-        const size_t rows = 1 + prune_rng_below(&rng, (uint32_t)most_rows);
-        const size_t columns = 1 + prune_rng_below(&rng, (uint32_t)most_columns);
+        const size_t rows = 1 + coded_below(&rng, most_rows);
+        const size_t columns = 1 + coded_below(&rng, most_columns);
         const double density = coded_density(n);
         coded_make(&m, rows, columns, density, 1, &rng);
         for (int32_t id = CODED_FIRST; id <= CODED_LAST; id++) {

@@ -80,8 +80,7 @@ START_TEST(products_are_those_of_a_plain_loop)
     prune_rng_seed(&rng, 8);
     for (size_t n = 0; n < 300; n++) {
         coded_matrix m;
-        const size_t rows = 1 + prune_rng_below(&rng, 20),
-                     columns = 1 + prune_rng_below(&rng, n < 280 ? 30 : 700);
+        const size_t rows = 1 + coded_below(&rng, 20), columns = 1 + coded_below(&rng, n < 280 ? 30 : 700);
         coded_make(&m, rows, columns, coded_density(n), 0, &rng);
         for (int32_t id = CODED_LAST; id >= CODED_FIRST; id--) {
             const prune_encoding_options options = coded_random_options(id, &rng);
@@ -106,7 +105,7 @@ START_TEST(best_is_the_smallest_and_never_above_dense)
         prune_encoding_info best, other;
         prune_encoding_info_init(&best);
         prune_encoding_info_init(&other);
-        coded_make(&m, 1 + prune_rng_below(&rng, 16), 1 + prune_rng_below(&rng, n % 2 ? 16 : 400),
+        coded_make(&m, 1 + coded_below(&rng, 16), 1 + coded_below(&rng, n % 2 ? 16 : 400),
                    coded_density(n) * (double)prune_rng_uniform(&rng), 0, &rng);
         if (n % 4 == 0)
             coded_thin(&m, 2, 4);
@@ -167,7 +166,7 @@ START_TEST(densities_of_break_even)
             const size_t target = (size_t)((cases[i].density + (above ? 0.001 : -0.001)) * ELEMENTS);
             coded_make(&m, ROWS, COLUMNS, 0.5, 0, &rng);
             for (size_t kept = coded_kept(&m); kept != target;) {
-                uint8_t *at = &m.kept[prune_rng_below(&rng, ELEMENTS)];
+                uint8_t *at = &m.kept[coded_below(&rng, ELEMENTS)];
                 if ((*at == 0) == (kept < target)) {
                     kept = *at == 0 ? kept + 1 : kept - 1;
                     *at = *at == 0;

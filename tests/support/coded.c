@@ -13,7 +13,7 @@ static float odd_value(prune_rng *rng)
     static const uint32_t bits[] = { 0x80000000u, 0u,          1u,          0x80000001u, 0x007fffffu,
                                      0x7f800000u, 0xff800000u, 0x7fc00001u, 0x7f800001u, 0xffffffffu };
     float value;
-    memcpy(&value, &bits[prune_rng_below(rng, sizeof bits / sizeof bits[0])], sizeof value);
+    memcpy(&value, &bits[coded_below(rng, sizeof bits / sizeof bits[0])], sizeof value);
     return value;
 }
 
@@ -26,8 +26,8 @@ void coded_make(coded_matrix *m, size_t rows, size_t columns, double density, in
     for (size_t i = 0; i < rows * columns; i++) {
         const float value = prune_rng_normal(rng);
         const float special = odd_value(rng);
-        memcpy(&m->values[i], odd && prune_rng_below(rng, 4) == 0 ? &special : &value, sizeof value);
-        m->kept[i] = (uint8_t)((double)prune_rng_uniform(rng) < density ? 1 + prune_rng_below(rng, 255) : 0);
+        memcpy(&m->values[i], odd && coded_below(rng, 4) == 0 ? &special : &value, sizeof value);
+        m->kept[i] = (uint8_t)((double)prune_rng_uniform(rng) < density ? 1 + coded_below(rng, 255) : 0);
     }
     ck_assert_ok(prune_tensor_const_matrix(&m->tensor, NULL, PRUNE_F32, rows, columns, m->values));
 }
@@ -94,11 +94,11 @@ double coded_density(size_t n)
 prune_encoding_options coded_random_options(int32_t id, prune_rng *rng)
 {
     prune_encoding_options options = coded_options(id);
-    options.lanes = 1 + (int32_t)prune_rng_below(rng, 9);
-    options.block_rows = 1 + (int32_t)prune_rng_below(rng, 5);
-    options.block_columns = 1 + (int32_t)prune_rng_below(rng, 5);
-    options.of = 2 + (int32_t)prune_rng_below(rng, 16);
-    options.keep = 1 + (int32_t)prune_rng_below(rng, (uint32_t)options.of - 1);
+    options.lanes = 1 + (int32_t)coded_below(rng, 9);
+    options.block_rows = 1 + (int32_t)coded_below(rng, 5);
+    options.block_columns = 1 + (int32_t)coded_below(rng, 5);
+    options.of = 2 + (int32_t)coded_below(rng, 16);
+    options.keep = 1 + (int32_t)coded_below(rng, (size_t)options.of - 1);
     return options;
 }
 

@@ -13,6 +13,12 @@ enum {
     CODED_RUBBISH = 0xA5
 };
 
+/* 0 .. bound - 1, as a count. */
+static inline size_t coded_below(prune_rng *rng, size_t bound)
+{
+    return (size_t)prune_rng_below(rng, bound);
+}
+
 /* A matrix with its mask, in blocks of exactly their size. `all` is kept in every row if it says so. */
 typedef struct coded_matrix {
     size_t rows, columns;
