@@ -219,6 +219,28 @@ START_TEST(options_out_of_range)
 }
 END_TEST
 
+/* Shapes that no header could say, over memory that nobody has: they are refused before it is read. */
+START_TEST(matrices_that_are_too_large)
+{
+    static const size_t cases[][2] = {
+        { (size_t)INT32_MAX + 1, 1 }, { 1, (size_t)INT32_MAX + 1 }, { 65536, 65536 }, { 3, 1431655766 }
+    };
+    const float one = 1.0f;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        prune_encoding_info info;
+        prune_tensor *tensor;
+        prune_encoding_info_init(&info);
+        const prune_status status =
+            prune_tensor_const_matrix(&tensor, NULL, PRUNE_F32, cases[i][0], cases[i][1], &one);
+        if (status == PRUNE_OK) /* where size_t has 32 bits there are no such tensors */
+            ck_assert_status(prune_encoding_measure(&info, tensor, NULL, NULL), PRUNE_E_LIMIT);
+        else
+            ck_assert_status(status, PRUNE_E_OVERFLOW);
+        prune_tensor_free(tensor);
+    }
+}
+END_TEST
+
 START_TEST(structs_of_other_versions)
 {
     const float weights[] = { 1, 0 };
@@ -310,6 +332,7 @@ int main(void)
                                    best_is_the_smallest_and_never_above_dense,
                                    densities_of_break_even,
                                    options_out_of_range,
+                                   matrices_that_are_too_large,
                                    structs_of_other_versions,
                                    arguments_that_do_not_fit };
     return run_tests("encoding_use", tests, sizeof tests / sizeof tests[0]);
