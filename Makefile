@@ -25,11 +25,15 @@ RANKS    = base \
            / host bare \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
+           / encoding \
+           / code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas \
+           / encode \
            / activation sample_loss \
            / initializer rows layer idx \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
+           / encoded \
            / chain \
            / fuse \
            / narrow \
@@ -52,6 +56,7 @@ RANKS    = base \
            / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
+           encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode encoded \
            activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss \
            model fold data optimizer regularizer schedule clip sections predict trainer plan update criterion \
            importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact joint

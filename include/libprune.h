@@ -6,6 +6,11 @@
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
  * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
  * threshold and validate are for hosts.
+ * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base,
+ * checkpoint, compact, criterion, encode, encoded, encoding, fmath, fold, gemm, group, importance,
+ * initializer, layer, loss, mask, model, optimizer, predict, rng, schedule, snapshot, tensor, trainer,
+ * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
+ * split, standardize, summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -21,6 +26,9 @@
 #include "libprune/compare.h"
 #include "libprune/criterion.h"
 #include "libprune/data.h"
+#include "libprune/encode.h"
+#include "libprune/encoded.h"
+#include "libprune/encoding.h"
 #include "libprune/evaluate.h"
 #include "libprune/fit.h"
 #include "libprune/fmath.h"

@@ -93,6 +93,11 @@ CompactOptions = struct("CompactOptions", [
 CompactReport = struct("CompactReport", [
     ("size", size), ("neurons_before, neurons, parameters_before, parameters", u64),
     ("constant, unread, merged, rounded, padding, inputs", u64), ("kept", c.POINTER(size)), ("kept_capacity", size)])
+EncodingOptions = struct("EncodingOptions", [
+    ("size", size), ("encoding, lanes, block_rows, block_columns, keep, of", i32)])
+EncodingInfo = struct("EncodingInfo", [
+    ("size", size), ("encoding, dtype, lanes, block_rows, block_columns, keep, of, index_bytes", i32),
+    ("rows, columns, stored, bytes", u64)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -120,6 +125,9 @@ INITIALISED = {
     "prune_refit_options": (RefitOptions, {"layer": -1, "damping": 1e-4}),
     "prune_compact_options": (CompactOptions, {"merge": 1, "min_neurons": 1, "multiple": 1, "rounding": 1}),
     "prune_compact_report": (CompactReport, {}),
+    "prune_encoding_options": (EncodingOptions, {
+        "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
+    "prune_encoding_info": (EncodingInfo, {}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
