@@ -3,7 +3,9 @@
  * Everything is laid out once, in one block; a step allocates nothing. The step API is
  *     forward -> loss -> backward [-> accumulate] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
- * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward().
+ * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward(). His own gradients or penalty
+ * come behind the third: prune_trainer_gradient(), prune_trainer_set_gradient(). The rate of his own schedule
+ * comes before the last: prune_trainer_set_learning_rate().
  *
  * Shapes: B samples (1 .. max_batch), I inputs, O outputs.
  * Threads: one trainer, one thread at a time; it changes its model.
@@ -164,6 +166,15 @@ prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, co
 /* The gradient of a parameter after backward: borrowed, same shape as the parameter; NULL for no such
  * index. Overwritten by the next backward pass; 0 before the first. */
 const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
+
+/* Sets that gradient to values[count] (which may be it), between a backward pass and the update that follows:
+ * for gradients of the caller's own, those of a penalty of his or a mean over machines for example. It takes
+ * part in what is still to come of the step, as if the backward pass had left it: accumulation, scores,
+ * penalty, clipping. Where the mask is 0 it is not applied. PRUNE_E_STATE: there are no gradients that wait for
+ * an update; PRUNE_E_SHAPE: count differs; PRUNE_E_RANGE: no such parameter, running statistics;
+ * PRUNE_E_NONFINITE; PRUNE_E_ARGUMENT: NULL. On an error nothing is changed. */
+prune_status prune_trainer_set_gradient(prune_trainer *trainer, size_t param, const float *values,
+                                        size_t count);
 
 /* Optimizer state of a parameter, as optimizer.h names it: m, v or both, in slots from 0 on. Borrowed;
  * NULL if there is no such parameter or slot. */
