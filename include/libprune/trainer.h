@@ -38,8 +38,8 @@ PRUNE_API_BEGIN
  * prune_trainer_update() clips the gradients, penalty included, in place: first each to -clip_value ..
  * clip_value, then all by  min(1, clip_norm / (norm + 1e-6)),  norm the root of the sum of squares over all
  * parameters but removed weights (PyTorch's clip_grad_value_ and clip_grad_norm_).
- * What is said to be of some optimizers (momentum, beta1, beta2, epsilon, alpha, weight_decay) the others leave
- * unused, whatever it is, so that one struct can serve to try several. */
+ * What is said to be of some optimizers (momentum, beta1, beta2, epsilon, alpha, weight_decay) the others
+ * leave unused, whatever it is, so that one struct can serve to try several. */
 enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
 
 typedef struct prune_trainer_options {
@@ -87,10 +87,10 @@ typedef struct prune_trainer prune_trainer;
  * that is wrong, and may be NULL.
  * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
  * without a function, nesterov with another optimizer than SGD; those of the loss's options as
- * prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY; PRUNE_E_VERSION.
- * PRUNE_E_ARGUMENT also for a loss that cannot teach this model: softmax cross-entropy of a single output,
- * which is always 0, or behind a softmax layer, and binary cross-entropy behind a sigmoid, which would be
- * applied twice. A loop that brings its own dL/dh names another one, such as PRUNE_MSE. */
+ * prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
+ * PRUNE_E_VERSION. PRUNE_E_ARGUMENT also for a loss that cannot teach this model: softmax cross-entropy of a
+ * single output, which is always 0, or behind a softmax layer, and binary cross-entropy behind a sigmoid,
+ * which would be applied twice. A loop that brings its own dL/dh names another one, such as PRUNE_MSE. */
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
                                   const prune_trainer_options *options, prune_error *error);
 
@@ -170,8 +170,8 @@ const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
 /* Sets that gradient to values[count] (which may be it), between a backward pass and the update that follows:
  * for gradients of the caller's own, those of a penalty of his or a mean over machines for example. It takes
  * part in what is still to come of the step, as if the backward pass had left it: accumulation, scores,
- * penalty, clipping. Where the mask is 0 it is not applied. PRUNE_E_STATE: there are no gradients that wait for
- * an update; PRUNE_E_SHAPE: count differs; PRUNE_E_RANGE: no such parameter, running statistics;
+ * penalty, clipping. Where the mask is 0 it is not applied. PRUNE_E_STATE: there are no gradients that wait
+ * for an update; PRUNE_E_SHAPE: count differs; PRUNE_E_RANGE: no such parameter, running statistics;
  * PRUNE_E_NONFINITE; PRUNE_E_ARGUMENT: NULL. On an error nothing is changed. */
 prune_status prune_trainer_set_gradient(prune_trainer *trainer, size_t param, const float *values,
                                         size_t count);
