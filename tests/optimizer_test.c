@@ -203,7 +203,7 @@ START_TEST(newer_optimizers_follow_theirs)
         prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, kinds[i / 2]);
         options.learning_rate = 0.02f;
         options.momentum = 0.9f;
-        options.nesterov = 1;
+        options.nesterov = options.optimizer == PRUNE_SGD;
         options.weight_decay = 0.5f;
         options.alpha = i < 6 ? 0.9f : 0.0f;
         options.epsilon = i < 6 ? 1e-4f : 1e-2f;
@@ -276,15 +276,15 @@ enum { TEMPTATIONS = 32 };
 static prune_trainer_options temptation(int i)
 {
     static const int32_t others[] = { PRUNE_RMSPROP, PRUNE_ADAMW, PRUNE_ADAGRAD, PRUNE_SGD };
-    prune_trainer_options options =
-        world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, i >= TEMPTATIONS / 2 ? others[i % 4]
-                                                   : i % 2              ? PRUNE_ADAM
-                                                                        : PRUNE_SGD);
+    const int32_t more = i >= TEMPTATIONS / 2;
+    prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, more    ? others[i % 4]
+                                                                               : i % 2 ? PRUNE_ADAM
+                                                                                       : PRUNE_SGD);
     options.learning_rate = options.optimizer == PRUNE_SGD ? 0.1f : 0.01f;
-    options.nesterov = i >= TEMPTATIONS / 2;
-    options.l1_proximal = options.nesterov && i % 8 < 4;
-    options.clip_norm = options.nesterov && i % 8 > 1 ? 0.5f : 0.0f;
-    options.momentum = i % 4 == 2 || options.nesterov ? 0.9f : 0.0f;
+    options.nesterov = more && options.optimizer == PRUNE_SGD;
+    options.l1_proximal = more && i % 8 < 4;
+    options.clip_norm = more && i % 8 > 1 ? 0.5f : 0.0f;
+    options.momentum = i % 4 == 2 || more ? 0.9f : 0.0f;
     options.l1 = i & 4 ? 0.01f : 0.0f;
     options.l2 = i & 8 ? 0.1f : 0.0f;
     options.regularize_bias = (i & 12) != 0;
@@ -372,7 +372,7 @@ START_TEST(no_setting_makes_a_weight_infinite)
         prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD + i / 27);
         options.learning_rate = 1e6f;
         options.momentum = options.beta1 = options.alpha = decays[i % 3];
-        options.nesterov = i % 2;
+        options.nesterov = i % 2 && options.optimizer == PRUNE_SGD;
         options.weight_decay = 1e6f;
         options.beta2 = decays[i / 3 % 3];
         options.epsilon = epsilons[i / 9 % 3];

@@ -327,7 +327,7 @@ START_TEST(the_option_that_is_wrong_is_named)
                                           "learning_rate",   "momentum",     "beta1",     "beta2",
                                           "epsilon",         "l1",           "l2",        "max_batch",
                                           "alpha",           "weight_decay", "clip_norm", "clip_value",
-                                          "schedule",        "accumulate" };
+                                          "schedule period", "accumulate" };
     const prune_schedule no_period = { .size = sizeof no_period, .factor = 0.5f };
     for (size_t i = 0; i < 18; i++)
         prune_trainer_options_init(&cases[i]);

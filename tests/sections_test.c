@@ -167,10 +167,11 @@ START_TEST(integers_of_a_trainer)
     check_trainer_number(PRUNE_SGD, OPTIMIZER, 4, PRUNE_ADAM, PRUNE_E_FORMAT); /* one too few */
     static const size_t switches[] = { BIAS, NESTEROV, PROXIMAL, FROZEN };
     for (size_t i = 0; i < 4; i++) {
-        check_trainer_number(PRUNE_ADAM, switches[i], 4, 2, PRUNE_E_FORMAT);
-        check_trainer_number(PRUNE_ADAM, switches[i], 4, high | 1, PRUNE_E_FORMAT);
-        check_trainer_number(PRUNE_ADAM, switches[i], 4, 1, PRUNE_OK);
+        check_trainer_number(PRUNE_SGD, switches[i], 4, 2, PRUNE_E_FORMAT);
+        check_trainer_number(PRUNE_SGD, switches[i], 4, high | 1, PRUNE_E_FORMAT);
+        check_trainer_number(PRUNE_SGD, switches[i], 4, 1, PRUNE_OK);
     }
+    check_trainer_number(PRUNE_ADAM, NESTEROV, 4, 1, PRUNE_E_FORMAT); /* Adam does not have it */
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, PRUNE_SCHEDULE_COSINE, PRUNE_OK);
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, PRUNE_SCHEDULE_COSINE + 1, PRUNE_E_FORMAT);
     check_trainer_number(PRUNE_ADAM, SCHEDULE, 4, high, PRUNE_E_FORMAT);

@@ -58,7 +58,10 @@ typedef struct prune_fit_options {
     const prune_data *validation; /* default NULL */
     /* Default 0; the part of the data that is held back when `validation` is NULL; 0 <= fraction < 1, at
      * least one sample on either side. Which samples depends on the trainer's seed and their number alone:
-     * the same ones in every fit, also after loading (a fit without held-back samples sees them all). */
+     * the same ones in every fit, also after loading (a fit without held-back samples sees them all). Drawn
+     * without a look at the classes, and not told: to hold back in the proportion of the classes, or to know
+     * which samples, part them by prune_split_stratified() or prune_split() (split.h), make both parts by
+     * prune_tensor_create_rows(), and give the second as `validation`. */
     double validation_fraction;
     /* Called after every progress_every batches and at each epoch's end, after validation; not 0 stops
      * cleanly. It may mask the model, score it with this trainer, and change the learning rate, but not
@@ -122,10 +125,11 @@ void prune_fit_result_init(prune_fit_result *result);
  * value that it gave, leaves those of the last whole step, of the optimizer's too: what was accumulated
  * towards one is forgotten. The trainer may go on, with a new epoch. Every other error but what a callback
  * does is found before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
- * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_ARGUMENT: keep_best, patience or metric without
- * validation, an unknown monitor, one without its metric, a metric or a clock without a function;
- * PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit is under way, scores are being gathered with
- * the trainer, or `importance` is of another model or of magnitudes, or wants another per_sample. */
+ * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_EMPTY: a validation_fraction of a single sample;
+ * PRUNE_E_ARGUMENT: keep_best, patience or metric without validation, an unknown monitor, one without its
+ * metric, a metric or a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit
+ * is under way, scores are being gathered with the trainer, or `importance` is of another model or of
+ * magnitudes, or wants another per_sample. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

@@ -40,9 +40,9 @@ prune_status prune_model_add_activation(prune_model *model, int32_t activation);
 
 /* Append y_i = e^x_i / sum_j e^x_j, and y_i = x_i - log sum_j e^x_j, over the outputs j of a sample, for who
  * wants probabilities, or a loss of his own on them. No value overflows; NaN and +Inf give NaN.
- * Not for PRUNE_SOFTMAX_CROSS_ENTROPY: that loss has its softmax inside and wants the linear outputs.
- * Behind a softmax layer it would apply a second one: training runs, slowly and to a worse end, without
- * any error. */
+ * Not for PRUNE_SOFTMAX_CROSS_ENTROPY: that loss has its softmax inside and wants the linear outputs. A
+ * trainer refuses it behind a softmax layer, where there would be two; prune_evaluate() computes what it is
+ * asked for. With a log-softmax layer use PRUNE_NLL. */
 prune_status prune_model_add_softmax(prune_model *model);
 prune_status prune_model_add_log_softmax(prune_model *model);
 

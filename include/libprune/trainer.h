@@ -3,7 +3,9 @@
  * Everything is laid out once, in one block; a step allocates nothing. The step API is
  *     forward -> loss -> backward [-> accumulate] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
- * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward().
+ * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward(). His own gradients or penalty
+ * come behind the third: prune_trainer_gradient(), prune_trainer_set_gradient(). The rate of his own schedule
+ * comes before the last: prune_trainer_set_learning_rate().
  *
  * Shapes: B samples (1 .. max_batch), I inputs, O outputs.
  * Threads: one trainer, one thread at a time; it changes its model.
@@ -35,7 +37,9 @@ PRUNE_API_BEGIN
  * expect to need 10 to 100 times as much.
  * prune_trainer_update() clips the gradients, penalty included, in place: first each to -clip_value ..
  * clip_value, then all by  min(1, clip_norm / (norm + 1e-6)),  norm the root of the sum of squares over all
- * parameters but removed weights (PyTorch's clip_grad_value_ and clip_grad_norm_). */
+ * parameters but removed weights (PyTorch's clip_grad_value_ and clip_grad_norm_).
+ * What is said to be of some optimizers (momentum, beta1, beta2, epsilon, alpha, weight_decay) the others
+ * leave unused, whatever it is, so that one struct can serve to try several. */
 enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
 
 typedef struct prune_trainer_options {
@@ -55,9 +59,10 @@ typedef struct prune_trainer_options {
     const prune_backend *backend; /* NULL: prune_backend_default() */
     /* Default 0; PRUNE_PER_SAMPLE_*: prune_trainer_backward() (a step of training only in a fit that feeds an
      * importance with them) also sums |g| or g^2 of each sample, for criteria that want it (criterion.h), in
-     * buffers of its own. Not saved. */
+     * buffers of its own. Fixed when the trainer is made; other scores want another trainer, which may be of
+     * the same model. Not saved. */
     int32_t per_sample;
-    int32_t nesterov;               /* SGD; default 0 */
+    int32_t nesterov;               /* SGD alone; default 0 */
     float alpha;                    /* RMSprop; default 0.99 */
     float weight_decay;             /* AdamW; default 0.01 */
     float clip_norm;                /* default 0: no clipping */
@@ -81,9 +86,11 @@ typedef struct prune_trainer prune_trainer;
 /* Makes a trainer; options NULL means the defaults. The model is not changed. error names the option
  * that is wrong, and may be NULL.
  * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
- * without a function; those of the loss's options as prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT:
- * max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
- * PRUNE_E_VERSION. */
+ * without a function, nesterov with another optimizer than SGD; those of the loss's options as
+ * prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
+ * PRUNE_E_VERSION. PRUNE_E_ARGUMENT also for a loss that cannot teach this model: softmax cross-entropy of a
+ * single output, which is always 0, or behind a softmax layer, and binary cross-entropy behind a sigmoid,
+ * which would be applied twice. A loop that brings its own dL/dh names another one, such as PRUNE_MSE. */
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
                                   const prune_trainer_options *options, prune_error *error);
 
@@ -160,6 +167,15 @@ prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, co
  * index. Overwritten by the next backward pass; 0 before the first. */
 const float *prune_trainer_gradient(const prune_trainer *trainer, size_t param);
 
+/* Sets that gradient to values[count] (which may be it), between a backward pass and the update that follows:
+ * for gradients of the caller's own, those of a penalty of his or a mean over machines for example. It takes
+ * part in what is still to come of the step, as if the backward pass had left it: accumulation, scores,
+ * penalty, clipping. Where the mask is 0 it is not applied. PRUNE_E_STATE: there are no gradients that wait
+ * for an update; PRUNE_E_SHAPE: count differs; PRUNE_E_RANGE: no such parameter, running statistics;
+ * PRUNE_E_NONFINITE; PRUNE_E_ARGUMENT: NULL. On an error nothing is changed. */
+prune_status prune_trainer_set_gradient(prune_trainer *trainer, size_t param, const float *values,
+                                        size_t count);
+
 /* Optimizer state of a parameter, as optimizer.h names it: m, v or both, in slots from 0 on. Borrowed;
  * NULL if there is no such parameter or slot. */
 const float *prune_trainer_state(const prune_trainer *trainer, size_t param, size_t slot);
@@ -188,8 +204,9 @@ float prune_trainer_next_rate(const prune_trainer *trainer);
 
 /* Another loss from now on, copied with its class weights; moments and counts stay. For a trainer that was
  * read from a file and whose loss was PRUNE_LOSS_OWN this is where it gets it back: until then everything
- * that asks for the loss gives PRUNE_E_STATE. error may be NULL. Errors as prune_loss_with(); PRUNE_E_STATE:
- * a fit is under way. On failure the loss is the one before. */
+ * that asks for the loss gives PRUNE_E_STATE. error may be NULL. Errors as prune_loss_with(), and for a loss
+ * that cannot teach the model as prune_trainer_create(); PRUNE_E_STATE: a fit is under way. On failure the
+ * loss is the one before. */
 prune_status prune_trainer_set_loss(prune_trainer *trainer, const prune_loss_options *loss,
                                     prune_error *error);
 

@@ -63,23 +63,25 @@ void prune_confusion_init(prune_confusion *confusion)
         *confusion = (prune_confusion){ .size = sizeof *confusion };
 }
 
-static prune_status read_confusion(prune_confusion *mine, const prune_confusion *given)
+static prune_status read_confusion(prune_confusion *mine, const prune_confusion *given, prune_error *error)
 {
     prune_confusion_init(mine);
     if (given == NULL)
-        return PRUNE_E_ARGUMENT;
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "confusion", "NULL");
     const prune_status status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
-        return status;
+        return prn_error_set(error, status, "confusion", prn_options_reason(status));
     if (mine->counts == NULL)
-        return PRUNE_E_ARGUMENT;
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "confusion counts",
+                             "NULL: give it room for classes x classes numbers");
     if (mine->classes < 2)
-        return PRUNE_E_SIZE;
+        return prn_error_set(error, PRUNE_E_SIZE, "confusion classes", "fewer than 2");
     if (mine->threshold != mine->threshold)
-        return PRUNE_E_RANGE;
+        return prn_error_set(error, PRUNE_E_RANGE, "confusion threshold", "NaN");
     const int32_t overflows = prn_mem_overflows(mine->classes, mine->classes) ||
                               prn_mem_overflows(mine->classes * mine->classes, sizeof *mine->counts);
-    return overflows ? PRUNE_E_OVERFLOW : PRUNE_OK;
+    return overflows ? prn_error_set(error, PRUNE_E_OVERFLOW, "confusion classes", "more than can be counted")
+                     : PRUNE_OK;
 }
 
 static prune_status check_outputs(const prune_tensor *outputs, size_t classes, prune_error *error)
@@ -112,10 +114,9 @@ prune_status prune_confusion_add(prune_confusion *confusion, const prune_tensor 
     prune_confusion mine;
     if (outputs == NULL || labels == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, outputs == NULL ? "outputs" : "labels", "NULL");
-    prune_status status = read_confusion(&mine, confusion);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "confusion", prune_status_string(status));
-    status = check_outputs(outputs, mine.classes, error);
+    prune_status status = read_confusion(&mine, confusion, error);
+    if (status == PRUNE_OK)
+        status = check_outputs(outputs, mine.classes, error);
     if (status == PRUNE_OK)
         status = check_labels(labels, "labels", prn_tensor_rows(outputs), mine.classes, error);
     if (status != PRUNE_OK)
@@ -155,7 +156,7 @@ static decisions of_all(const prune_confusion *c)
 /* Reads it, and what it says of all samples, of which there are some. */
 static prune_status open_confusion(prune_confusion *mine, decisions *all, const prune_confusion *given)
 {
-    const prune_status status = read_confusion(mine, given);
+    const prune_status status = read_confusion(mine, given, NULL);
     if (status != PRUNE_OK)
         return status;
     *all = of_all(mine);

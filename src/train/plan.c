@@ -73,13 +73,42 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "clip_norm", in_range(is_size(o->clip_norm)), "not a finite number from 0 on" },
         { "clip_value", in_range(is_size(o->clip_value)), "not a finite number from 0 on" },
         { "accumulate", in_range(o->accumulate >= 0), "below 0" },
-        { "schedule", prn_schedule_read(&schedule, o->schedule),
-          "its kind, one of its numbers, or its size (call its _init() first)" },
+        { "nesterov", o->nesterov == 0 || o->optimizer == PRUNE_SGD ? PRUNE_OK : PRUNE_E_ARGUMENT,
+          "only PRUNE_SGD has it" },
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].status != PRUNE_OK)
             return prn_error_set(error, rules[i].status, rules[i].place, rules[i].reason);
+    return prn_schedule_read(&schedule, o->schedule, error);
+}
+
+/* Whether training by the loss leads anywhere: not if the last layer is what the loss has inside and would
+ * apply twice, nor by one that is 0 whatever the outputs are. There would be no other sign than a bad end. */
+static prune_status check_outputs(const prn_loss *loss, const prune_model *model, prune_error *error)
+{
+    const prn_layer *last = model->layers[model->layer_count - 1];
+    if (loss->kind == PRUNE_SOFTMAX_CROSS_ENTROPY && prn_shape_count(&last->output) == 1)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "loss",
+                             "softmax cross-entropy of one output is always 0: use two outputs, or "
+                             "PRUNE_BINARY_CROSS_ENTROPY; for values PRUNE_MSE");
+    if (loss->kind == PRUNE_SOFTMAX_CROSS_ENTROPY && last->ops->kind == PRUNE_LAYER_SOFTMAX)
+        return prn_error_set(
+            error, PRUNE_E_ARGUMENT, "loss",
+            "the last layer is a softmax already, and this loss applies one: drop the layer, "
+            "or use log-softmax with PRUNE_NLL");
+    if (loss->kind == PRUNE_BINARY_CROSS_ENTROPY && last->spec.activation == PRUNE_SIGMOID)
+        return prn_error_set(
+            error, PRUNE_E_ARGUMENT, "loss",
+            "the last layer is a sigmoid already, and this loss applies one: make it linear");
     return PRUNE_OK;
+}
+
+static prune_status read_loss_of(prn_loss *loss, const prune_loss_options *given, const prune_model *model,
+                                 prune_error *error)
+{
+    const size_t outputs = prn_shape_count(prn_model_output(model));
+    const prune_status status = prn_loss_read(loss, given, outputs, error);
+    return status != PRUNE_OK ? status : check_outputs(loss, model, error);
 }
 
 /* The loss that the options ask for, one way or the other. */
@@ -87,8 +116,7 @@ static prune_status read_loss(prn_loss *loss, const prune_trainer_options *o, co
                               prune_error *error)
 {
     const prn_loss plain = prn_loss_of(o->loss);
-    const size_t outputs = prn_shape_count(prn_model_output(model));
-    return prn_loss_read(loss, o->loss_options != NULL ? o->loss_options : &plain, outputs, error);
+    return read_loss_of(loss, o->loss_options != NULL ? o->loss_options : &plain, model, error);
 }
 
 static prune_status read_options(prune_trainer_options *mine, const prune_trainer_options *given,
@@ -168,7 +196,7 @@ prune_status prune_trainer_set_loss(prune_trainer *t, const prune_loss_options *
         return status;
     if (t->fitting)
         return prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
-    status = prn_loss_read(&mine, loss, prn_shape_count(prn_model_output(t->model)), error);
+    status = read_loss_of(&mine, loss, t->model, error);
     if (status != PRUNE_OK)
         return status;
     take_loss(t, &mine);
@@ -394,7 +422,7 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
     if (t == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "trainer", "no memory for it");
     *t = from_options(model, &mine);
-    (void)prn_schedule_read(&t->schedule, mine.schedule);
+    (void)prn_schedule_read(&t->schedule, mine.schedule, NULL);
     t->mem = own;
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);

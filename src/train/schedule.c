@@ -4,6 +4,7 @@
 #include "schedule.h"
 #include "libprune/fmath.h"
 #include "options.h"
+#include "text.h"
 
 void prune_schedule_init(prune_schedule *schedule)
 {
@@ -13,20 +14,21 @@ void prune_schedule_init(prune_schedule *schedule)
         };
 }
 
-static int32_t is_good(const prune_schedule *s)
-{
-    return s->factor > 0.0f && s->factor <= 1.0f && s->floor >= 0.0f && s->floor <= 1.0f && s->period != 0;
-}
-
-prune_status prn_schedule_read(prune_schedule *mine, const prune_schedule *given)
+prune_status prn_schedule_read(prune_schedule *mine, const prune_schedule *given, prune_error *error)
 {
     prune_schedule_init(mine);
     const prune_status status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
-        return status;
+        return prn_error_set(error, status, "schedule", prn_options_reason(status));
     if (mine->kind < PRUNE_SCHEDULE_CONSTANT || mine->kind > PRUNE_SCHEDULE_COSINE)
-        return PRUNE_E_ARGUMENT;
-    return is_good(mine) ? PRUNE_OK : PRUNE_E_RANGE;
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "schedule kind", "not one of those in schedule.h");
+    if (!(mine->factor > 0.0f && mine->factor <= 1.0f))
+        return prn_error_set(error, PRUNE_E_RANGE, "schedule factor", "not above 0 and at most 1");
+    if (!(mine->floor >= 0.0f && mine->floor <= 1.0f))
+        return prn_error_set(error, PRUNE_E_RANGE, "schedule floor", "not in 0 .. 1");
+    if (mine->period == 0)
+        return prn_error_set(error, PRUNE_E_RANGE, "schedule period", "0 steps");
+    return PRUNE_OK;
 }
 
 /* factor^x: the error of the logarithm counts in proportion to the exponent, and that ends at 87. */
@@ -83,7 +85,7 @@ prune_status prune_schedule_rate(float *rate, const prune_schedule *schedule, fl
     prune_schedule mine;
     if (rate == NULL)
         return PRUNE_E_ARGUMENT;
-    const prune_status status = prn_schedule_read(&mine, schedule);
+    const prune_status status = prn_schedule_read(&mine, schedule, NULL);
     if (status != PRUNE_OK)
         return status;
     if (!(learning_rate >= 0.0f && learning_rate <= 1e6f))

@@ -282,6 +282,24 @@ prune_status prune_trainer_set_state(prune_trainer *t, size_t index, size_t slot
     return PRUNE_OK;
 }
 
+prune_status prune_trainer_set_gradient(prune_trainer *t, size_t index, const float *values, size_t count)
+{
+    const prune_status status = values == NULL ? PRUNE_E_ARGUMENT : prn_trainer_check(t);
+    if (status != PRUNE_OK)
+        return status;
+    const prn_param *param = prn_model_param(t->model, index);
+    if (t->stage < PRN_BACKWARD)
+        return PRUNE_E_STATE;
+    if (param == NULL || param->statistic)
+        return PRUNE_E_RANGE;
+    if (count != param->count)
+        return PRUNE_E_SHAPE;
+    if (prn_scan_finite(values, count) != count)
+        return PRUNE_E_NONFINITE;
+    memmove(t->gradient + prn_model_offset(t->model, index), values, count * sizeof *values);
+    return PRUNE_OK;
+}
+
 prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
 {
     const prune_status status = prn_trainer_check(t);

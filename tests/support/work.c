@@ -71,7 +71,7 @@ prune_trainer_options work_options(int32_t optimizer)
     options.regularize_bias = 1;
     options.seed = UINT64_C(0xFEDCBA9876543210);
     options.max_batch = 7;
-    options.nesterov = 1;
+    options.nesterov = optimizer == PRUNE_SGD;
     options.alpha = 0.875f;
     options.weight_decay = 0.125f;
     options.clip_norm = 0.5f;

@@ -14,7 +14,7 @@ typedef struct work {
     prune_trainer *trainer;
 } work;
 
-/* All away from the defaults; max_batch 7. */
+/* All away from the defaults that may be; max_batch 7. */
 prune_trainer_options work_options(int32_t optimizer);
 
 /* A trainer with these options; about one in `every` weights is removed (0: none, 1: all). */
