@@ -27,6 +27,7 @@ RANKS    = base \
            / tensor container \
            / activation sample_loss \
            / initializer rows layer idx \
+           / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -40,7 +41,7 @@ RANKS    = base \
            / plan update criterion \
            / evaluate importance \
            / group patience supplied \
-           / unit \
+           / unit curvature \
            / rank \
            / mask snapshot \
            / fraction \
@@ -49,7 +50,7 @@ RANKS    = base \
            / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
-           activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss \
+           activation sample_loss initializer rows layer bend dense activate softmax dropout batch_norm kinds loss \
            model fold data optimizer regularizer schedule clip sections predict trainer plan update criterion \
            importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact
 

@@ -4,8 +4,8 @@
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary, threshold and
- * validate are for hosts.
+ * Curvature, evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary,
+ * threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -17,6 +17,7 @@
 #include "libprune/checkpoint.h"
 #include "libprune/compact.h"
 #include "libprune/criterion.h"
+#include "libprune/curvature.h"
 #include "libprune/data.h"
 #include "libprune/evaluate.h"
 #include "libprune/fit.h"

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "activate.h"
 #include "activation.h"
+#include "bend.h"
 
 #include <string.h>
 
@@ -25,6 +26,16 @@ static void activate_backward(const prn_layer *layer, const prn_pass *pass)
                                 needs_input ? pass->x + r * pass->ldx : pass->y + r * pass->ldy, width);
 }
 
+static void activate_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    const int32_t activation = layer->spec.activation;
+    prn_activation_slopes(activation, bend->slope[0], bend->slope[1],
+                          prn_activation_needs_input(activation) ? pass->x : pass->y, width);
+    prn_bend_elements(bend, pass->dy, width);
+    prn_bend_pass_on(bend, width);
+}
+
 const prn_layer_ops prn_activate_ops = {
     .kind = PRUNE_LAYER_ACTIVATION,
     .name = "activation",
@@ -34,6 +45,7 @@ const prn_layer_ops prn_activate_ops = {
     .plan = prn_layer_same_shape,
     .forward = activate_forward,
     .backward = activate_backward,
+    .bend = activate_bend,
     .initialize = prn_layer_initialize,
     .cache_size = prn_layer_no_size,
     .macs = prn_layer_no_macs,

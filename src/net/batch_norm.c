@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "batch_norm.h"
+#include "bend.h"
 #include "libprune/fmath.h"
 
 #include <float.h>
@@ -200,6 +201,23 @@ static void batch_norm_sample_gradients(const prn_layer *layer, const prn_pass *
         }
 }
 
+/* y is linear in x, in gamma and in beta, each by itself. */
+static void batch_norm_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t width = width_of(layer);
+    for (size_t i = 0; i < width; i++) {
+        const float h = bend->h[prn_bend_at(bend, width, i)], hat = pass->cache[i];
+        float root;
+        roots(&root, &layer->params[RUNNING_VAR].value[i], layer->spec.settings[1], 1);
+        bend->own[GAMMA][i] += h * hat * hat;
+        bend->own[BETA][i] += h;
+        bend->slope[0][i] = layer->params[GAMMA].value[i] * root;
+        bend->slope[1][i] = 0.0f;
+    }
+    prn_bend_elements(bend, pass->dy, width);
+    prn_bend_pass_on(bend, width);
+}
+
 /* ---- running statistics ---- */
 
 static void mix(float *to, const float *before, float batch, float momentum)
@@ -274,6 +292,7 @@ const prn_layer_ops prn_batch_norm_ops = {
     .plan = batch_norm_plan,
     .forward = batch_norm_forward,
     .backward = batch_norm_backward,
+    .bend = batch_norm_bend,
     .sample_gradients = batch_norm_sample_gradients,
     .affine = batch_norm_affine,
     .memory_size = batch_norm_memory_size,

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "dense.h"
 #include "activation.h"
+#include "bend.h"
 #include "initializer.h"
 
 #include <float.h>
@@ -141,6 +142,71 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
     weight_gradient(layer, &other, pass->scratch, inputs);
 }
 
+/* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */
+
+static void add_own(const prn_layer *layer, const prn_bend *bend, const float *x)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    for (size_t o = 0; o < outputs; o++) {
+        const float h = bend->h[prn_bend_at(bend, outputs, o)];
+        float *own = bend->own[WEIGHT] + o * inputs;
+        for (size_t i = 0; i < inputs; i++)
+            own[i] += h * (x[i] * x[i]);
+        bend->own[BIAS][o] += h;
+    }
+}
+
+static void bend_inputs(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    prune_gemm product = { .m = outputs,
+                           .n = inputs,
+                           .k = outputs,
+                           .a = bend->h,
+                           .lda = outputs,
+                           .b = layer->params[WEIGHT].value,
+                           .ldb = inputs,
+                           .c = bend->room,
+                           .ldc = inputs,
+                           .alpha = 1.0f };
+    pass->backend->run(pass->backend->user, &product);
+    product.m = inputs;
+    product.a = layer->params[WEIGHT].value;
+    product.lda = inputs;
+    product.transpose_a = 1;
+    product.b = bend->room;
+    product.c = bend->hx;
+    pass->backend->run(pass->backend->user, &product);
+}
+
+/* Y. LeCun et al., 1989: as if h by z had nothing beside its diagonal. */
+static void bend_inputs_diagonal(const prn_layer *layer, const prn_bend *bend)
+{
+    const size_t inputs = inputs_of(layer);
+    memset(bend->hx, 0, inputs * sizeof *bend->hx);
+    for (size_t o = 0; o < outputs_of(layer); o++) {
+        const float *w = layer->params[WEIGHT].value + o * inputs;
+        for (size_t i = 0; i < inputs; i++)
+            bend->hx[i] += bend->h[o] * (w[i] * w[i]);
+    }
+}
+
+static void dense_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const int32_t activation = layer->spec.activation;
+    const size_t outputs = outputs_of(layer);
+    prn_activation_slopes(activation, bend->slope[0], bend->slope[1],
+                          prn_activation_needs_input(activation) ? pass->cache : pass->y, outputs);
+    prn_bend_elements(bend, pass->dy, outputs);
+    add_own(layer, bend, pass->x);
+    if (bend->hx == NULL)
+        return;
+    if (bend->diagonal)
+        bend_inputs_diagonal(layer, bend);
+    else
+        bend_inputs(layer, pass, bend);
+}
+
 static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *rng)
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
@@ -220,6 +286,7 @@ const prn_layer_ops prn_dense_ops = {
     .plan = dense_plan,
     .forward = dense_forward,
     .backward = dense_backward,
+    .bend = dense_bend,
     .sample_gradients = dense_sample_gradients,
     .absorb = dense_absorb,
     .initialize = dense_initialize,
