@@ -41,7 +41,7 @@ RANKS    = base \
            / plan update criterion \
            / evaluate importance \
            / group patience supplied \
-           / unit curvature \
+           / unit curvature hessian \
            / rank \
            / mask snapshot \
            / fraction \

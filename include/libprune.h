@@ -4,8 +4,8 @@
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, fmath, fold, gemm, group, importance, initializer, layer, loss, mask, model,
  * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
- * Curvature, evaluate, fit, fraction, history, idx, metrics, rule, save, split, standardize, summary,
- * threshold and validate are for hosts.
+ * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
+ * summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -27,6 +27,7 @@
 #include "libprune/gemm.h"
 #include "libprune/gradual.h"
 #include "libprune/group.h"
+#include "libprune/hessian.h"
 #include "libprune/history.h"
 #include "libprune/idx.h"
 #include "libprune/importance.h"

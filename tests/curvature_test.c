@@ -9,24 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { ACTIVATIONS = 11, INPUTS = 4, STACKS = 8 };
+enum { ACTIVATIONS = 11, INPUTS = 4 };
 
 static const double rounding = 1e-6; /* of second differences, absolute */
-
-static const stack_step stacks[STACKS][STACK_LAYERS + 1] = {
-    { { D, 5, PRUNE_TANH, 0, 0 }, { D, 4, PRUNE_SIGMOID, 0, 0 }, { D, 3, PRUNE_LINEAR, 0, 0 } },
-    { { D, 3, PRUNE_GELU, 0, 0 } },
-    { { B, 0, 0, 0.1f, 1e-5f }, { D, 5, PRUNE_LINEAR, 0, 0 }, { A, 0, PRUNE_SILU, 0, 0 }, { D, 3, 0, 0, 0 } },
-    { { D, 5, 0, 0, 0 }, { B, 0, 0, 0.1f, 1e-3f }, { A, 0, PRUNE_ELU, 0, 0 }, { D, 3, PRUNE_TANH, 0, 0 } },
-    { { O, 0, 0, 0.5f, 0 }, { D, 6, PRUNE_SOFTPLUS, 0, 0 }, { O, 0, 0, 0.25f, 0 }, { D, 3, 0, 0, 0 } },
-    { { D, 5, PRUNE_TANH, 0, 0 }, { S, 0, 0, 0, 0 }, { D, 3, 0, 0, 0 } },
-    { { D, 5, PRUNE_SELU, 0, 0 }, { D, 3, 0, 0, 0 }, { L, 0, 0, 0, 0 } },
-    { { A, 0, PRUNE_GELU_TANH, 0, 0 },
-      { L, 0, 0, 0, 0 },
-      { D, 4, PRUNE_TANH, 0, 0 },
-      { D, 3, 0, 0, 0 },
-      { S, 0, 0, 0, 0 } },
-};
 
 /* ---- what the library says ---- */
 
@@ -84,9 +69,9 @@ END_TEST
 
 START_TEST(every_kind_of_layer)
 {
-    for (size_t n = 0; n < STACKS; n++)
+    for (size_t n = 0; n < PROBLEM_STACKS; n++)
         for (size_t i = 0; i < PROBLEM_LOSSES; i++)
-            check_all_kinds(INPUTS, stacks[n], &problem_losses[i], 200 + n);
+            check_all_kinds(INPUTS, problem_stacks[n], &problem_losses[i], 200 + n);
 }
 END_TEST
 
@@ -119,7 +104,7 @@ START_TEST(obd_is_exact_in_the_last_layer)
     for (size_t i = 0; i < PROBLEM_LOSSES; i++) {
         float a[STACK_PARAMS], b[STACK_PARAMS];
         double expected[STACK_PARAMS];
-        problem_make(&p, INPUTS, stacks[1], &problem_losses[i], 6, 6);
+        problem_make(&p, INPUTS, problem_stacks[1], &problem_losses[i], 6, 6);
         library(a, &p, PRUNE_HESSIAN_EXACT);
         library(b, &p, PRUNE_HESSIAN_OBD);
         for (size_t k = 0; k < p.s.first[1]; k++)
@@ -138,13 +123,13 @@ START_TEST(batches_do_not_matter)
     double expected[STACK_PARAMS];
     const problem_loss weighted = { PRUNE_SOFTMAX_CROSS_ENTROPY, 0, 1, 1 };
     for (int32_t kind = PRUNE_HESSIAN_EXACT; kind <= PRUNE_HESSIAN_OBD; kind++) {
-        problem_make(&p, INPUTS, stacks[0], &weighted, 7, PROBLEM_SAMPLES);
+        problem_make(&p, INPUTS, problem_stacks[0], &weighted, 7, PROBLEM_SAMPLES);
         library(whole, &p, kind);
         problem_end(&p);
         for (size_t k = 0; k < STACK_PARAMS; k++)
             expected[k] = (double)whole[k];
         for (size_t batch = 1; batch < PROBLEM_SAMPLES; batch++) {
-            problem_make(&p, INPUTS, stacks[0], &weighted, 7, batch);
+            problem_make(&p, INPUTS, problem_stacks[0], &weighted, 7, batch);
             library(cut, &p, kind);
             check_close(cut, expected, p.s.first[p.s.layers], 2e-6);
             problem_end(&p);
@@ -158,7 +143,7 @@ START_TEST(calls_add_up_and_reset_forgets)
     static problem p;
     prune_curvature *c;
     const problem_loss loss = { PRUNE_MSE, 0, 0, 0 };
-    problem_make(&p, INPUTS, stacks[0], &loss, 8, 4);
+    problem_make(&p, INPUTS, problem_stacks[0], &loss, 8, 4);
     ck_assert_ok(prune_curvature_create(&c, NULL, p.model, PRUNE_HESSIAN_EXACT));
     ck_assert_ptr_null(prune_curvature_diagonal(c, 0));
     ck_assert_ok(prune_curvature_accumulate(c, p.trainer, &p.data, NULL));
@@ -183,7 +168,7 @@ START_TEST(nothing_else_changes)
     float loss_value;
     prune_curvature *c;
     const problem_loss loss = { PRUNE_MSE, 0, 0, 0 };
-    problem_make(&p, INPUTS, stacks[3], &loss, 9, PROBLEM_SAMPLES);
+    problem_make(&p, INPUTS, problem_stacks[3], &loss, 9, PROBLEM_SAMPLES);
     const uint64_t hash = world_hash(p.model);
     ck_assert_ok(prune_curvature_create(&c, NULL, p.model, PRUNE_HESSIAN_OBD));
     ck_assert_ok(prune_trainer_forward(p.trainer, p.tensors[0]));
@@ -204,8 +189,8 @@ START_TEST(saliencies_fill_a_table)
     prune_curvature *c, *foreign;
     prune_importance *scores, *magnitudes;
     const problem_loss loss = { PRUNE_SOFTMAX_CROSS_ENTROPY, 0, 0, 0 };
-    problem_make(&p, INPUTS, stacks[3], &loss, 10, 4);
-    problem_make(&other, INPUTS, stacks[3], &loss, 10, 4);
+    problem_make(&p, INPUTS, problem_stacks[3], &loss, 10, 4);
+    problem_make(&other, INPUTS, problem_stacks[3], &loss, 10, 4);
     ck_assert_ok(prune_curvature_create(&c, NULL, p.model, PRUNE_HESSIAN_EXACT));
     ck_assert_ok(prune_curvature_create(&foreign, NULL, other.model, PRUNE_HESSIAN_EXACT));
     ck_assert_ok(prune_importance_create(&scores, NULL, p.model, PRUNE_SUPPLIED));
@@ -278,8 +263,8 @@ START_TEST(bad_arguments_are_refused)
     prune_curvature *c = NULL;
     prune_model *empty;
     const problem_loss loss = { PRUNE_MSE, 0, 0, 0 };
-    problem_make(&p, INPUTS, stacks[0], &loss, 1, 4);
-    problem_make(&other, INPUTS, stacks[0], &loss, 1, 4);
+    problem_make(&p, INPUTS, problem_stacks[0], &loss, 1, 4);
+    problem_make(&other, INPUTS, problem_stacks[0], &loss, 1, 4);
     ck_assert_status(prune_curvature_create(NULL, NULL, p.model, PRUNE_HESSIAN_OBD), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_curvature_create(&c, NULL, NULL, PRUNE_HESSIAN_OBD), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_curvature_create(&c, NULL, p.model, 0), PRUNE_E_ARGUMENT);
@@ -347,7 +332,7 @@ START_TEST(memory_is_planned)
 {
     static problem p;
     const problem_loss loss = { PRUNE_SOFTMAX_CROSS_ENTROPY, 0, 0, 0 };
-    problem_make(&p, INPUTS, stacks[0], &loss, 1, 4);
+    problem_make(&p, INPUTS, problem_stacks[0], &loss, 1, 4);
     for (int32_t kind = PRUNE_HESSIAN_EXACT; kind <= PRUNE_HESSIAN_OBD; kind++) {
         heap h = { 0 };
         size_t bytes;

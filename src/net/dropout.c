@@ -65,6 +65,21 @@ static void dropout_bend(const prn_layer *layer, const prn_pass *pass, const prn
     prn_bend_pass_on(bend, prn_shape_count(&layer->output));
 }
 
+static void dropout_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t bytes = pass->batch * prn_shape_count(&layer->output) * sizeof(float);
+    if (along->rx == NULL)
+        memset(along->ry, 0, bytes);
+    else
+        memcpy(along->ry, along->rx, bytes);
+}
+
+static void dropout_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    if (along->rdx != NULL)
+        memcpy(along->rdx, along->rdy, pass->batch * prn_shape_count(&layer->output) * sizeof(float));
+}
+
 static size_t dropout_cache_size(const prn_layer *layer)
 {
     return prn_shape_count(&layer->output);
@@ -81,6 +96,8 @@ const prn_layer_ops prn_dropout_ops = {
     .forward = dropout_forward,
     .backward = dropout_backward,
     .bend = dropout_bend,
+    .forward_along = dropout_forward_along,
+    .backward_along = dropout_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = dropout_cache_size,
     .macs = prn_layer_no_macs,

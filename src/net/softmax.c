@@ -227,6 +227,87 @@ static void log_softmax_bend(const prn_layer *layer, const prn_pass *pass, const
     prn_bend_pass_on(bend, width);
 }
 
+/* ---- along a vector:  R y = J R x, and R dx from dx = J^T dy ---- */
+
+static void softmax_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width; at += width)
+        if (along->rx == NULL)
+            memset(along->ry + at, 0, width * sizeof *along->ry);
+        else
+            softmax_row_back(along->ry + at, along->rx + at, pass->y + at, width); /* J is symmetric */
+}
+
+/* dx_i = y_i (dy_i - m), m = sum_j dy_j y_j:  R dx_i = R y_i (dy_i - m) + y_i (R dy_i - R m) */
+static void softmax_row_back_along(float *rdx, const float *const dy_rdy[2], const float *const y_ry[2],
+                                   size_t width)
+{
+    const float *dy = dy_rdy[0], *rdy = dy_rdy[1], *y = y_ry[0], *ry = y_ry[1];
+    prn_sum sum = { 0 }, moved = { 0 };
+    for (size_t i = 0; i < width; i++) {
+        prn_sum_add(&sum, dy[i] * y[i]);
+        prn_sum_add(&moved, rdy[i] * y[i] + dy[i] * ry[i]);
+    }
+    for (size_t i = 0; i < width; i++)
+        rdx[i] = ry[i] * (dy[i] - value_of(sum)) + y[i] * (rdy[i] - value_of(moved));
+}
+
+/* y_i = x_i - log sum_j e^x_j:  R y_i = R x_i - sum_j p_j R x_j */
+static void log_softmax_row_along(float *ry, const float *rx, const float *y, size_t width)
+{
+    prn_sum sum = { 0 };
+    for (size_t i = 0; i < width; i++)
+        prn_sum_add(&sum, prune_expf(y[i]) * rx[i]);
+    for (size_t i = 0; i < width; i++)
+        ry[i] = rx[i] - value_of(sum);
+}
+
+static void log_softmax_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width; at += width)
+        if (along->rx == NULL)
+            memset(along->ry + at, 0, width * sizeof *along->ry);
+        else
+            log_softmax_row_along(along->ry + at, along->rx + at, pass->y + at, width);
+}
+
+/* dx_i = dy_i - p_i sum_j dy_j, R p_i = p_i R y_i */
+static void log_softmax_row_back_along(float *rdx, const float *const dy_rdy[2], const float *const y_ry[2],
+                                       size_t width)
+{
+    const float *dy = dy_rdy[0], *rdy = dy_rdy[1], *y = y_ry[0], *ry = y_ry[1];
+    prn_sum sum = { 0 }, moved = { 0 };
+    for (size_t i = 0; i < width; i++) {
+        prn_sum_add(&sum, dy[i]);
+        prn_sum_add(&moved, rdy[i]);
+    }
+    for (size_t i = 0; i < width; i++)
+        rdx[i] = rdy[i] - prune_expf(y[i]) * (value_of(moved) + ry[i] * value_of(sum));
+}
+
+static void rows_back_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along,
+                            void (*row)(float *, const float *const[2], const float *const[2], size_t))
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width && along->rdx != NULL; at += width) {
+        const float *const dy_rdy[2] = { pass->dy + at, along->rdy + at };
+        const float *const y_ry[2] = { pass->y + at, along->ry + at };
+        row(along->rdx + at, dy_rdy, y_ry, width);
+    }
+}
+
+static void softmax_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    rows_back_along(layer, pass, along, softmax_row_back_along);
+}
+
+static void log_softmax_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    rows_back_along(layer, pass, along, log_softmax_row_back_along);
+}
+
 const prn_layer_ops prn_softmax_ops = {
     .kind = PRUNE_LAYER_SOFTMAX,
     .name = "softmax",
@@ -234,6 +315,8 @@ const prn_layer_ops prn_softmax_ops = {
     .forward = softmax_forward,
     .backward = softmax_backward,
     .bend = softmax_bend,
+    .forward_along = softmax_forward_along,
+    .backward_along = softmax_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = prn_layer_no_size,
     .macs = prn_layer_no_macs,
@@ -250,6 +333,8 @@ const prn_layer_ops prn_log_softmax_ops = {
     .forward = log_softmax_forward,
     .backward = log_softmax_backward,
     .bend = log_softmax_bend,
+    .forward_along = log_softmax_forward_along,
+    .backward_along = log_softmax_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = prn_layer_no_size,
     .macs = prn_layer_no_macs,

@@ -22,6 +22,21 @@ const problem_loss problem_losses[PROBLEM_LOSSES] = {
     { PRUNE_NLL, 0, 1, 0 },
 };
 
+const stack_step problem_stacks[PROBLEM_STACKS][STACK_LAYERS + 1] = {
+    { { D, 5, PRUNE_TANH, 0, 0 }, { D, 4, PRUNE_SIGMOID, 0, 0 }, { D, 3, PRUNE_LINEAR, 0, 0 } },
+    { { D, 3, PRUNE_GELU, 0, 0 } },
+    { { B, 0, 0, 0.1f, 1e-5f }, { D, 5, PRUNE_LINEAR, 0, 0 }, { A, 0, PRUNE_SILU, 0, 0 }, { D, 3, 0, 0, 0 } },
+    { { D, 5, 0, 0, 0 }, { B, 0, 0, 0.1f, 1e-3f }, { A, 0, PRUNE_ELU, 0, 0 }, { D, 3, PRUNE_TANH, 0, 0 } },
+    { { O, 0, 0, 0.5f, 0 }, { D, 6, PRUNE_SOFTPLUS, 0, 0 }, { O, 0, 0, 0.25f, 0 }, { D, 3, 0, 0, 0 } },
+    { { D, 5, PRUNE_TANH, 0, 0 }, { S, 0, 0, 0, 0 }, { D, 3, 0, 0, 0 } },
+    { { D, 5, PRUNE_SELU, 0, 0 }, { D, 3, 0, 0, 0 }, { L, 0, 0, 0, 0 } },
+    { { A, 0, PRUNE_GELU_TANH, 0, 0 },
+      { L, 0, 0, 0, 0 },
+      { D, 4, PRUNE_TANH, 0, 0 },
+      { D, 3, 0, 0, 0 },
+      { S, 0, 0, 0, 0 } },
+};
+
 static int32_t by_label(const problem_loss *loss)
 {
     return loss->kind == PRUNE_NLL || (loss->kind == PRUNE_SOFTMAX_CROSS_ENTROPY && !loss->rows);
@@ -81,6 +96,7 @@ void problem_make(problem *p, size_t inputs, const stack_step *steps, const prob
 {
     uint64_t state = seed + 1000;
     memset(p, 0, sizeof *p);
+    p->temperature = 1.0;
     p->model = stack_model(NULL, inputs, steps, seed);
     const size_t outputs = prune_model_outputs(p->model);
     choose_loss(p, loss, outputs, &state);
@@ -102,20 +118,28 @@ void problem_end(problem *p)
         prune_tensor_free(p->tensors[i]);
 }
 
+static double value_of(const problem *p, double *h)
+{
+    for (size_t i = 0; i < PROBLEM_SAMPLES * p->truth.outputs; i++)
+        h[i] /= p->temperature;
+    return true_loss_of(&p->truth, h);
+}
+
 double problem_value(problem *p)
 {
     double h[STACK_BLOCK];
     stack_forward(h, &p->s, p->x);
-    return true_loss_of(&p->truth, h);
+    return value_of(p, h);
 }
 
 double problem_value_from(problem *p, size_t layer, const double *y)
 {
     double h[STACK_BLOCK];
-    if (layer == p->s.layers)
-        return true_loss_of(&p->truth, y);
-    stack_run(h, &p->s, layer, p->s.layers, y);
-    return true_loss_of(&p->truth, h);
+    if (layer < p->s.layers)
+        stack_run(h, &p->s, layer, p->s.layers, y);
+    else
+        memcpy(h, y, PROBLEM_SAMPLES * p->truth.outputs * sizeof *h);
+    return value_of(p, h);
 }
 
 int32_t problem_statistic(const problem *p, size_t i)

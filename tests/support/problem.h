@@ -20,6 +20,10 @@ typedef struct problem_loss {
 enum { PROBLEM_LOSSES = 13 };
 extern const problem_loss problem_losses[PROBLEM_LOSSES];
 
+/* Models of all kinds of layers, of any inputs and 3 outputs; the first is dense, the second one layer. */
+enum { PROBLEM_STACKS = 8 };
+extern const stack_step problem_stacks[PROBLEM_STACKS][STACK_LAYERS + 1];
+
 typedef struct problem {
     prune_model *model;
     prune_trainer *trainer;
@@ -28,6 +32,7 @@ typedef struct problem {
     stack s;
     true_loss truth;
     prune_loss_options loss;
+    double temperature; /* what outputs are divided by; 1 */
     float x[STACK_BLOCK], y[STACK_BLOCK], weights[STACK_BATCH], class_weights[STACK_WIDTH];
     int32_t label[STACK_BATCH];
 } problem;

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "second.h"
 
+#include <string.h>
+
 static const double step = 1e-4;
 
 void second_exact(double *h, problem *p)
@@ -121,5 +123,32 @@ void second_obd(double *h, problem *p)
             h[i] = problem_statistic(p, i) ? 0.0 : through_layer(p, l, y[l], &p->s.w[i], hy[l + 1], g);
         for (size_t i = 0; i < PROBLEM_SAMPLES * p->s.info[l].input.dims[0]; i++)
             hy[l][i] = through_layer(p, l, y[l], &y[l][i], hy[l + 1], g);
+    }
+}
+
+/* L at w + a e_i + b v. */
+static double value_at(problem *p, size_t i, double a, double b, const double *v)
+{
+    double old[STACK_PARAMS];
+    memcpy(old, p->s.w, sizeof old);
+    for (size_t k = 0; k < p->s.first[p->s.layers]; k++)
+        p->s.w[k] += b * v[k];
+    p->s.w[i] += a;
+    const double value = problem_value(p);
+    memcpy(p->s.w, old, sizeof old);
+    return value;
+}
+
+void second_along(double *product, double *g, problem *p, const double *v)
+{
+    for (size_t i = 0; i < p->s.first[p->s.layers]; i++) {
+        product[i] = g[i] = 0.0;
+        if (problem_statistic(p, i))
+            continue;
+        for (int a = -1; a <= 1; a += 2) {
+            g[i] += a * value_at(p, i, a * step, 0.0, v) / (2.0 * step);
+            for (int b = -1; b <= 1; b += 2)
+                product[i] += a * b * value_at(p, i, a * step, b * step, v) / (4.0 * step * step);
+        }
     }
 }

@@ -17,4 +17,7 @@ void second_gauss_newton(double *h, problem *p);
 /* OBD's recursion, one layer after the other. */
 void second_obd(double *h, problem *p);
 
+/* H v, and the gradient g, by differences. */
+void second_along(double *product, double *g, problem *p, const double *v);
+
 #endif
