@@ -30,6 +30,7 @@ RANKS    = base \
            / encode \
            / activation sample_loss \
            / initializer rows layer idx \
+           / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -45,7 +46,7 @@ RANKS    = base \
            / evaluate importance \
            / group patience supplied \
            / joint \
-           / unit \
+           / unit curvature hessian \
            / rank \
            / mask snapshot \
            / fraction \
@@ -56,10 +57,11 @@ RANKS    = base \
            / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
-           encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode encoded \
-           activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds loss \
-           model fold data optimizer regularizer schedule clip sections predict trainer plan update criterion \
-           importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact joint
+           encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
+           encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
+           loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
+           criterion importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
+           joint bend
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

@@ -11,6 +11,8 @@
  * initializer, layer, loss, mask, model, optimizer, predict, rng, schedule, snapshot, tensor, trainer,
  * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
  * split, standardize, summary, threshold and validate are for hosts.
+ * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
+ * summary, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -25,6 +27,7 @@
 #include "libprune/compact.h"
 #include "libprune/compare.h"
 #include "libprune/criterion.h"
+#include "libprune/curvature.h"
 #include "libprune/data.h"
 #include "libprune/encode.h"
 #include "libprune/encoded.h"
@@ -37,6 +40,7 @@
 #include "libprune/gemm.h"
 #include "libprune/gradual.h"
 #include "libprune/group.h"
+#include "libprune/hessian.h"
 #include "libprune/history.h"
 #include "libprune/idx.h"
 #include "libprune/importance.h"

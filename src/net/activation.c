@@ -14,6 +14,7 @@ typedef struct activation_ops {
     void (*forward)(float *y, const float *bias, size_t count);
     void (*backward)(float *dy, const float *from, size_t count);
     int32_t needs_input;
+    float (*second)(float from); /* f''; NULL: 0 */
 } activation_ops;
 
 static void linear_forward(float *y, const float *bias, size_t count)
@@ -201,18 +202,70 @@ static void gelu_tanh_backward(float *dy, const float *z, size_t count)
     }
 }
 
+/* ---- second derivatives ---- */
+
+static float sigmoid_second(float y)
+{
+    return y * (1.0f - y) * (1.0f - 2.0f * y);
+}
+
+static float tanh_second(float y)
+{
+    return -2.0f * y * (1.0f - y * y);
+}
+
+static float elu_second(float y)
+{
+    return y > 0.0f ? 0.0f : y + 1.0f;
+}
+
+static float selu_second(float y)
+{
+    return y > 0.0f ? 0.0f : y + SELU_LOW;
+}
+
+/* s (1 - s), s = 1 - e^-y */
+static float softplus_second(float y)
+{
+    return -prune_expm1f(-y) * prune_expf(-y);
+}
+
+/* phi (2 - z^2) */
+static float gelu_second(float z)
+{
+    const float one_by_root_2_pi = 0.398942280f;
+    return gated(2.0f - z * z, one_by_root_2_pi * prune_expf(-0.5f * (z * z)));
+}
+
+/* 2 s' + z s'', s'' = s' (1 - 2 s) */
+static float silu_second(float z)
+{
+    float slope;
+    const float s = sigmoid_and_slope(z, &slope);
+    return gated(2.0f + z * (1.0f - 2.0f * s), slope);
+}
+
+/* z s(v), v = 2 u:  2 s' v' + z (s'' v'^2 + s' v'') = s' (2 v' + z ((1 - 2 s) v'^2 + v'')) */
+static float gelu_tanh_second(float z)
+{
+    const float square = CUBIC * (z * z), rise = TWICE + 3.0f * square;
+    float slope;
+    const float s = sigmoid_and_slope(z * (TWICE + square), &slope);
+    return gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * CUBIC * z), slope);
+}
+
 static const activation_ops table[] = {
-    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward, 0 },
-    [PRUNE_RELU] = { "relu", relu_forward, relu_backward, 0 },
-    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward, 0 },
-    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward, 0 },
-    [PRUNE_LEAKY_RELU] = { "leaky_relu", leaky_relu_forward, leaky_relu_backward, 0 },
-    [PRUNE_ELU] = { "elu", elu_forward, elu_backward, 0 },
-    [PRUNE_SELU] = { "selu", selu_forward, selu_backward, 0 },
-    [PRUNE_GELU] = { "gelu", gelu_forward, gelu_backward, 1 },
-    [PRUNE_GELU_TANH] = { "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward, 1 },
-    [PRUNE_SILU] = { "silu", silu_forward, silu_backward, 1 },
-    [PRUNE_SOFTPLUS] = { "softplus", softplus_forward, softplus_backward, 0 },
+    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward, 0, NULL },
+    [PRUNE_RELU] = { "relu", relu_forward, relu_backward, 0, NULL },
+    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward, 0, sigmoid_second },
+    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward, 0, tanh_second },
+    [PRUNE_LEAKY_RELU] = { "leaky_relu", leaky_relu_forward, leaky_relu_backward, 0, NULL },
+    [PRUNE_ELU] = { "elu", elu_forward, elu_backward, 0, elu_second },
+    [PRUNE_SELU] = { "selu", selu_forward, selu_backward, 0, selu_second },
+    [PRUNE_GELU] = { "gelu", gelu_forward, gelu_backward, 1, gelu_second },
+    [PRUNE_GELU_TANH] = { "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward, 1, gelu_tanh_second },
+    [PRUNE_SILU] = { "silu", silu_forward, silu_backward, 1, silu_second },
+    [PRUNE_SOFTPLUS] = { "softplus", softplus_forward, softplus_backward, 0, softplus_second },
 };
 
 int32_t prn_activation_known(int32_t activation)
@@ -250,4 +303,14 @@ void prn_activation_apply(int32_t activation, float *y, const float *x, size_t c
 void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count)
 {
     table[activation].backward(dy, from, count);
+}
+
+void prn_activation_slopes(int32_t activation, float *first, float *second, const float *from, size_t count)
+{
+    const activation_ops *ops = &table[activation];
+    for (size_t i = 0; i < count; i++) {
+        first[i] = 1.0f;
+        second[i] = ops->second == NULL ? 0.0f : ops->second(from[i]);
+    }
+    ops->backward(first, from, count);
 }

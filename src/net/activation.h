@@ -20,4 +20,8 @@ int32_t prn_activation_needs_input(int32_t activation);
 /* dy = dy * f', element by element; from: the inputs where the activation needs them, else the outputs. */
 void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count);
 
+/* f'[i] and f''[i], of the same `from`. f'' of a kink is 0, or that from the left: as f', of the formula in
+ * activation.h that holds at 0. */
+void prn_activation_slopes(int32_t activation, float *first, float *second, const float *from, size_t count);
+
 #endif

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "batch_norm.h"
+#include "bend.h"
 #include "libprune/fmath.h"
 
 #include <float.h>
@@ -200,6 +201,62 @@ static void batch_norm_sample_gradients(const prn_layer *layer, const prn_pass *
         }
 }
 
+/* y is linear in x, in gamma and in beta, each by itself. */
+static void batch_norm_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t width = width_of(layer);
+    for (size_t i = 0; i < width; i++) {
+        const float h = bend->h[prn_bend_at(bend, width, i)], hat = pass->cache[i];
+        float root;
+        roots(&root, &layer->params[RUNNING_VAR].value[i], layer->spec.settings[1], 1);
+        bend->own[GAMMA][i] += h * hat * hat;
+        bend->own[BETA][i] += h;
+        bend->slope[0][i] = layer->params[GAMMA].value[i] * root;
+        bend->slope[1][i] = 0.0f;
+    }
+    prn_bend_elements(bend, pass->dy, width);
+    prn_bend_pass_on(bend, width);
+}
+
+/* ---- along a vector v: R xhat = root R x, R y = gamma R xhat + v_gamma xhat + v_beta ---- */
+
+static float root_of(const prn_layer *layer, size_t i)
+{
+    float root;
+    roots(&root, &layer->params[RUNNING_VAR].value[i], layer->spec.settings[1], 1);
+    return root;
+}
+
+static void batch_norm_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = width_of(layer);
+    for (size_t i = 0; i < width; i++) {
+        const float slope = layer->params[GAMMA].value[i] * root_of(layer, i);
+        for (size_t at = i; at < pass->batch * width; at += width)
+            along->ry[at] = (along->rx == NULL ? 0.0f : slope * along->rx[at]) +
+                            along->vector[GAMMA][i] * pass->cache[at] + along->vector[BETA][i];
+    }
+}
+
+static void batch_norm_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = width_of(layer);
+    for (size_t p = 0; p < PARAMS; p++)
+        memset(along->product[p], 0, width * sizeof(float));
+    for (size_t i = 0; i < width; i++) {
+        const float root = root_of(layer, i), gamma = layer->params[GAMMA].value[i];
+        const float moved = along->vector[GAMMA][i];
+        for (size_t at = i; at < pass->batch * width; at += width) {
+            const float dy = pass->dy[at], rdy = along->rdy[at];
+            const float r_hat = along->rx == NULL ? 0.0f : root * along->rx[at];
+            along->product[GAMMA][i] += rdy * pass->cache[at] + dy * r_hat;
+            along->product[BETA][i] += rdy;
+            if (along->rdx != NULL)
+                along->rdx[at] = root * (gamma * rdy + moved * dy);
+        }
+    }
+}
+
 /* ---- running statistics ---- */
 
 static void mix(float *to, const float *before, float batch, float momentum)
@@ -274,6 +331,9 @@ const prn_layer_ops prn_batch_norm_ops = {
     .plan = batch_norm_plan,
     .forward = batch_norm_forward,
     .backward = batch_norm_backward,
+    .bend = batch_norm_bend,
+    .forward_along = batch_norm_forward_along,
+    .backward_along = batch_norm_backward_along,
     .sample_gradients = batch_norm_sample_gradients,
     .affine = batch_norm_affine,
     .memory_size = batch_norm_memory_size,

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "dense.h"
 #include "activation.h"
+#include "bend.h"
 #include "initializer.h"
 
 #include <float.h>
@@ -141,6 +142,181 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
     weight_gradient(layer, &other, pass->scratch, inputs);
 }
 
+/* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */
+
+static void add_own(const prn_layer *layer, const prn_bend *bend, const float *x)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    for (size_t o = 0; o < outputs; o++) {
+        const float h = bend->h[prn_bend_at(bend, outputs, o)];
+        float *own = bend->own[WEIGHT] + o * inputs;
+        for (size_t i = 0; i < inputs; i++)
+            own[i] += h * (x[i] * x[i]);
+        bend->own[BIAS][o] += h;
+    }
+}
+
+static void bend_inputs(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    prune_gemm product = { .m = outputs,
+                           .n = inputs,
+                           .k = outputs,
+                           .a = bend->h,
+                           .lda = outputs,
+                           .b = layer->params[WEIGHT].value,
+                           .ldb = inputs,
+                           .c = bend->room,
+                           .ldc = inputs,
+                           .alpha = 1.0f };
+    pass->backend->run(pass->backend->user, &product);
+    product.m = inputs;
+    product.a = layer->params[WEIGHT].value;
+    product.lda = inputs;
+    product.transpose_a = 1;
+    product.b = bend->room;
+    product.c = bend->hx;
+    pass->backend->run(pass->backend->user, &product);
+}
+
+/* Y. LeCun et al., 1989: as if h by z had nothing beside its diagonal. */
+static void bend_inputs_diagonal(const prn_layer *layer, const prn_bend *bend)
+{
+    const size_t inputs = inputs_of(layer);
+    memset(bend->hx, 0, inputs * sizeof *bend->hx);
+    for (size_t o = 0; o < outputs_of(layer); o++) {
+        const float *w = layer->params[WEIGHT].value + o * inputs;
+        for (size_t i = 0; i < inputs; i++)
+            bend->hx[i] += bend->h[o] * (w[i] * w[i]);
+    }
+}
+
+static void dense_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const int32_t activation = layer->spec.activation;
+    const size_t outputs = outputs_of(layer);
+    prn_activation_slopes(activation, bend->slope[0], bend->slope[1],
+                          prn_activation_needs_input(activation) ? pass->cache : pass->y, outputs);
+    prn_bend_elements(bend, pass->dy, outputs);
+    add_own(layer, bend, pass->x);
+    if (bend->hx == NULL)
+        return;
+    if (bend->diagonal)
+        bend_inputs_diagonal(layer, bend);
+    else
+        bend_inputs(layer, pass, bend);
+}
+
+/* ---- along a vector (V, v): R z = R x W^T + x V^T + v, R y = f' R z ---- */
+
+static void run(const prn_pass *pass, prune_gemm product)
+{
+    product.alpha = 1.0f;
+    pass->backend->run(pass->backend->user, &product);
+}
+
+typedef struct rows {
+    const float *first;
+    size_t ld;
+} rows;
+
+/* to[B][O] = x W^T + beta to. */
+static void multiply_inputs(const prn_layer *layer, const prn_pass *pass, float *to, float beta, rows x,
+                            const float *weight)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    run(pass, (prune_gemm){ .m = pass->batch,
+                            .n = outputs,
+                            .k = inputs,
+                            .a = x.first,
+                            .lda = x.ld,
+                            .b = weight,
+                            .ldb = inputs,
+                            .transpose_b = 1,
+                            .c = to,
+                            .ldc = outputs,
+                            .beta = beta });
+}
+
+static void slopes(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const int32_t activation = layer->spec.activation;
+    prn_activation_slopes(activation, along->slope[0], along->slope[1],
+                          prn_activation_needs_input(activation) ? pass->cache : pass->y,
+                          pass->batch * outputs_of(layer));
+}
+
+static void dense_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t outputs = outputs_of(layer);
+    multiply_inputs(layer, pass, along->rz, 0.0f, (rows){ pass->x, pass->ldx }, along->vector[WEIGHT]);
+    if (along->rx != NULL)
+        multiply_inputs(layer, pass, along->rz, 1.0f, (rows){ along->rx, inputs_of(layer) },
+                        layer->params[WEIGHT].value);
+    slopes(layer, pass, along);
+    for (size_t i = 0; i < pass->batch * outputs; i++) {
+        along->rz[i] += along->vector[BIAS][i % outputs];
+        along->ry[i] = along->slope[0][i] * along->rz[i];
+    }
+}
+
+/* to[O][I] = d^T x + beta to. */
+static void multiply_samples(const prn_layer *layer, const prn_pass *pass, float *to, float beta,
+                             const float *d, rows x)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    run(pass, (prune_gemm){ .m = outputs,
+                            .n = inputs,
+                            .k = pass->batch,
+                            .a = d,
+                            .lda = outputs,
+                            .transpose_a = 1,
+                            .b = x.first,
+                            .ldb = x.ld,
+                            .c = to,
+                            .ldc = inputs,
+                            .beta = beta });
+}
+
+/* to[B][I] = d W + beta to. */
+static void multiply_outputs(const prn_layer *layer, const prn_pass *pass, float *to, float beta,
+                             const float *d, const float *weight)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    run(pass, (prune_gemm){ .m = pass->batch,
+                            .n = inputs,
+                            .k = outputs,
+                            .a = d,
+                            .lda = outputs,
+                            .b = weight,
+                            .ldb = inputs,
+                            .c = to,
+                            .ldc = inputs,
+                            .beta = beta });
+}
+
+/* With dz = f' dy and R dz = f' R dy + f'' R z dy:
+ * R dW = (R dz)^T x + dz^T R x,   R dx = R dz W + dz V. */
+static void dense_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t outputs = outputs_of(layer);
+    float *dz = along->slope[0], *rdz = along->rdy;
+    slopes(layer, pass, along);
+    for (size_t i = 0; i < pass->batch * outputs; i++) {
+        rdz[i] = along->slope[0][i] * rdz[i] + along->slope[1][i] * along->rz[i] * pass->dy[i];
+        dz[i] *= pass->dy[i];
+    }
+    multiply_samples(layer, pass, along->product[WEIGHT], 0.0f, rdz, (rows){ pass->x, pass->ldx });
+    if (along->rx != NULL)
+        multiply_samples(layer, pass, along->product[WEIGHT], 1.0f, dz,
+                         (rows){ along->rx, inputs_of(layer) });
+    sum_rows(along->product[BIAS], rdz, pass->batch, outputs);
+    if (along->rdx == NULL)
+        return;
+    multiply_outputs(layer, pass, along->rdx, 0.0f, rdz, layer->params[WEIGHT].value);
+    multiply_outputs(layer, pass, along->rdx, 1.0f, dz, along->vector[WEIGHT]);
+}
+
 static void dense_initialize(prn_layer *layer, int32_t initializer, prune_rng *rng)
 {
     const size_t fan[2] = { inputs_of(layer), outputs_of(layer) };
@@ -220,6 +396,9 @@ const prn_layer_ops prn_dense_ops = {
     .plan = dense_plan,
     .forward = dense_forward,
     .backward = dense_backward,
+    .bend = dense_bend,
+    .forward_along = dense_forward_along,
+    .backward_along = dense_backward_along,
     .sample_gradients = dense_sample_gradients,
     .absorb = dense_absorb,
     .initialize = dense_initialize,

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "dropout.h"
+#include "bend.h"
 
 #include <string.h>
 
@@ -58,6 +59,27 @@ static void dropout_backward(const prn_layer *layer, const prn_pass *pass)
         memcpy(pass->dx, pass->dy, count * sizeof *pass->dx);
 }
 
+static void dropout_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    (void)pass;
+    prn_bend_pass_on(bend, prn_shape_count(&layer->output));
+}
+
+static void dropout_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t bytes = pass->batch * prn_shape_count(&layer->output) * sizeof(float);
+    if (along->rx == NULL)
+        memset(along->ry, 0, bytes);
+    else
+        memcpy(along->ry, along->rx, bytes);
+}
+
+static void dropout_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    if (along->rdx != NULL)
+        memcpy(along->rdx, along->rdy, pass->batch * prn_shape_count(&layer->output) * sizeof(float));
+}
+
 static size_t dropout_cache_size(const prn_layer *layer)
 {
     return prn_shape_count(&layer->output);
@@ -73,6 +95,9 @@ const prn_layer_ops prn_dropout_ops = {
     .plan = prn_layer_same_shape,
     .forward = dropout_forward,
     .backward = dropout_backward,
+    .bend = dropout_bend,
+    .forward_along = dropout_forward_along,
+    .backward_along = dropout_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = dropout_cache_size,
     .macs = prn_layer_no_macs,

@@ -68,6 +68,33 @@ typedef struct prn_pass {
     const float *shares; /* [B]: of power 2, what g^2 of each sample is divided by; NULL: nothing */
 } prn_pass;
 
+/* Second derivatives of the loss of one sample, on their way back through a layer. h is the Hessian by the
+ * layer's outputs, or with `diagonal` what the recursion has for its diagonal; hx is what comes out for the
+ * inputs, unless it is NULL. The pass holds that sample (batch is 1), in inference; dy is as backward gets
+ * it. h, slope and room may be spoilt. */
+typedef struct prn_bend {
+    int32_t diagonal;
+    int32_t linear;               /* Gauss-Newton: as if second derivatives of the layers were 0 */
+    float *h, *hx;                /* [out][out], [in][in]; [out], [in] with `diagonal` */
+    float *slope[2];              /* room: [out] each */
+    float *room;                  /* [out][in]; not there with `diagonal` */
+    float *own[PRN_LAYER_PARAMS]; /* the diagonal by the parameters is added here */
+} prn_bend;
+
+/* How a pass in inference changes as the parameters move along a vector (the R-operator of B. Pearlmutter,
+ * 1994: R q is the derivative of q(w + t vector) by t at 0). Forward, after the layer's own forward, reads rx
+ * and writes ry, and what it wants back. Backward, before the layer's own backward, reads dy and rdy and
+ * writes R of the gradients of the parameters, and rdx unless that is NULL; rdy and slope may be spoilt. */
+typedef struct prn_along {
+    const float *vector[PRN_LAYER_PARAMS];
+    const float *rx; /* [B][in]; NULL: 0 */
+    float *ry;       /* [B][out] */
+    float *rz;       /* [B][out]: kept from forward to backward */
+    float *rdy, *rdx;
+    float *product[PRN_LAYER_PARAMS];
+    float *slope[2]; /* room: [B][out] each */
+} prn_along;
+
 /* Tables name every operation, but those said to be NULL where there is nothing to do. */
 typedef struct prn_layer_ops {
     int32_t kind;
@@ -86,6 +113,9 @@ typedef struct prn_layer_ops {
     void (*forward)(const prn_layer *layer, const prn_pass *pass);
     void (*backward)(const prn_layer *layer, const prn_pass *pass);
     void (*sample_gradients)(const prn_layer *layer, const prn_pass *pass); /* NULL: no parameters */
+    void (*bend)(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend);
+    void (*forward_along)(const prn_layer *layer, const prn_pass *pass, const prn_along *along);
+    void (*backward_along)(const prn_layer *layer, const prn_pass *pass, const prn_along *along);
     /* In inference, output unit u is scale_shift[0] times input unit u + scale_shift[1]. NULL: it is not. */
     void (*affine)(const prn_layer *layer, size_t u, float scale_shift[2]);
     /* Makes that, of its output unit u, part of the layer, whose activation is linear, if `apply`; returns

@@ -4,8 +4,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "softmax.h"
+#include "bend.h"
 #include "libprune/fmath.h"
 #include "scan.h"
+
+#include <string.h>
 
 static float largest(const float *x, size_t width)
 {
@@ -105,12 +108,215 @@ static void log_softmax_backward(const prn_layer *layer, const prn_pass *pass)
     backward_rows(layer, pass, log_softmax_row_back);
 }
 
+/* ---- second derivatives:  hx = J^T h J + sum_k dy_k d2y_k/dx2 ---- */
+
+/* To a row v of h: v J, J = dy/dx. */
+typedef void row_times(float *v, const float *y, size_t width);
+
+static void softmax_row_times(float *v, const float *y, size_t width)
+{
+    softmax_row_back(v, v, y, width); /* J is symmetric */
+}
+
+/* J_ki = [k = i] - p_i */
+static void log_softmax_row_times(float *v, const float *y, size_t width)
+{
+    log_softmax_row_back(v, v, y, width);
+}
+
+static void transpose(float *h, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            const float kept = h[i * n + j];
+            h[i * n + j] = h[j * n + i];
+            h[j * n + i] = kept;
+        }
+}
+
+/* h = J^T h J, h symmetric: rows, then what were columns. */
+static void through(const prn_bend *bend, const float *y, size_t n, row_times *times)
+{
+    for (size_t i = 0; i < n; i++)
+        times(bend->h + i * n, y, n);
+    transpose(bend->h, n);
+    for (size_t i = 0; i < n; i++)
+        times(bend->h + i * n, y, n);
+}
+
+/* Element i of sum_k h_k J_ki^2: a row of J, for symmetric and for log-softmax's J alike, is what comes back
+ * from a unit vector; here its squares, with p_i as it stands in J. */
+static float diagonal_softmax(const prn_bend *bend, const float *y, size_t n, size_t i)
+{
+    float sum = 0.0f;
+    for (size_t k = 0; k < n; k++) {
+        const float j = k == i ? y[k] * (1.0f - y[k]) : y[k] * y[i];
+        sum += bend->h[k] * (j * j);
+    }
+    return sum;
+}
+
+static float diagonal_log_softmax(const prn_bend *bend, const float *y, size_t n, size_t i)
+{
+    const float p = prune_expf(y[i]);
+    float sum = 0.0f;
+    for (size_t k = 0; k < n; k++) {
+        const float j = k == i ? 1.0f - p : p;
+        sum += bend->h[k] * (j * j);
+    }
+    return sum;
+}
+
+/* d2 by x_i, x_j is [i = j] a_i - a_i y_j - y_i a_j, a the gradient by x: in slope[0]. */
+static void add_softmax_second(const prn_bend *bend, const float *y, const float *dy, size_t n)
+{
+    float *a = bend->slope[0];
+    softmax_row_back(a, dy, y, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (!bend->diagonal || i == j)
+                bend->h[bend->diagonal ? i : i * n + j] += (i == j ? a[i] : 0.0f) - a[i] * y[j] - y[i] * a[j];
+}
+
+/* And of log-softmax: -(sum_k dy_k) ([i = j] p_i - p_i p_j). */
+static void add_log_softmax_second(const prn_bend *bend, const float *y, const float *dy, size_t n)
+{
+    float *p = bend->slope[0];
+    prn_sum sum = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        prn_sum_add(&sum, dy[i]);
+        p[i] = prune_expf(y[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (!bend->diagonal || i == j)
+                bend->h[bend->diagonal ? i : i * n + j] -=
+                    value_of(sum) * (i == j ? p[i] * (1.0f - p[i]) : -p[i] * p[j]);
+}
+
+/* The recursion's diagonal: slope[1] is room. */
+static void through_diagonal(const prn_bend *bend, const float *y, size_t n,
+                             float (*element)(const prn_bend *, const float *, size_t, size_t))
+{
+    for (size_t i = 0; i < n; i++)
+        bend->slope[1][i] = element(bend, y, n, i);
+    memcpy(bend->h, bend->slope[1], n * sizeof *bend->h);
+}
+
+static void softmax_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    if (bend->diagonal)
+        through_diagonal(bend, pass->y, width, diagonal_softmax);
+    else
+        through(bend, pass->y, width, softmax_row_times);
+    if (!bend->linear)
+        add_softmax_second(bend, pass->y, pass->dy, width);
+    prn_bend_pass_on(bend, width);
+}
+
+static void log_softmax_bend(const prn_layer *layer, const prn_pass *pass, const prn_bend *bend)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    if (bend->diagonal)
+        through_diagonal(bend, pass->y, width, diagonal_log_softmax);
+    else
+        through(bend, pass->y, width, log_softmax_row_times);
+    if (!bend->linear)
+        add_log_softmax_second(bend, pass->y, pass->dy, width);
+    prn_bend_pass_on(bend, width);
+}
+
+/* ---- along a vector:  R y = J R x, and R dx from dx = J^T dy ---- */
+
+static void softmax_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width; at += width)
+        if (along->rx == NULL)
+            memset(along->ry + at, 0, width * sizeof *along->ry);
+        else
+            softmax_row_back(along->ry + at, along->rx + at, pass->y + at, width); /* J is symmetric */
+}
+
+/* dx_i = y_i (dy_i - m), m = sum_j dy_j y_j:  R dx_i = R y_i (dy_i - m) + y_i (R dy_i - R m) */
+static void softmax_row_back_along(float *rdx, const float *const dy_rdy[2], const float *const y_ry[2],
+                                   size_t width)
+{
+    const float *dy = dy_rdy[0], *rdy = dy_rdy[1], *y = y_ry[0], *ry = y_ry[1];
+    prn_sum sum = { 0 }, moved = { 0 };
+    for (size_t i = 0; i < width; i++) {
+        prn_sum_add(&sum, dy[i] * y[i]);
+        prn_sum_add(&moved, rdy[i] * y[i] + dy[i] * ry[i]);
+    }
+    for (size_t i = 0; i < width; i++)
+        rdx[i] = ry[i] * (dy[i] - value_of(sum)) + y[i] * (rdy[i] - value_of(moved));
+}
+
+/* y_i = x_i - log sum_j e^x_j:  R y_i = R x_i - sum_j p_j R x_j */
+static void log_softmax_row_along(float *ry, const float *rx, const float *y, size_t width)
+{
+    prn_sum sum = { 0 };
+    for (size_t i = 0; i < width; i++)
+        prn_sum_add(&sum, prune_expf(y[i]) * rx[i]);
+    for (size_t i = 0; i < width; i++)
+        ry[i] = rx[i] - value_of(sum);
+}
+
+static void log_softmax_forward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width; at += width)
+        if (along->rx == NULL)
+            memset(along->ry + at, 0, width * sizeof *along->ry);
+        else
+            log_softmax_row_along(along->ry + at, along->rx + at, pass->y + at, width);
+}
+
+/* dx_i = dy_i - p_i sum_j dy_j, R p_i = p_i R y_i */
+static void log_softmax_row_back_along(float *rdx, const float *const dy_rdy[2], const float *const y_ry[2],
+                                       size_t width)
+{
+    const float *dy = dy_rdy[0], *rdy = dy_rdy[1], *y = y_ry[0], *ry = y_ry[1];
+    prn_sum sum = { 0 }, moved = { 0 };
+    for (size_t i = 0; i < width; i++) {
+        prn_sum_add(&sum, dy[i]);
+        prn_sum_add(&moved, rdy[i]);
+    }
+    for (size_t i = 0; i < width; i++)
+        rdx[i] = rdy[i] - prune_expf(y[i]) * (value_of(moved) + ry[i] * value_of(sum));
+}
+
+static void rows_back_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along,
+                            void (*row)(float *, const float *const[2], const float *const[2], size_t))
+{
+    const size_t width = prn_shape_count(&layer->output);
+    for (size_t at = 0; at < pass->batch * width && along->rdx != NULL; at += width) {
+        const float *const dy_rdy[2] = { pass->dy + at, along->rdy + at };
+        const float *const y_ry[2] = { pass->y + at, along->ry + at };
+        row(along->rdx + at, dy_rdy, y_ry, width);
+    }
+}
+
+static void softmax_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    rows_back_along(layer, pass, along, softmax_row_back_along);
+}
+
+static void log_softmax_backward_along(const prn_layer *layer, const prn_pass *pass, const prn_along *along)
+{
+    rows_back_along(layer, pass, along, log_softmax_row_back_along);
+}
+
 const prn_layer_ops prn_softmax_ops = {
     .kind = PRUNE_LAYER_SOFTMAX,
     .name = "softmax",
     .plan = prn_layer_same_shape,
     .forward = softmax_forward,
     .backward = softmax_backward,
+    .bend = softmax_bend,
+    .forward_along = softmax_forward_along,
+    .backward_along = softmax_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = prn_layer_no_size,
     .macs = prn_layer_no_macs,
@@ -126,6 +332,9 @@ const prn_layer_ops prn_log_softmax_ops = {
     .plan = prn_layer_same_shape,
     .forward = log_softmax_forward,
     .backward = log_softmax_backward,
+    .bend = log_softmax_bend,
+    .forward_along = log_softmax_forward_along,
+    .backward_along = log_softmax_backward_along,
     .initialize = prn_layer_initialize,
     .cache_size = prn_layer_no_size,
     .macs = prn_layer_no_macs,

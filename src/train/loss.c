@@ -11,19 +11,22 @@
 #include <float.h>
 #include <string.h>
 
-/* What each kind takes: the loss of a sample by a label, and by a row (NULL: not), and which options. */
+/* What each kind takes: the loss of a sample by a label, and by a row (NULL: not), and which options; and the
+ * second derivatives of these. */
 static const struct kind_ops {
     prn_sample_loss *of_label, *of_row;
     int32_t says, has_smoothing, has_classes, has_mean;
+    prn_sample_bend *bend_label, *bend_row;
 } table[] = {
-    [PRUNE_MSE] = { NULL, prn_squared_error, PRN_SAYS_VALUES, 0, 0, 1 },
+    [PRUNE_MSE] = { NULL, prn_squared_error, PRN_SAYS_VALUES, 0, 0, 1, NULL, prn_squared_error_bend },
     [PRUNE_SOFTMAX_CROSS_ENTROPY] = { prn_label_cross_entropy, prn_soft_cross_entropy, PRN_SAYS_CLASSES, 1, 1,
-                                      0 },
-    [PRUNE_MAE] = { NULL, prn_absolute_error, PRN_SAYS_VALUES, 0, 0, 1 },
-    [PRUNE_HUBER] = { NULL, prn_huber, PRN_SAYS_VALUES, 0, 0, 1 },
-    [PRUNE_BINARY_CROSS_ENTROPY] = { NULL, prn_binary_cross_entropy, PRN_SAYS_CLASSES, 0, 0, 1 },
-    [PRUNE_NLL] = { prn_label_nll, NULL, PRN_SAYS_CLASSES, 0, 1, 0 },
-    [PRUNE_LOSS_OWN] = { NULL, NULL, PRN_SAYS_NOTHING, 0, 0, 0 },
+                                      0, prn_label_cross_entropy_bend, prn_soft_cross_entropy_bend },
+    [PRUNE_MAE] = { NULL, prn_absolute_error, PRN_SAYS_VALUES, 0, 0, 1, NULL, prn_no_bend },
+    [PRUNE_HUBER] = { NULL, prn_huber, PRN_SAYS_VALUES, 0, 0, 1, NULL, prn_huber_bend },
+    [PRUNE_BINARY_CROSS_ENTROPY] = { NULL, prn_binary_cross_entropy, PRN_SAYS_CLASSES, 0, 0, 1, NULL,
+                                     prn_binary_cross_entropy_bend },
+    [PRUNE_NLL] = { prn_label_nll, NULL, PRN_SAYS_CLASSES, 0, 1, 0, prn_no_bend, NULL },
+    [PRUNE_LOSS_OWN] = { NULL, NULL, PRN_SAYS_NOTHING, 0, 0, 0, NULL, NULL },
 };
 
 int32_t prn_loss_says(int32_t kind)
@@ -229,13 +232,19 @@ static void scale_row(float *g, size_t outputs, float scale)
         g[o] = scale > 0.0f ? scale * g[o] : 0.0f;
 }
 
+/* What one of the library's losses does to each sample, but for its share in the mean. */
+static prn_terms terms_of(const prn_loss *loss, const prune_tensor *h)
+{
+    return (prn_terms){ prn_tensor_row(h), 0.0f, loss->delta, loss->smoothing, loss->class_weights };
+}
+
 /* One of the library's losses. Samples of weight 0 are not looked at. */
 static void add_rows(prn_sum *sum, prune_tensor *g, const prn_loss *loss, const prune_tensor *h,
                      const prn_target *target, float weight)
 {
     const struct kind_ops *ops = &table[loss->kind];
     prn_sample_loss *of = target->values->dtype == PRUNE_I32 ? ops->of_label : ops->of_row;
-    prn_terms terms = { prn_tensor_row(h), 0.0f, loss->delta, loss->smoothing, loss->class_weights };
+    prn_terms terms = terms_of(loss, h);
     const float part = loss->mean_over_outputs ? 1.0f / (float)terms.outputs : 1.0f;
     for (size_t r = 0; r < prn_tensor_rows(h); r++) {
         const float s = prn_target_weight(target, r);
@@ -317,6 +326,31 @@ prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_los
         add_rows(&sum, g, loss, h, target, sums->weight);
     sums->loss = sum.sum + sum.carry;
     return status;
+}
+
+prune_status prn_loss_bends(const prn_loss *loss, prune_error *error)
+{
+    if (loss->kind != PRUNE_LOSS_OWN)
+        return PRUNE_OK;
+    return prn_error_set(error, PRUNE_E_UNSUPPORTED, "loss",
+                         "the second derivatives of an own loss are not known");
+}
+
+void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, const prn_target *target,
+                   size_t row, float weight)
+{
+    const struct kind_ops *ops = &table[loss->kind];
+    const float s = prn_target_weight(target, row);
+    prn_terms terms = terms_of(loss, h);
+    terms.scale = s / weight;
+    if (loss->mean_over_outputs)
+        terms.scale /= (float)terms.outputs;
+    if (!(s > 0.0f))
+        prn_no_bend(&terms, NULL, NULL, hessian);
+    else if (target->values->dtype == PRUNE_I32)
+        ops->bend_label(&terms, row_at(h, row), row_at(target->values, row), hessian);
+    else
+        ops->bend_row(&terms, row_at(h, row), row_at(target->values, row), hessian);
 }
 
 prune_status prn_loss_failed(prune_status status, prune_error *error)

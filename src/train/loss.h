@@ -64,6 +64,12 @@ typedef struct prn_loss_sums {
 prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_loss *loss,
                              const prune_tensor *h, const prn_target *target);
 
+/* d2L/dh2 of sample `row` into hessian[O][O], where the sum of weights is `weight`; everything has been
+ * checked. PRUNE_E_UNSUPPORTED: an own loss. */
+prune_status prn_loss_bends(const prn_loss *loss, prune_error *error);
+void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, const prn_target *target,
+                   size_t row, float weight);
+
 /* Where it does, what there is to say. Returns status. */
 prune_status prn_loss_failed(prune_status status, prune_error *error);
 

@@ -4,6 +4,8 @@
 #include "sample_loss.h"
 #include "libprune/fmath.h"
 
+#include <string.h>
+
 /* ---- values ---- */
 
 float prn_squared_error(const prn_terms *terms, const float *h, const void *target, float *g)
@@ -212,4 +214,86 @@ float prn_label_nll(const prn_terms *terms, const float *h, const void *target, 
     if (g != NULL)
         g[label] = -terms->scale * class_weight(terms, label);
     return loss + strange;
+}
+
+/* ---- second derivatives ---- */
+
+void prn_no_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    (void)h;
+    (void)target;
+    memset(hessian, 0, terms->outputs * terms->outputs * sizeof *hessian);
+}
+
+/* Of losses that are sums over the outputs. */
+static void fill_diagonal(const prn_terms *terms, const float *h, const float *y, float *hessian,
+                          float (*second)(const prn_terms *, float h, float y))
+{
+    prn_no_bend(terms, h, y, hessian);
+    for (size_t o = 0; o < terms->outputs; o++)
+        hessian[o * (terms->outputs + 1)] = terms->scale * second(terms, h[o], y[o]);
+}
+
+static float one(const prn_terms *terms, float h, float y)
+{
+    (void)terms;
+    (void)h;
+    (void)y;
+    return 1.0f;
+}
+
+static float one_within_delta(const prn_terms *terms, float h, float y)
+{
+    return magnitude(h - y) > terms->delta ? 0.0f : 1.0f;
+}
+
+static float sigmoid_slope(const prn_terms *terms, float h, float y)
+{
+    const float less = prune_sigmoidf(-magnitude(h));
+    (void)terms;
+    (void)y;
+    return less * (1.0f - less);
+}
+
+void prn_squared_error_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    fill_diagonal(terms, h, target, hessian, one);
+}
+
+void prn_huber_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    fill_diagonal(terms, h, target, hessian, one_within_delta);
+}
+
+void prn_binary_cross_entropy_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    fill_diagonal(terms, h, target, hessian, sigmoid_slope);
+}
+
+/* total (diag(p) - p p^T). 1 - p of the largest output is made of the others, see soft_cross_entropy(). */
+static void cross_entropy_bend(const parts *p, const float *h, float *hessian)
+{
+    const size_t outputs = p->terms->outputs;
+    float *e = hessian; /* the first row, which is filled last */
+    const softened s = soften(p, h, e);
+    const float sum = 1.0f + s.rest, factor = p->terms->scale * (s.heaviest + s.lighter);
+    for (size_t r = outputs; r-- > 0;) {
+        const float mine = e[r] / sum;
+        for (size_t c = outputs; c-- > 0;) {
+            const float others = c == s.most ? s.rest : sum - e[c];
+            hessian[r * outputs + c] = factor * mine * (c == r ? others : -e[c]) / sum;
+        }
+    }
+}
+
+void prn_label_cross_entropy_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    const parts p = { terms, NULL, (size_t) * (const int32_t *)target };
+    cross_entropy_bend(&p, h, hessian);
+}
+
+void prn_soft_cross_entropy_bend(const prn_terms *terms, const float *h, const void *target, float *hessian)
+{
+    const parts p = { terms, target, 0 };
+    cross_entropy_bend(&p, h, hessian);
 }

@@ -21,4 +21,11 @@ prn_sample_loss prn_binary_cross_entropy;                         /* of y[output
 prn_sample_loss prn_label_cross_entropy, prn_label_nll;           /* of a label, int32_t */
 prn_sample_loss prn_soft_cross_entropy;                           /* of y[outputs] */
 
+/* scale * d2l/dh2 of the same, into hessian[outputs][outputs]. The kinks of Huber's count as within delta. */
+typedef void prn_sample_bend(const prn_terms *terms, const float *h, const void *target, float *hessian);
+
+prn_sample_bend prn_no_bend; /* of absolute errors, and NLL */
+prn_sample_bend prn_squared_error_bend, prn_huber_bend, prn_binary_cross_entropy_bend;
+prn_sample_bend prn_label_cross_entropy_bend, prn_soft_cross_entropy_bend;
+
 #endif

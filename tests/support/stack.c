@@ -147,24 +147,34 @@ static void batch_norm(double *y, const double *x, stack *s, size_t l)
                 beta[i];
 }
 
-void stack_forward(double *h, stack *s, const float *x)
+static void layer(double *to, const double *from, stack *s, size_t l)
+{
+    const int32_t kind = s->info[l].kind;
+    if (kind == PRUNE_LAYER_DENSE)
+        dense(to, from, s, l);
+    else if (kind == PRUNE_LAYER_SOFTMAX || kind == PRUNE_LAYER_LOG_SOFTMAX)
+        softmax(to, from, s, l);
+    else if (kind == PRUNE_LAYER_BATCH_NORM)
+        batch_norm(to, from, s, l);
+    else
+        each(to, from, s, l);
+}
+
+void stack_run(double *y, stack *s, size_t first, size_t end, const double *x)
 {
     double buffer[2][STACK_BLOCK];
+    memcpy(buffer[first % 2], x, s->n * s->info[first].input.dims[0] * sizeof *x);
+    for (size_t l = first; l < end; l++)
+        layer(buffer[1 - l % 2], buffer[l % 2], s, l);
+    memcpy(y, buffer[end % 2], s->n * s->info[end - 1].output.dims[0] * sizeof *y);
+}
+
+void stack_forward(double *h, stack *s, const float *x)
+{
+    double from[STACK_BLOCK];
     for (size_t i = 0; i < s->n * s->info[0].input.dims[0]; i++)
-        buffer[0][i] = (double)x[i];
-    for (size_t l = 0; l < s->layers; l++) {
-        double *from = buffer[l % 2], *to = buffer[1 - l % 2];
-        const int32_t kind = s->info[l].kind;
-        if (kind == PRUNE_LAYER_DENSE)
-            dense(to, from, s, l);
-        else if (kind == PRUNE_LAYER_SOFTMAX || kind == PRUNE_LAYER_LOG_SOFTMAX)
-            softmax(to, from, s, l);
-        else if (kind == PRUNE_LAYER_BATCH_NORM)
-            batch_norm(to, from, s, l);
-        else
-            each(to, from, s, l);
-    }
-    memcpy(h, buffer[s->layers % 2], s->n * s->info[s->layers - 1].output.dims[0] * sizeof *h);
+        from[i] = (double)x[i];
+    stack_run(h, s, 0, s->layers, from);
 }
 
 /* ---- gradients ---- */

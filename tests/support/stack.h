@@ -52,6 +52,9 @@ void stack_read(stack *s, const prune_model *model, size_t n, int32_t training);
 /* h[n][outputs] = net(x[n][inputs]). */
 void stack_forward(double *h, stack *s, const float *x);
 
+/* The same of layers first .. end - 1 alone, at least one, from what goes into the first of them. */
+void stack_run(double *y, stack *s, size_t first, size_t end, const double *x);
+
 /* g: dL/dw for L = sum c h. */
 void stack_differences(double *g, stack *s, const float *x, const float *c, double eps);
 
