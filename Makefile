@@ -39,12 +39,12 @@ RANKS    = base \
            / predict trainer roc \
            / plan update criterion \
            / evaluate importance \
-           / group patience supplied \
+           / group patience supplied calibrate outer \
            / unit \
            / rank \
-           / mask snapshot \
+           / mask snapshot surgery \
            / fraction \
-           / threshold split \
+           / threshold split layerwise surgeon \
            / rule fit validate checkpoint sparsity regrow \
            / summary save history gradual
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
