@@ -287,8 +287,11 @@ static void study(const problem *of)
     uint64_t left[SEEDS];
     const char *wanted = getenv("MONK_SEEDS");
     const size_t seeds = wanted != NULL && strcmp(wanted, "20") == 0 ? SEEDS : 1;
+    problem mine = *of;
+    if (seeds == 1 && mine.restarts > 2)
+        mine.restarts = 2;
     for (size_t s = 0; s < seeds; s++)
-        left[s] = smallest(of, s);
+        left[s] = smallest(&mine, s);
     qsort(left, seeds, sizeof *left, ascending);
     const double median = (double)(left[(seeds - 1) / 2] + left[seeds / 2]) / 2.0;
     ck_assert_msg(median <= (double)of->most + (seeds == 1 ? 2.0 : 0.0), "a median of %g weights is left",
