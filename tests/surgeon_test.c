@@ -200,7 +200,7 @@ static float element(const prune_model *model, size_t i)
     size_t param = 0;
     prune_param_info info;
     prune_param_info_init(&info);
-    for (;; i -= info.count, param++) {
+    for (;; i -= (size_t)info.count, param++) {
         ck_assert_ok(prune_model_param_info(&info, model, param));
         if (i < info.count)
             return prune_model_param(model, param)[i];
