@@ -44,13 +44,13 @@ RANKS    = base \
            / predict trainer roc \
            / plan update criterion agree refit \
            / evaluate importance \
-           / group patience supplied \
+           / group patience supplied calibrate outer \
            / joint \
            / unit curvature hessian \
            / rank \
-           / mask snapshot \
+           / mask snapshot surgery \
            / fraction \
-           / threshold split \
+           / threshold split layerwise surgeon \
            / rule fit validate checkpoint sparsity regrow interval \
            / compare \
            / budget \
@@ -203,6 +203,7 @@ $B/locale/%:
 	mkdir -p $(@D) && localedef -i $(basename $*) -f $(subst .,,$(suffix $*)) $@ || \
 	    { echo "there is no locale $*: run 'make deps', or test without it by LOCALE=" >&2; exit 1; }
 check-long: check
+	MONK_SEEDS=20 $B/tests/textbook_test
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench)

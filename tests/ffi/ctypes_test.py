@@ -8,6 +8,7 @@
 import ctypes as c
 import math
 import os
+import sys
 import tempfile
 
 OK, E_NONFINITE, E_UNSUPPORTED, E_VERSION = 0, -12, -18, -19
@@ -65,6 +66,12 @@ Selection = struct("Selection", [
 Removal = struct("Removal", [
     ("size", size), ("units, removed, spared, kept", u64), ("threshold", f32), ("by_layer", c.POINTER(u64)),
     ("by_layer_capacity", size)])
+LayerwiseOptions = struct("LayerwiseOptions", [
+    ("size", size), ("fraction, damping", f64), ("block", size), ("layer", i32), ("keep, of", u32),
+    ("bias, original, one_more", i32), ("backend", handle)])
+SurgeonOptions = struct("SurgeonOptions", [
+    ("size", size), ("count", u64), ("limit, alpha", f64), ("recompute, min_kept", u64), ("loss, include_bias", i32),
+    ("backend", handle)])
 Histogram = struct("Histogram", [
     ("size", size), ("bins", size), ("counts", c.POINTER(u64)), ("log_scale", i32), ("low, high", f32),
     ("total, zeros", u64)])
@@ -115,6 +122,10 @@ INITIALISED = {
     "prune_selection": (Selection, {
         "granularity": WEIGHTS, "scope": GLOBAL, "aggregate": ROW_L2, "layer": -1, "min_kept": 1}),
     "prune_removal": (Removal, {}),
+    "prune_layerwise_options": (LayerwiseOptions, {
+        "fraction": 0.5, "damping": 0.01, "block": 128, "layer": -1, "bias": 1}),
+    "prune_surgeon_options": (SurgeonOptions, {
+        "count": 1, "limit": sys.float_info.max, "alpha": 1e-4, "recompute": 1, "min_kept": 1, "loss": CROSS_ENTROPY}),
     "prune_confusion": (Confusion, {}),
     "prune_class_scores": (ClassScores, {}),
     "prune_regression": (Regression, {}),
