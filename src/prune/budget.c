@@ -203,7 +203,7 @@ static void note(search *s, const prune_trial *trial, double density)
 static prune_status try_density(search *s, double density)
 {
     prune_trial trial = { .fraction = 1.0 - density, .value = prn_tally_none() };
-    prune_error *error = s->error, mine;
+    prune_error *error = s->error, mine = { 0 };
     s->error = &mine; /* why a trial could not be is no failure of the call */
     trial.status = prune_to(s, &trial);
     s->error = error;

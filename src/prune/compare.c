@@ -141,10 +141,9 @@ static prune_status read_section(void *user, const size_t *samples, size_t count
     const size_t target = s->whole->target_columns * 4; /* bytes: labels and floats alike */
     size_t numbers[CHUNK];
     prune_status status = PRUNE_OK;
-    for (size_t done = 0; done < count && status == PRUNE_OK; done += CHUNK) {
-        const size_t some = count - done < CHUNK ? count - done : CHUNK;
-        for (size_t i = 0; i < some; i++)
-            numbers[i] = s->first + samples[done + i];
+    for (size_t done = 0, some = 0; done < count && status == PRUNE_OK; done += some) {
+        for (some = 0; some < CHUNK && done + some < count; some++)
+            numbers[some] = s->first + samples[done + some];
         status = s->whole->read(s->whole->user, numbers, some, inputs + done * s->whole->inputs,
                                 (unsigned char *)targets + done * target);
     }

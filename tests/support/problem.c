@@ -33,8 +33,8 @@ const stack_step problem_stacks[PROBLEM_STACKS][STACK_LAYERS + 1] = {
     { { A, 0, PRUNE_GELU_TANH, 0, 0 },
       { L, 0, 0, 0, 0 },
       { D, 4, PRUNE_TANH, 0, 0 },
-      { D, 3, 0, 0, 0 },
-      { S, 0, 0, 0, 0 } },
+      { S, 0, 0, 0, 0 },
+      { D, 3, 0, 0, 0 } },
 };
 
 static int32_t by_label(const problem_loss *loss)
