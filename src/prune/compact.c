@@ -174,6 +174,12 @@ static prune_status list_kept(prune_compact_report *r, const prn_chain *c, prune
 
 /* ---- all of it ---- */
 
+/* No layer is wider than that. */
+static size_t fits(uint64_t count)
+{
+    return count < SIZE_MAX ? (size_t)count : SIZE_MAX;
+}
+
 static prune_status shrink(prune_model **out, const prune_allocator *mem, prn_chain *c,
                            const prn_narrow_rule *rule, prune_compact_report *r, prune_error *error)
 {
@@ -219,8 +225,8 @@ prune_status prune_compact(prune_model **out, const prune_allocator *mem, const 
         status = prn_chain_create(&chain, &own, model, mine.drop_inputs);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", prune_status_string(status));
-    const prn_narrow_rule rule = { mine.merge, mine.rounding == PRUNE_ROUND_DOWN, mine.min_neurons,
-                                   mine.multiple };
+    const prn_narrow_rule rule = { mine.merge, mine.rounding == PRUNE_ROUND_DOWN, fits(mine.min_neurons),
+                                   fits(mine.multiple) };
     status = shrink(out, &own, chain, &rule, &result, error);
     prn_chain_free(chain);
     if (status == PRUNE_OK)

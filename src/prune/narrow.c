@@ -74,7 +74,7 @@ static size_t lightest(const prn_chain *c, size_t s)
 static size_t drop_lightest(prn_chain *c, size_t s, const prn_narrow_rule *rule)
 {
     prn_space *space = &c->spaces[s];
-    const size_t live = prn_chain_count(space, PRN_KEPT), over = (size_t)(live % rule->multiple);
+    const size_t live = prn_chain_count(space, PRN_KEPT), over = live % rule->multiple;
     if (over == live || live - over < rule->least)
         return 0;
     for (size_t i = 0; i < over; i++) {
@@ -99,15 +99,15 @@ static size_t round_down(prn_chain *c, const prn_narrow_rule *rule)
 
 /* ---- padding ---- */
 
-static uint64_t padded(uint64_t live, const prn_narrow_rule *rule)
+static size_t padded(size_t live, const prn_narrow_rule *rule)
 {
-    const uint64_t least = rule->least > live ? rule->least : live;
-    const uint64_t over = least % rule->multiple;
-    return over == 0 || rule->multiple - over > UINT64_MAX - least ? least : least + rule->multiple - over;
+    const size_t least = rule->least > live ? rule->least : live;
+    const size_t over = least % rule->multiple;
+    return over == 0 || rule->multiple - over > SIZE_MAX - least ? least : least + rule->multiple - over;
 }
 
 /* Inputs know no multiple. */
-static uint64_t missing(size_t s, size_t live, const prn_narrow_rule *rule)
+static size_t missing(size_t s, size_t live, const prn_narrow_rule *rule)
 {
     if (s == 0)
         return live == 0 ? 1 : 0;
@@ -117,7 +117,7 @@ static uint64_t missing(size_t s, size_t live, const prn_narrow_rule *rule)
 static void pad(prn_chain *c, size_t s, const prn_narrow_rule *rule)
 {
     const prn_space *space = &c->spaces[s];
-    uint64_t wanted = missing(s, prn_chain_count(space, PRN_KEPT), rule);
+    size_t wanted = missing(s, prn_chain_count(space, PRN_KEPT), rule);
     for (size_t u = 0; u < space->width && wanted > 0; u++)
         if (space->fate[u] != PRN_KEPT) {
             space->fate[u] = PRN_PADDING;

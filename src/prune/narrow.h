@@ -6,9 +6,9 @@
 
 typedef struct prn_narrow_rule {
     int32_t merge;
-    int32_t down;      /* the multiple is reached by removing more, else by padding */
-    uint64_t least;    /* neurons of a hidden dense layer; at least 1 */
-    uint64_t multiple; /* at least 1 */
+    int32_t down;    /* the multiple is reached by removing more, else by padding */
+    size_t least;    /* neurons of a hidden dense layer; at least 1 */
+    size_t multiple; /* at least 1 */
 } prn_narrow_rule;
 
 /* Decides the fate of every unit, its weights with it, but for padding. *rounded: how many of the constants
