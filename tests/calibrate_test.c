@@ -156,6 +156,8 @@ START_TEST(what_is_wrong_is_refused)
     for (size_t s = 0; s < SAMPLES; s++)
         f.x[s * 6 + 2] = f.x[s * 6 + 1];
     ck_assert_status(prune_obs_layerwise(NULL, f.model, &f.data, &other, NULL), PRUNE_E_SINGULAR);
+    other.backend = prune_backend_reference();
+    ck_assert_status(prune_obs_layerwise(NULL, f.model, &f.data, &other, NULL), PRUNE_E_SINGULAR);
     ck_assert_status(prune_obs_layerwise(NULL, NULL, &f.data, &good, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_obs_layerwise(NULL, f.model, NULL, &good, NULL), PRUNE_E_ARGUMENT);
     prune_data none;

@@ -360,6 +360,22 @@ START_TEST(outputs_stay_nearer_than_by_magnitude)
 }
 END_TEST
 
+START_TEST(the_first_of_equals_go)
+{
+    const size_t widths[] = { 6, 4 };
+    fixture f;
+    uint8_t mask[24];
+    set_up(&f, NULL, widths, 1, 9);
+    ck_assert_ok(prune_model_fill(f.model, 0.0f));
+    const prune_layerwise_options options = options_of(10.0 / 24.0, 1);
+    ck_assert_ok(prune_obs_layerwise(NULL, f.model, &f.data, &options, NULL));
+    ck_assert_ok(prune_mask_get(mask, 24, f.model, 0));
+    for (size_t i = 0; i < 24; i++)
+        ck_assert_uint_eq(mask[i], i >= 10);
+    tear_down(&f);
+}
+END_TEST
+
 /* By layer and all at once: the second layer sees what the pruned first one gives, or what it gave. */
 START_TEST(inputs_are_those_that_were_asked_for)
 {
@@ -417,7 +433,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { it_is_surgery_by_definition,
+    const TTest *const tests[] = { the_first_of_equals_go,
+                                   it_is_surgery_by_definition,
                                    blocks_are_a_matter_of_speed_for_groups,
                                    it_is_sparse_gpt,
                                    outputs_stay_nearer_than_by_magnitude,

@@ -4,8 +4,8 @@
  * as there, 124, 169 and 122 points are for training, the third with wrong labels for 5 % of them; drawn by a
  * seed. A net is trained, and then pruned weight by weight, with training in between, biases too. What counts
  * is the smallest net on the way that is as good on all 432 points as the whole one was. B. Hassibi and
- * D. Stork (NIPS 1992) tell of 58 -> 14, 39 -> 15 and 39 -> 4 weights. MONK_SEEDS=20 is the whole study:
- * that is for `make check-long`. All is computed by the library's own kernels, and so the same everywhere.
+ * D. Stork (NIPS 1992) tell of 58 -> 14, 39 -> 15 and 39 -> 4 weights. MONK_SEEDS=20 makes it the whole
+ * study: that is for `make check-long`. All is computed by the library's own kernels: the same everywhere.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/runner.h"
