@@ -48,7 +48,7 @@ void prune_surgeon_options_init(prune_surgeon_options *options);
  * PRUNE_E_UNSUPPORTED: the loss; PRUNE_E_RANGE: an option; PRUNE_E_DIVERGED: a derivative is not finite;
  * PRUNE_E_SINGULAR: alpha is too small beside the derivatives; PRUNE_E_NONFINITE: a weight would leave float;
  * PRUNE_E_SHAPE: by_layer_capacity; PRUNE_E_VERSION; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY; errors as
- * prune_data_check(). On failure the model is untouched. */
+ * prune_data_check() and prune_trainer_create(). On failure the model is untouched. */
 prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_data *data,
                        const prune_surgeon_options *options, prune_error *error);
 
