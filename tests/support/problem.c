@@ -107,6 +107,7 @@ void problem_make(problem *p, size_t inputs, const stack_step *steps, const prob
     prune_trainer_options_init(&options);
     options.loss_options = &p->loss;
     options.max_batch = max_batch;
+    options.backend = prune_backend_reference(); /* to look for a BLAS takes longer than these problems */
     ck_assert_ok(prune_trainer_create(&p->trainer, NULL, p->model, &options, NULL));
 }
 
