@@ -204,6 +204,7 @@ static void beside_make(beside *b, const grasp_case *c)
     b->data.targets = b->label;
     prune_trainer_options options = world_options(PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_SGD);
     options.max_batch = 7;
+    options.backend = NULL; /* the BLAS, if there is one */
     b->trainer = world_trainer(b->model, &options);
 }
 
