@@ -72,7 +72,7 @@ static void compare(world *w)
  * that only the second gets right, found by steps and not by a formula. */
 static double likeliest(double b, double c, double n, double d)
 {
-    double best = 0.0, most = -INFINITY;
+    double best = 0.0, most = (double)-INFINITY;
     const double from = d < 0.0 ? -d : 0.0, to = (1.0 - d) / 2.0;
     for (size_t i = 1; i < 200000; i++) {
         const double q = from + (to - from) * (double)i / 200000.0;
@@ -270,7 +270,7 @@ END_TEST
 START_TEST(arguments_are_checked)
 {
     world w;
-    static const double wrong[] = { 0.5, 0.9991, -1.0, NAN };
+    static const double wrong[] = { 0.5, 0.9991, -1.0, (double)NAN };
     open_world(&w, NULL, 39);
     for (size_t i = 0; i < 39; i++)
         set_sample(&w, i, 1, 1);
