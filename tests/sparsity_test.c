@@ -116,7 +116,7 @@ static void initial_above(prune_sparsity *s)
 }
 static void initial_nan(prune_sparsity *s)
 {
-    s->initial = NAN;
+    s->initial = (double)NAN;
 }
 static void initial_below(prune_sparsity *s)
 {
@@ -128,7 +128,7 @@ static void final_above(prune_sparsity *s)
 }
 static void final_nan(prune_sparsity *s)
 {
-    s->final = NAN;
+    s->final = (double)NAN;
 }
 static void all_of_it_geometrically(prune_sparsity *s)
 {
