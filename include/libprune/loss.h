@@ -63,8 +63,8 @@ typedef struct prune_loss_options {
      * by the outputs into gradient[n][O], unless that is NULL. The library weighs and averages them. Targets
      * are what came with the data: any PRUNE_I32 or PRUNE_F32 rows, the latter finite. What it returns other
      * than PRUNE_OK ends the call that asked, and is what that returns; a loss or derivative that it leaves
-     * out is NaN. The tensors are borrowed for the time of the call. Calls on the trainer that asked give
-     * PRUNE_E_STATE. */
+     * out is NaN. The tensors are borrowed for the time of the call. Calls that would change or use the
+     * trainer that asked give PRUNE_E_STATE; those that tell what is set or counted are fine. */
     prune_status (*own)(void *user, float *losses, prune_tensor *gradient, const prune_tensor *outputs,
                         const prune_tensor *targets);
     void *user;

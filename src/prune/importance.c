@@ -262,6 +262,16 @@ static prune_status diverged(prune_error *error)
                          "a loss, a gradient or a score is not finite");
 }
 
+/* A batch did. */
+static prune_status failed(const prune_trainer *trainer, prune_status status, prune_error *error)
+{
+    const char *own = prn_trainer_blame(trainer);
+    if (own == NULL && status == PRUNE_E_DIVERGED)
+        return diverged(error);
+    return prn_error_set(error, status, "importance",
+                         own != NULL ? own : "the model was changed by a callback");
+}
+
 static prune_status gather(prune_importance *importance, prune_trainer *trainer, const prn_data *data,
                            prune_error *error)
 {
@@ -278,7 +288,7 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
             status =
                 prn_importance_open(importance, trainer, error); /* who read it may have changed the model */
         if (status == PRUNE_OK && (status = add_batch(importance, trainer, &batch)) != PRUNE_OK)
-            status = status == PRUNE_E_DIVERGED ? diverged(error) : prn_loss_failed(status, error);
+            status = failed(trainer, status, error);
     }
     if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
         status = diverged(error);

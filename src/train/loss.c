@@ -355,8 +355,7 @@ void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, 
 
 prune_status prn_loss_failed(prune_status status, prune_error *error)
 {
-    return prn_error_set(error, status, "loss",
-                         "the own loss returned this, or a trainer read from a file lacks it");
+    return prn_error_set(error, status, "loss", "the own loss returned this");
 }
 
 float prn_loss_mean(const prn_loss_sums *sums)
