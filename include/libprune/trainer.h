@@ -131,6 +131,8 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
 
 /* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
  * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied.
+ * Where sum s d of loss.h is 0 but sum s l may not be (smoothed labels of class weight 0 only), they are those
+ * of sum s l / sum s, as a part of sums over batches: prune_trainer_update() takes them as 0.
  * PRUNE_E_STATE: no forward pass (with NULL: no loss) since the last one; PRUNE_E_SHAPE; PRUNE_E_TYPE:
  * not F32. */
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
@@ -139,7 +141,7 @@ prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE; and as prune_trainer_update(). */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
-/* Adds the gradients of the last backward pass, times what its loss was divided by (sum s d of loss.h; B with
+/* Adds the gradients of the last backward pass, times what they were divided by (sum s d of loss.h; B with
  * a gradient of the caller's), to those since the last update, and leaves the mean of all of them as the
  * gradients. For options.accumulate above 1, before prune_trainer_penalize().
  * PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */

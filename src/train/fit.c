@@ -363,7 +363,8 @@ static prune_status train_batch(session *s, size_t first)
     status = step(&loss, s);
     if (status != PRUNE_OK)
         return failed(s, status);
-    s->loss_sum += (double)loss * (double)s->trainer->weight;
+    s->loss_sum +=
+        s->trainer->weight > 0.0f ? (double)loss * (double)s->trainer->weight : (double)s->trainer->total;
     s->seen += (double)s->trainer->weight;
     s->progress.batch++;
     return PRUNE_OK;

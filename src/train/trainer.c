@@ -7,6 +7,7 @@
 #include "scan.h"
 #include "text.h"
 
+#include <float.h>
 #include <limits.h>
 #include <string.h>
 
@@ -98,16 +99,23 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer)
 
 static void count_samples(prune_trainer *t)
 {
-    t->weight = (float)prn_tensor_rows(&t->h);
+    t->weight = t->by = (float)prn_tensor_rows(&t->h);
     t->weighted = 0;
 }
 
-static void count_weights(prune_trainer *t, const prn_target *target, float weight)
+/* What is there counts as something, if less than float has. */
+static float above_zero(float whole, float sum)
 {
-    t->weight = weight;
+    return sum > 0.0f && whole < FLT_MIN ? FLT_MIN : whole;
+}
+
+static void count_weights(prune_trainer *t, const prn_target *target, const prn_loss_sums *sums)
+{
+    t->weight = above_zero(prn_loss_whole(sums, sums->weight), sums->weight);
+    t->by = above_zero(prn_loss_whole(sums, sums->by), sums->by);
     t->weighted = target->weights != NULL || t->loss.class_weights != NULL;
     if (t->weighted && t->shares != NULL)
-        prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, weight);
+        prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, sums);
 }
 
 /* What the user's function left: finite, and if not, whether that is its fault or the outputs were no better. */
@@ -155,7 +163,8 @@ prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prn_target *t
     const prune_status status = ask(&mean, &sums, t, target);
     if (status != PRUNE_OK)
         return status;
-    count_weights(t, target, sums.weight);
+    count_weights(t, target, &sums);
+    t->total = prn_loss_whole(&sums, sums.loss);
     *loss = mean;
     t->stage = PRN_LOSS;
     return PRUNE_OK;

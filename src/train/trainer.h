@@ -45,10 +45,13 @@ struct prune_trainer {
     float *gradient;
     float *state[2];
     int32_t accumulate; /* batches to a step */
-    float *sum;         /* of gradients times samples since the last update; NULL if it is every batch */
-    int32_t summed;     /* batches in it */
+    float *
+        sum; /* of gradients times what they were divided by since the last update; NULL if it is every batch */
+    int32_t summed; /* batches in it */
     float summed_weight;
     float weight;       /* of the last backward pass's samples, as gradients are averaged */
+    float by;           /* what its gradients were divided by: see prn_loss_sums */
+    float total;        /* the sum of the losses of that pass */
     int32_t weighted;   /* it is that of a loss with weights, and not the number of samples */
     int32_t per_sample; /* PRUNE_PER_SAMPLE_*, or 0 */
     float *samples;     /* sums over the batch of |g| or g^2 of each sample; NULL with 0, and so is scratch */
