@@ -20,6 +20,13 @@ static inline float prn_bits_float(uint32_t bits)
     return x;
 }
 
+/* The largest power of two up to x, for x > 0; of denormals the smallest normal one. Its reciprocal is exact. */
+static inline float prn_bits_power(float x)
+{
+    const uint32_t exponent = prn_bits_of(x) & 0x7f800000u;
+    return prn_bits_float(exponent == 0 ? 0x00800000u : exponent);
+}
+
 /* The bits of |x|: they order like magnitudes, Inf above all numbers and NaN above Inf. */
 static inline uint32_t prn_bits_size(float x)
 {

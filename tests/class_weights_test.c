@@ -1,6 +1,7 @@
 /* class_weights_test.c -- softmax cross-entropy whose parts differ by many powers of ten keeps the small ones
  *
  * SPDX-License-Identifier: MIT */
+#include "support/reference.h"
 #include "support/runner.h"
 
 #include <math.h>
@@ -47,6 +48,101 @@ static void check(const struct uneven *u)
     prune_tensor_free(gradient);
 }
 
+/* ---- any number of classes ---- */
+
+enum { MOST = 5, TRIALS = 400 };
+
+typedef struct trial {
+    size_t outputs;
+    float h[MOST], classes[MOST], y[MOST], smoothing;
+    int32_t label; /* or -1: the row y */
+} trial;
+
+static double power_of_ten(uint64_t *state, double low, double high)
+{
+    return pow(10.0, ref_uniform(state, low, high));
+}
+
+static trial draw(uint64_t *state, size_t number)
+{
+    static const float smoothings[] = { 0.0f, 1e-3f, 0.1f, 0.9f };
+    trial t = { .outputs = 2 + number % 4, .smoothing = smoothings[number / 4 % 4] };
+    t.label = number % 3 == 0 ? -1 : (int32_t)(number % t.outputs);
+    for (size_t c = 0; c < t.outputs; c++) {
+        t.h[c] = (float)ref_uniform(state, -40.0, 40.0);
+        t.classes[c] = (float)power_of_ten(state, -12.0, 12.0);
+        t.y[c] = (float)power_of_ten(state, -12.0, 0.0);
+    }
+    return t;
+}
+
+/* In double, over d. Beside each derivative the size of what it is made of: between parts of the target on both
+ * sides of it there may be true cancellation, but nothing else may be lost. */
+typedef struct answer {
+    double loss, g[MOST], size[MOST];
+} answer;
+
+static answer solve(const trial *t)
+{
+    answer a = { 0 };
+    size_t most = 0;
+    double v[MOST], p[MOST], rest = 0;
+    const double smoothing = (double)t->smoothing, d = t->label < 0 ? 1 : (double)t->classes[t->label];
+    for (size_t c = 0; c < t->outputs; c++)
+        most = t->h[c] > t->h[most] ? c : most;
+    for (size_t c = 0; c < t->outputs; c++) {
+        const double y = t->label < 0 ? (double)t->y[c] : c == (size_t)t->label ? 1 : 0;
+        v[c] = (double)t->classes[c] * ((1 - smoothing) * y + smoothing / (double)t->outputs) / d;
+        rest += c == most ? 0 : exp((double)t->h[c] - (double)t->h[most]);
+    }
+    for (size_t c = 0; c < t->outputs; c++) {
+        const double gap = (double)t->h[most] - (double)t->h[c];
+        p[c] = exp(-gap) / (1 + rest);
+        a.loss += v[c] * (log1p(rest) + gap);
+    }
+    for (size_t o = 0; o < t->outputs; o++)
+        for (size_t c = 0; c < t->outputs; c++) {
+            a.g[o] += c == o ? 0 : v[c] * p[o] - v[o] * p[c];
+            a.size[o] += c == o ? 0 : v[c] * p[o] + v[o] * p[c];
+        }
+    return a;
+}
+
+static void check_trial(const trial *t)
+{
+    const answer a = solve(t);
+    float loss, g[MOST];
+    prune_tensor *h, *y, *gradient;
+    prune_loss_options options;
+    prune_loss_options_init(&options);
+    options.smoothing = t->smoothing;
+    options.class_weights = t->classes;
+    options.class_count = t->outputs;
+    ck_assert_ok(prune_tensor_const_matrix(&h, NULL, PRUNE_F32, 1, t->outputs, t->h));
+    if (t->label < 0)
+        ck_assert_ok(prune_tensor_const_matrix(&y, NULL, PRUNE_F32, 1, t->outputs, t->y));
+    else
+        ck_assert_ok(prune_tensor_const_matrix(&y, NULL, PRUNE_I32, 1, 1, &t->label));
+    ck_assert_ok(prune_tensor_matrix(&gradient, NULL, PRUNE_F32, 1, t->outputs, g));
+    ck_assert_ok(prune_loss_with(&loss, gradient, &options, h, y, NULL));
+    ck_assert_double_le(fabs((double)loss - a.loss), 4e-6 * a.loss);
+    for (size_t o = 0; o < t->outputs; o++)
+        ck_assert_double_le(fabs((double)g[o] - a.g[o]), 8e-6 * a.size[o]);
+    prune_tensor_free(h);
+    prune_tensor_free(y);
+    prune_tensor_free(gradient);
+}
+
+START_TEST(each_derivative_keeps_its_digits_of_any_number_of_classes)
+{
+    uint64_t state = 11;
+    for (size_t i = 0; i < TRIALS; i++) {
+        const trial t = draw(&state, i);
+        check_trial(&t);
+    }
+}
+END_TEST
+
 START_TEST(small_parts_keep_their_digits_beside_large_ones)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -58,6 +154,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         small_parts_keep_their_digits_beside_large_ones,
+        each_derivative_keeps_its_digits_of_any_number_of_classes,
     };
     return run_tests("class_weights", tests, sizeof tests / sizeof tests[0]);
 }

@@ -16,7 +16,10 @@
  *                                     of the loss by the empirical Fisher information (L. Theis et al., 2018)
  *
  * With weights (of samples, or of the labels' classes) each mean is the one of loss.h: g_i is the gradient of
- * the sample's own loss, which counts as much as its weight says; 2 is two equal samples.
+ * the sample's own loss, which counts as much as its weight says; 2 is two equal samples. That gradient is of
+ * l_i / d_i: with label smoothing it grows without limit as the class weight of the label goes to 0, and
+ * d_i g_i^2, what the sample adds to PRUNE_FISHER, with it; at 0 the sample is left out there. Nearly ignored
+ * classes would decide the ranking: take PRUNE_SAMPLE_GRADIENT then, or no smoothing.
  *
  * These scores are 0 or larger. The first six are the size, or the square, of a term that has a sign: w, g
  * or w g. Groups of weights can be scored by the sum of these terms, see group.h.

@@ -123,8 +123,10 @@ void prune_fit_result_init(prune_fit_result *result);
  * order and for validation comes from the trainer's allocator, before the first step.
  * PRUNE_E_DIVERGED leaves the last finite weights. What a source's read() or an own loss returns, or a bad
  * value that it gave, leaves those of the last whole step, of the optimizer's too: what was accumulated
- * towards one is forgotten. The trainer may go on, with a new epoch. Every other error but what a callback
- * does is found before any weight changes: as prune_data_check(); PRUNE_E_LIMIT: batch_size over max_batch;
+ * towards one is forgotten. The trainer may go on, with a new epoch. error tells epoch and batch, and whether
+ * it was the own loss: also where that left NaN or Inf for finite outputs (PRUNE_E_DIVERGED).
+ * Every other error but what a callback does is found before any weight changes: as prune_data_check();
+ * PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_EMPTY: a validation_fraction of a single sample;
  * PRUNE_E_ARGUMENT: keep_best, patience or metric without validation, an unknown monitor, one without its
  * metric, a metric or a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit

@@ -50,7 +50,8 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
  * just left for a batch of `samples` (a mean over them; of a loss with weights, that counts as their sum).
  * Then prune_importance_refresh().
  * PRUNE_E_SIZE: samples is 0; PRUNE_E_STATE: the trainer has no fresh gradients or another model, or the
- * criterion needs none; PRUNE_E_DIVERGED: a gradient is not finite. On failure nothing is added. */
+ * criterion needs none; PRUNE_E_DIVERGED: a gradient, or that times what it counts for, is not finite. On
+ * failure nothing is added. */
 prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples);
 
 /* Adds the gradient of the trainer's l1 and l2 penalty, at the model's weights as they are, to the

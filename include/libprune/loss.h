@@ -4,8 +4,9 @@
  *     L = sum_i s_i l_i / sum_i s_i d_i
  * s_i being the sample's weight (1 without weights) and d_i = 1, but where a label has a class weight: there
  * it is that. So the weight 2 is that of two equal samples, 0 that of none (nothing is asked of its outputs),
- * and the results of a whole data set do not depend on how it is cut into batches. Where sum s_i d_i is 0,
- * loss and gradient are 0.
+ * and the results of a whole data set do not depend on how it is cut into batches: sums over batches keep
+ * numerator and divisor apart. Where sum s_i d_i is 0, loss and gradient are 0; of one batch among others what
+ * its labels of class weight 0 add to sum s_i l_i, by smoothing, still counts.
  *
  * The losses of a sample, with what equals their mean in torch.nn (2.x names; y are targets):
  *
@@ -28,8 +29,10 @@
  *                                            NLLLoss(weight=w)
  *
  * w_c are the class weights (1 without), e is the smoothing (0 without). With mean_over_outputs l is
- * divided by O. Logits of any size give the right loss and gradient, as long as weights times losses stay
- * within float: nothing overflows on the way, and what is tiny keeps its digits.
+ * divided by O. Logits of any size give the right loss and gradient, as long as the sum of the losses stays
+ * within float: nothing overflows on the way, and what is tiny keeps its digits. What weights are multiplied
+ * by, all s or all w, makes no difference to L. Where sums go over batches (steps that accumulate, scores),
+ * digits are lost where s d, or that times a gradient, is below 1e-37.
  * Derivatives: dL/dh_ij = s_i dl_i/dh_ij / sum s d.
  *
  * SPDX-License-Identifier: MIT */
@@ -63,8 +66,8 @@ typedef struct prune_loss_options {
      * by the outputs into gradient[n][O], unless that is NULL. The library weighs and averages them. Targets
      * are what came with the data: any PRUNE_I32 or PRUNE_F32 rows, the latter finite. What it returns other
      * than PRUNE_OK ends the call that asked, and is what that returns; a loss or derivative that it leaves
-     * out is NaN. The tensors are borrowed for the time of the call. Calls on the trainer that asked give
-     * PRUNE_E_STATE. */
+     * out is NaN. The tensors are borrowed for the time of the call. Calls that would change or use the
+     * trainer that asked give PRUNE_E_STATE; those that tell what is set or counted are fine. */
     prune_status (*own)(void *user, float *losses, prune_tensor *gradient, const prune_tensor *outputs,
                         const prune_tensor *targets);
     void *user;

@@ -114,7 +114,7 @@ prune_status prune_trainer_forward(prune_trainer *trainer, const prune_tensor *x
  * prune_trainer_step(), are training. 0: they are inference, as in prune_predict(), and the backward pass is
  * that of the function that inference computes. Layers that tell them apart say so in model.h; to others it
  * is all the same. A fit always trains; its validation, prune_evaluate() and prune_importance_accumulate()
- * are inference always. PRUNE_E_ARGUMENT: NULL, or neither 0 nor 1. */
+ * are inference always. PRUNE_E_ARGUMENT: NULL, or neither 0 nor 1; PRUNE_E_STATE: an own loss asks. */
 prune_status prune_trainer_set_training(prune_trainer *trainer, int32_t training);
 
 /* Outputs h[B][O] of the last forward pass: borrowed, overwritten by the next one; NULL before it. */
@@ -122,7 +122,7 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer);
 
 /* *loss over the last forward pass, as the mean that loss.h gives, without penalty; dL/dh is kept for
  * prune_trainer_backward(). Errors as prune_loss(); PRUNE_E_STATE: no forward pass;
- * PRUNE_E_DIVERGED: the loss is not finite. */
+ * PRUNE_E_DIVERGED: the loss is not finite, or a derivative that an own loss left. */
 prune_status prune_trainer_loss(float *loss, prune_trainer *trainer, const prune_tensor *targets);
 
 /* The same with the weights of the samples, [B] or [B][1], as in loss.h; NULL: all 1. */
@@ -131,6 +131,8 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
 
 /* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
  * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied.
+ * Where sum s d of loss.h is 0 but sum s l may not be (smoothed labels of class weight 0 only), they are those
+ * of sum s l / sum s, as a part of sums over batches: prune_trainer_update() takes them as 0.
  * PRUNE_E_STATE: no forward pass (with NULL: no loss) since the last one; PRUNE_E_SHAPE; PRUNE_E_TYPE:
  * not F32. */
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
@@ -139,7 +141,7 @@ prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE; and as prune_trainer_update(). */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
-/* Adds the gradients of the last backward pass, times what its loss was divided by (sum s d of loss.h; B with
+/* Adds the gradients of the last backward pass, times what they were divided by (sum s d of loss.h; B with
  * a gradient of the caller's), to those since the last update, and leaves the mean of all of them as the
  * gradients. For options.accumulate above 1, before prune_trainer_penalize().
  * PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
@@ -193,7 +195,7 @@ prune_status prune_trainer_set_state(prune_trainer *trainer, size_t param, size_
 prune_status prune_trainer_set_steps(prune_trainer *trainer, uint64_t steps);
 
 /* Steps of the optimizer and epochs done, and the learning rate, which may be changed at any time (0 .. 1e6,
- * else PRUNE_E_RANGE); a schedule multiplies it. */
+ * else PRUNE_E_RANGE) but by an own loss that it asked (PRUNE_E_STATE); a schedule multiplies it. */
 uint64_t prune_trainer_steps(const prune_trainer *trainer);
 uint64_t prune_trainer_epochs(const prune_trainer *trainer);
 float prune_trainer_learning_rate(const prune_trainer *trainer);

@@ -184,7 +184,7 @@ static void start(const prune_curvature *c, const prune_trainer *t, const prn_ta
 {
     const size_t outputs = prn_tensor_row(&t->h);
     memcpy(c->delta[0], (const float *)t->h_delta.data + r * t->h_delta.ld, outputs * sizeof(float));
-    prn_loss_bend(c->room, &t->loss, &t->h, target, r, t->weight);
+    prn_loss_bend(c->room, &t->loss, &t->h, target, r, t->by);
     if (c->kind != PRUNE_HESSIAN_OBD)
         memcpy(c->h[0], c->room, outputs * outputs * sizeof(float));
     else
@@ -204,7 +204,7 @@ static void add_sample(const prune_curvature *c, const prune_trainer *t, const p
 
 /* ---- gathering ---- */
 
-/* The values are means over the batch. One of weight 0 has none. */
+/* The values are means over the batch, or of one of weight 0 what it adds to that of all. */
 static prune_status add_batch(prune_curvature *c, prune_trainer *t, const prn_batch *batch)
 {
     const size_t rows = prn_tensor_rows(&batch->inputs);
@@ -214,16 +214,16 @@ static prune_status add_batch(prune_curvature *c, prune_trainer *t, const prn_ba
     if (status != PRUNE_OK)
         return status;
     c->samples += rows;
-    if (!(t->weight > 0.0f))
+    if (!(t->by > 0.0f))
         return PRUNE_OK;
     memset(c->values, 0, c->floats * sizeof *c->values);
     for (size_t r = 0; r < rows; r++)
         add_sample(c, t, &batch->target, r);
-    const float most = t->weight > 1.0f ? FLT_MAX / t->weight : FLT_MAX;
+    const float most = t->by > 1.0f ? FLT_MAX / t->by : FLT_MAX;
     if (prn_scan_limit(c->values, c->floats, most) != c->floats)
         return PRUNE_E_DIVERGED;
     for (size_t i = 0; i < c->floats; i++)
-        prn_sum_add(&c->sums[i], t->weight * c->values[i]);
+        prn_sum_add(&c->sums[i], t->by * c->values[i]);
     prn_sum_add(&c->weight, t->weight);
     return PRUNE_OK;
 }

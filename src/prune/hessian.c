@@ -256,13 +256,13 @@ static void backward_along(const prune_hessian *h)
 
 /* R dL/dh = (d2L/dh2) R h, of each sample by itself; through h / T the derivatives are 1 / T each. */
 static void bend_outputs(const prune_hessian *h, const prune_tensor *scaled, const prn_target *target,
-                         float weight)
+                         float by)
 {
     const size_t outputs = prn_tensor_row(scaled);
     const float scale = 1.0f / h->temperature;
     const float *rh = h->ry[h->model->layer_count - 1];
     for (size_t r = 0; r < prn_tensor_rows(scaled); r++) {
-        prn_loss_bend(h->bend, &h->trainer->loss, scaled, target, r, weight);
+        prn_loss_bend(h->bend, &h->trainer->loss, scaled, target, r, by);
         for (size_t o = 0; o < outputs; o++) {
             float sum = 0.0f;
             for (size_t c = 0; c < outputs; c++)
@@ -300,7 +300,7 @@ static prune_status add_scaled(prn_sum *sums, const float *values, size_t count,
     return PRUNE_OK;
 }
 
-/* A batch of weight 0 has no mean. */
+/* A batch of weight 0 has no mean, but may have something to add to that of all. */
 static prune_status add_batch(prune_hessian *h, const prn_batch *batch)
 {
     prune_tensor scaled;
@@ -310,15 +310,16 @@ static prune_status add_batch(prune_hessian *h, const prn_batch *batch)
     if (status != PRUNE_OK)
         return status;
     h->samples += prn_tensor_rows(&batch->inputs);
-    if (!(sums.weight > 0.0f))
+    const float by = prn_loss_whole(&sums, sums.by);
+    if (!(by > 0.0f))
         return PRUNE_OK;
     forward_along(h);
-    bend_outputs(h, &scaled, &batch->target, sums.weight);
+    bend_outputs(h, &scaled, &batch->target, by);
     backward_along(h);
-    status = add_scaled(h->product_sums, h->product, h->floats, sums.weight);
+    status = add_scaled(h->product_sums, h->product, h->floats, by);
     if (status == PRUNE_OK)
-        status = add_scaled(h->gradient_sums, h->trainer->gradient, h->floats, sums.weight);
-    prn_sum_add(&h->weight, sums.weight);
+        status = add_scaled(h->gradient_sums, h->trainer->gradient, h->floats, by);
+    prn_sum_add(&h->weight, prn_loss_whole(&sums, sums.weight));
     return status;
 }
 

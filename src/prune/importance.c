@@ -189,19 +189,19 @@ static const float *batch_values(float *scale, const prune_importance *importanc
     return takes == PRN_TAKES_GRADIENTS ? trainer->gradient : trainer->samples;
 }
 
-/* A batch of weight 0 has no mean. */
-static void add_values(prune_importance *importance, const float *values, float scale, float weight)
+/* A batch of weight 0 has no mean, but may have something to add to that of all. */
+static void add_values(prune_importance *importance, const float *values, const float scale_by[2],
+                       float weight)
 {
-    const float scale_decay[2] = { scale, importance->decay }, as_it_is[2] = { 1.0f, importance->decay };
+    const float scale_decay[2] = { scale_by[0], importance->decay },
+                as_it_is[2] = { 1.0f, importance->decay };
     const float one = 1.0f;
-    if (weight <= 0.0f)
-        return;
-    if (importance->decay < 1.0f) {
+    if (!(importance->decay < 1.0f)) {
+        add_scaled(importance->gradient, values, importance->floats, scale_by[0] * scale_by[1]);
+        prn_sum_add(&importance->ones, weight);
+    } else if (weight > 0.0f) {
         move_averages(importance->gradient, values, importance->floats, scale_decay);
         move_averages(&importance->ones, &one, 1, as_it_is);
-    } else {
-        add_scaled(importance->gradient, values, importance->floats, scale * weight);
-        prn_sum_add(&importance->ones, weight);
     }
 }
 
@@ -214,13 +214,14 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
         return PRUNE_E_SIZE;
     if (trainer->stage != PRN_BACKWARD)
         return PRUNE_E_STATE;
-    float scale;
-    const float *values = batch_values(&scale, importance, trainer, samples);
-    const float weight = trainer->weighted ? trainer->weight : (float)samples, factor = scale * weight;
+    float scale_by[2] = { 1.0f, trainer->weighted ? trainer->by : (float)samples };
+    const float *values = batch_values(&scale_by[0], importance, trainer, samples);
+    const float weight = trainer->weighted ? trainer->weight : (float)samples;
+    const float factor = scale_by[0] * scale_by[1];
     const float most = factor > 1.0f ? FLT_MAX / factor : FLT_MAX;
     if (prn_scan_limit(values, trainer->floats, most) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_values(importance, values, scale, weight);
+    add_values(importance, values, scale_by, weight);
     importance->samples += samples;
     importance->ready = 0;
     return PRUNE_OK;
@@ -262,6 +263,16 @@ static prune_status diverged(prune_error *error)
                          "a loss, a gradient or a score is not finite");
 }
 
+/* A batch did. */
+static prune_status failed(const prune_trainer *trainer, prune_status status, prune_error *error)
+{
+    const char *own = prn_trainer_blame(trainer);
+    if (own == NULL && status == PRUNE_E_DIVERGED)
+        return diverged(error);
+    return prn_error_set(error, status, "importance",
+                         own != NULL ? own : "the model was changed by a callback");
+}
+
 static prune_status gather(prune_importance *importance, prune_trainer *trainer, const prn_data *data,
                            prune_error *error)
 {
@@ -278,7 +289,7 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
             status =
                 prn_importance_open(importance, trainer, error); /* who read it may have changed the model */
         if (status == PRUNE_OK && (status = add_batch(importance, trainer, &batch)) != PRUNE_OK)
-            status = status == PRUNE_E_DIVERGED ? diverged(error) : prn_loss_failed(status, error);
+            status = failed(trainer, status, error);
     }
     if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
         status = diverged(error);

@@ -91,8 +91,9 @@ prune_status prn_tally_add(prn_tally *tally, const prn_loss *loss, const prune_t
 {
     prn_loss_sums sums;
     const prune_status status = prn_loss_add_up(&sums, NULL, loss, h, target);
-    tally->loss += (double)sums.loss;
-    tally->divisor += (double)sums.weight;
+    const double unit = (double)sums.unit[0] * (double)sums.unit[1];
+    tally->loss += unit * (double)sums.loss;
+    tally->divisor += unit * (double)sums.weight;
     tally->samples += prn_tensor_rows(h);
     tally->outputs = prn_tensor_row(h);
     for (size_t r = 0; r < prn_tensor_rows(h); r++)

@@ -244,7 +244,7 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
     status = prn_tally_add(tally, &s->trainer->loss, &s->trainer->h, &s->batch.target);
     s->trainer->asking = 0;
     if (status != PRUNE_OK)
-        return prn_loss_failed(status, s->error);
+        return prn_error_within(s->error, prn_loss_failed(status, s->error), "validation");
     if (s->options.metric != NULL)
         prn_answers_add(&s->answers, &s->trainer->h, &s->batch);
     return PRUNE_OK;
@@ -321,14 +321,15 @@ static prune_status validate_epoch(session *s)
 
 /* ---- training ---- */
 
-static prune_status diverged(const session *s)
+/* A step did. An own loss may return any status, that of divergence too. */
+static prune_status failed(const session *s, prune_status status)
 {
     const ptrdiff_t numbers[] = { (ptrdiff_t)s->progress.epoch, (ptrdiff_t)s->progress.batch + 1 };
-    return prn_error_format(
-        s->error, PRUNE_E_DIVERGED, "epoch %, batch %",
-        "a loss or a gradient is not finite (try a smaller learning rate); the weights are "
-        "the last finite ones",
-        numbers);
+    const char *own = prn_trainer_blame(s->trainer);
+    const char *other = status == PRUNE_E_DIVERGED ? "a loss or a gradient is not finite (try a smaller "
+                                                     "learning rate); the weights are the last finite ones"
+                                                   : "the model was changed by a callback";
+    return prn_error_format(s->error, status, "epoch %, batch %", own != NULL ? own : other, numbers);
 }
 
 static prune_status count_steps(session *s, prune_status (*make)(prune_trainer *trainer))
@@ -361,8 +362,9 @@ static prune_status train_batch(session *s, size_t first)
         return status;
     status = step(&loss, s);
     if (status != PRUNE_OK)
-        return status == PRUNE_E_DIVERGED ? diverged(s) : prn_loss_failed(status, s->error);
-    s->loss_sum += (double)loss * (double)s->trainer->weight;
+        return failed(s, status);
+    s->loss_sum +=
+        s->trainer->weight > 0.0f ? (double)loss * (double)s->trainer->weight : (double)s->trainer->total;
     s->seen += (double)s->trainer->weight;
     s->progress.batch++;
     return PRUNE_OK;
@@ -392,7 +394,7 @@ static prune_status train_epoch(session *s)
             return status;
     }
     if (count_steps(s, prn_trainer_flush) != PRUNE_OK)
-        return diverged(s);
+        return failed(s, PRUNE_E_DIVERGED);
     if (s->progress.batch != s->progress.batches)
         return PRUNE_OK;
     s->trainer->epochs++;

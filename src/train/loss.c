@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "loss.h"
+#include "bits.h"
 #include "options.h"
 #include "rows.h"
 #include "sample_loss.h"
@@ -201,29 +202,58 @@ static int32_t divides_by_class(const prn_loss *loss, const prn_target *target)
     return loss->class_weights != NULL && target->values->dtype == PRUNE_I32;
 }
 
-/* What a sample counts for where sums are divided: s d. */
-static float divisor(const prn_loss *loss, const prn_target *target, size_t row)
+/* What a sample's label counts for where sums are divided. */
+static float class_divisor(const prn_loss *loss, const prn_target *target, size_t row)
 {
-    const float s = prn_target_weight(target, row);
-    return divides_by_class(loss, target)
-               ? s * loss->class_weights[*(const int32_t *)row_at(target->values, row)]
-               : s;
+    return divides_by_class(loss, target) ? loss->class_weights[*(const int32_t *)row_at(target->values, row)]
+                                          : 1.0f;
 }
 
-static float divisors(const prn_loss *loss, const prn_target *target, size_t rows)
+/* Sample weights, and the class weights of the labels that are there, count in powers of two of the largest:
+ * the quotient of the sums is the same, and the same bits. */
+static void choose_units(prn_loss_sums *sums, const prn_loss *loss, const prn_target *target, size_t rows)
 {
-    prn_sum sum = { 0 };
+    float most[2] = { 0.0f, 0.0f };
+    sums->unit[0] = sums->unit[1] = 1.0f;
     if (target->weights == NULL && !divides_by_class(loss, target))
-        return (float)rows;
-    for (size_t r = 0; r < rows; r++)
-        prn_sum_add(&sum, divisor(loss, target, r));
-    return sum.sum + sum.carry;
+        return;
+    for (size_t r = 0; r < rows; r++) {
+        const float s = prn_target_weight(target, r), d = s > 0.0f ? class_divisor(loss, target, r) : 0.0f;
+        most[0] = s > most[0] ? s : most[0];
+        most[1] = d > most[1] ? d : most[1];
+    }
+    for (size_t i = 0; i < 2; i++)
+        sums->unit[i] = most[i] > 0.0f ? prn_bits_power(most[i]) : 1.0f;
 }
 
-void prn_loss_shares(float *shares, const prn_loss *loss, size_t rows, const prn_target *target, float weight)
+/* s, and s d, in their units. */
+static float weight_of(const prn_loss_sums *sums, const prn_target *target, size_t row)
+{
+    return prn_target_weight(target, row) * (1.0f / sums->unit[0]);
+}
+
+static float divisor(const prn_loss_sums *sums, const prn_loss *loss, const prn_target *target, size_t row)
+{
+    return weight_of(sums, target, row) * (class_divisor(loss, target, row) * (1.0f / sums->unit[1]));
+}
+
+static void add_divisors(prn_loss_sums *sums, const prn_loss *loss, const prn_target *target, size_t rows)
+{
+    prn_sum by_class = { 0 }, plain = { 0 };
+    choose_units(sums, loss, target, rows);
+    for (size_t r = 0; r < rows; r++) {
+        prn_sum_add(&by_class, divisor(sums, loss, target, r));
+        prn_sum_add(&plain, weight_of(sums, target, r));
+    }
+    sums->weight = by_class.sum + by_class.carry;
+    sums->by = sums->weight > 0.0f ? sums->weight : plain.sum + plain.carry;
+}
+
+void prn_loss_shares(float *shares, const prn_loss *loss, size_t rows, const prn_target *target,
+                     const prn_loss_sums *sums)
 {
     for (size_t r = 0; r < rows; r++)
-        shares[r] = weight > 0.0f ? divisor(loss, target, r) / weight : 0.0f;
+        shares[r] = sums->weight > 0.0f ? divisor(sums, loss, target, r) / sums->weight : 0.0f;
 }
 
 static void scale_row(float *g, size_t outputs, float scale)
@@ -233,23 +263,27 @@ static void scale_row(float *g, size_t outputs, float scale)
 }
 
 /* What one of the library's losses does to each sample, but for its share in the mean. */
-static prn_terms terms_of(const prn_loss *loss, const prune_tensor *h)
+static prn_terms terms_of(const prn_loss *loss, const prune_tensor *h, float class_unit)
 {
-    return (prn_terms){ prn_tensor_row(h), 0.0f, loss->delta, loss->smoothing, loss->class_weights };
+    return (prn_terms){ .outputs = prn_tensor_row(h),
+                        .delta = loss->delta,
+                        .smoothing = loss->smoothing,
+                        .class_weights = loss->class_weights,
+                        .class_unit = 1.0f / class_unit };
 }
 
 /* One of the library's losses. Samples of weight 0 are not looked at. */
 static void add_rows(prn_sum *sum, prune_tensor *g, const prn_loss *loss, const prune_tensor *h,
-                     const prn_target *target, float weight)
+                     const prn_target *target, const prn_loss_sums *sums)
 {
     const struct kind_ops *ops = &table[loss->kind];
     prn_sample_loss *of = target->values->dtype == PRUNE_I32 ? ops->of_label : ops->of_row;
-    prn_terms terms = terms_of(loss, h);
+    prn_terms terms = terms_of(loss, h, sums->unit[1]);
     const float part = loss->mean_over_outputs ? 1.0f / (float)terms.outputs : 1.0f;
     for (size_t r = 0; r < prn_tensor_rows(h); r++) {
-        const float s = prn_target_weight(target, r);
+        const float s = weight_of(sums, target, r);
         float *to = g == NULL ? NULL : (float *)g->data + r * g->ld;
-        terms.scale = weight > 0.0f ? part * (s / weight) : 0.0f;
+        terms.scale = sums->by > 0.0f ? part * (s / sums->by) : 0.0f;
         if (s > 0.0f)
             prn_sum_add(sum, s * (part * of(&terms, row_at(h, r), row_at(target->values, r), to)));
         else
@@ -288,19 +322,20 @@ static prune_status call_own(own_part *part, prune_tensor *g, const prn_loss *lo
 }
 
 static void weigh_own(prn_sum *sum, prune_tensor *g, const own_part *part, const prn_target *target,
-                      float weight)
+                      const prn_loss_sums *sums)
 {
     for (size_t i = 0; i < part->count; i++) {
         const size_t row = part->first + i;
-        const float s = prn_target_weight(target, row);
+        const float s = weight_of(sums, target, row);
         prn_sum_add(sum, s > 0.0f ? s * part->losses[i] : 0.0f);
         if (g != NULL)
-            scale_row((float *)g->data + row * g->ld, prn_tensor_row(g), weight > 0.0f ? s / weight : 0.0f);
+            scale_row((float *)g->data + row * g->ld, prn_tensor_row(g),
+                      sums->by > 0.0f ? s / sums->by : 0.0f);
     }
 }
 
 static prune_status add_own(prn_sum *sum, prune_tensor *g, const prn_loss *loss, const prune_tensor *h,
-                            const prn_target *target, float weight)
+                            const prn_target *target, const prn_loss_sums *sums)
 {
     own_part part = { .first = 0 };
     prune_status status = PRUNE_OK;
@@ -309,7 +344,7 @@ static prune_status add_own(prn_sum *sum, prune_tensor *g, const prn_loss *loss,
         part.count = left < OWN_ROWS ? left : OWN_ROWS;
         status = call_own(&part, g, loss, h, target);
         if (status == PRUNE_OK)
-            weigh_own(sum, g, &part, target, weight);
+            weigh_own(sum, g, &part, target, sums);
     }
     return status;
 }
@@ -319,11 +354,11 @@ prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_los
 {
     prn_sum sum = { 0 };
     prune_status status = PRUNE_OK;
-    sums->weight = divisors(loss, target, prn_tensor_rows(h));
+    add_divisors(sums, loss, target, prn_tensor_rows(h));
     if (loss->kind == PRUNE_LOSS_OWN)
-        status = add_own(&sum, g, loss, h, target, sums->weight);
+        status = add_own(&sum, g, loss, h, target, sums);
     else
-        add_rows(&sum, g, loss, h, target, sums->weight);
+        add_rows(&sum, g, loss, h, target, sums);
     sums->loss = sum.sum + sum.carry;
     return status;
 }
@@ -337,12 +372,12 @@ prune_status prn_loss_bends(const prn_loss *loss, prune_error *error)
 }
 
 void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, const prn_target *target,
-                   size_t row, float weight)
+                   size_t row, float by)
 {
     const struct kind_ops *ops = &table[loss->kind];
     const float s = prn_target_weight(target, row);
-    prn_terms terms = terms_of(loss, h);
-    terms.scale = s / weight;
+    prn_terms terms = terms_of(loss, h, 1.0f);
+    terms.scale = s / by;
     if (loss->mean_over_outputs)
         terms.scale /= (float)terms.outputs;
     if (!(s > 0.0f))
@@ -355,8 +390,7 @@ void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, 
 
 prune_status prn_loss_failed(prune_status status, prune_error *error)
 {
-    return prn_error_set(error, status, "loss",
-                         "the own loss returned this, or a trainer read from a file lacks it");
+    return prn_error_set(error, status, "loss", "the own loss returned this");
 }
 
 float prn_loss_mean(const prn_loss_sums *sums)
@@ -408,9 +442,12 @@ prune_status prune_loss_with(float *loss, prune_tensor *gradient, const prune_lo
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK)
         status = prn_loss_add_up(&sums, gradient, &mine, outputs, &target);
-    if (status == PRUNE_OK)
-        *loss = prn_loss_mean(&sums);
-    return status;
+    if (status != PRUNE_OK)
+        return status;
+    for (size_t r = 0; gradient != NULL && !(sums.weight > 0.0f) && r < prn_tensor_rows(outputs); r++)
+        scale_row((float *)gradient->data + r * gradient->ld, prn_tensor_row(gradient), 0.0f);
+    *loss = prn_loss_mean(&sums);
+    return PRUNE_OK;
 }
 
 prune_status prune_loss(float *loss, prune_tensor *gradient, int32_t kind, const prune_tensor *outputs,

@@ -53,29 +53,39 @@ prune_status prn_loss_check_weights(const prune_tensor *weights, size_t rows, pr
 /* All of it at once, for rows of outputs h. */
 prune_status prn_loss_check_target(const prn_loss *loss, const prune_tensor *h, const prn_target *target);
 
-/* The sums of loss.h over some samples: L is their quotient. */
+/* The sums of loss.h over some samples: L is their quotient. They are in units, powers of two, so that neither
+ * large nor small weights drive them out of float. */
 typedef struct prn_loss_sums {
-    float loss;   /* sum s l */
-    float weight; /* sum s d */
+    float loss;    /* sum s l */
+    float weight;  /* sum s d */
+    float by;      /* what the gradient was divided by: weight, or where that is 0, sum s */
+    float unit[2]; /* of s, and of d: each sum is times both */
 } prn_loss_sums;
 
-/* Over the rows of h, and the gradient of L into g (same shape; NULL if not wanted). Everything has been
- * checked; fails only where an own loss does. */
+/* Over the rows of h, and into g (same shape; NULL if not wanted) the gradient of sum s l / by: that of L, but
+ * where only labels of class weight 0 are there. They add to a whole of which these rows are a part, if
+ * smoothing gives them a loss. Everything has been checked; fails only where an own loss does. */
 prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_loss *loss,
                              const prune_tensor *h, const prn_target *target);
 
-/* d2L/dh2 of sample `row` into hessian[O][O], where the sum of weights is `weight`; everything has been
+/* d2L/dh2 of sample `row` into hessian[O][O], the whole of prn_loss_sums.by being `by`; everything has been
  * checked. PRUNE_E_UNSUPPORTED: an own loss. */
 prune_status prn_loss_bends(const prn_loss *loss, prune_error *error);
 void prn_loss_bend(float *hessian, const prn_loss *loss, const prune_tensor *h, const prn_target *target,
-                   size_t row, float weight);
+                   size_t row, float by);
 
 /* Where it does, what there is to say. Returns status. */
 prune_status prn_loss_failed(prune_status status, prune_error *error);
 
+/* A sum without its units. */
+static inline float prn_loss_whole(const prn_loss_sums *sums, float sum)
+{
+    return sum * sums->unit[0] * sums->unit[1];
+}
+
 /* Each sample's part of the whole, s d / weight. */
 void prn_loss_shares(float *shares, const prn_loss *loss, size_t rows, const prn_target *target,
-                     float weight);
+                     const prn_loss_sums *sums);
 
 /* L; where nothing counts 0, or NaN if a loss is not finite. */
 float prn_loss_mean(const prn_loss_sums *sums);

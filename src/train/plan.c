@@ -172,6 +172,8 @@ prune_status prune_trainer_set_learning_rate(prune_trainer *trainer, float learn
         return PRUNE_E_ARGUMENT;
     if (!is_rate(learning_rate))
         return PRUNE_E_RANGE;
+    if (trainer->asking)
+        return PRUNE_E_STATE;
     trainer->optimizer.learning_rate = learning_rate;
     return PRUNE_OK;
 }

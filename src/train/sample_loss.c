@@ -96,7 +96,7 @@ static float log_one_plus(float x)
 /* What a class counts for, in the loss and where sums over samples are divided. */
 static float class_weight(const prn_terms *terms, size_t class)
 {
-    return terms->class_weights == NULL ? 1.0f : terms->class_weights[class];
+    return terms->class_weights == NULL ? 1.0f : terms->class_weights[class] * terms->class_unit;
 }
 
 /* log sum exp(h) - h_y = log(sum exp(h - max)) + (max - h_y): no term can overflow. The label's term stays

@@ -10,6 +10,7 @@ typedef struct prn_terms {
     float delta; /* of Huber's */
     float smoothing;
     const float *class_weights; /* [outputs], or NULL */
+    float class_unit;           /* what they are multiplied by: a power of two */
 } prn_terms;
 
 /* h[outputs] and a target that has been checked: the loss, and scale * dl/dh into g unless that is NULL. g

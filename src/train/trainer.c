@@ -7,6 +7,7 @@
 #include "scan.h"
 #include "text.h"
 
+#include <float.h>
 #include <limits.h>
 #include <string.h>
 
@@ -24,7 +25,9 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error)
     if (status == PRUNE_E_ARGUMENT)
         return prn_error_set(error, status, "trainer", "NULL: was it made?");
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "trainer", "its model has changed since it was made");
+        return prn_error_set(error, status, "trainer",
+                             trainer->asking ? "its own loss asks"
+                                             : "its model has changed since it was made");
     return PRUNE_OK;
 }
 
@@ -64,6 +67,8 @@ prune_status prune_trainer_set_training(prune_trainer *t, int32_t training)
 {
     if (t == NULL || (training != 0 && training != 1))
         return PRUNE_E_ARGUMENT;
+    if (t->asking)
+        return PRUNE_E_STATE;
     t->training = training;
     return PRUNE_OK;
 }
@@ -94,31 +99,72 @@ const prune_tensor *prune_trainer_outputs(const prune_trainer *trainer)
 
 static void count_samples(prune_trainer *t)
 {
-    t->weight = (float)prn_tensor_rows(&t->h);
+    t->weight = t->by = (float)prn_tensor_rows(&t->h);
     t->weighted = 0;
 }
 
-static void count_weights(prune_trainer *t, const prn_target *target, float weight)
+/* What is there counts as something, if less than float has. */
+static float above_zero(float whole, float sum)
 {
-    t->weight = weight;
+    return sum > 0.0f && whole < FLT_MIN ? FLT_MIN : whole;
+}
+
+static void count_weights(prune_trainer *t, const prn_target *target, const prn_loss_sums *sums)
+{
+    t->weight = above_zero(prn_loss_whole(sums, sums->weight), sums->weight);
+    t->by = above_zero(prn_loss_whole(sums, sums->by), sums->by);
     t->weighted = target->weights != NULL || t->loss.class_weights != NULL;
     if (t->weighted && t->shares != NULL)
-        prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, weight);
+        prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, sums);
+}
+
+/* What the user's function left: finite, and if not, whether that is its fault or the outputs were no better. */
+static prune_status check_own(prune_trainer *t, float mean)
+{
+    const size_t count = prn_tensor_rows(&t->h) * prn_tensor_row(&t->h);
+    if (prn_scan_finite(&mean, 1) == 1 && prn_scan_finite(t->h_delta.data, count) == count)
+        return PRUNE_OK;
+    t->fault = prn_scan_finite(t->h.data, count) == count ? PRN_FAULT_LEFT : PRN_FAULT_NONE;
+    return PRUNE_E_DIVERGED;
+}
+
+/* *mean = L, and dL/dh. */
+static prune_status ask(float *mean, prn_loss_sums *sums, prune_trainer *t, const prn_target *target)
+{
+    t->fault = PRN_FAULT_NONE;
+    t->asking = 1;
+    const prune_status status = prn_loss_add_up(sums, &t->h_delta, &t->loss, &t->h, target);
+    t->asking = 0;
+    if (status != PRUNE_OK) {
+        t->fault = PRN_FAULT_RETURNED;
+        return status;
+    }
+    *mean = prn_loss_mean(sums);
+    if (t->loss.kind == PRUNE_LOSS_OWN)
+        return check_own(t, *mean);
+    return prn_scan_finite(mean, 1) == 1 ? PRUNE_OK : PRUNE_E_DIVERGED;
+}
+
+const char *prn_trainer_blame(const prune_trainer *t)
+{
+    static const char *const reasons[] = {
+        [PRN_FAULT_NONE] = NULL,
+        [PRN_FAULT_RETURNED] = "the own loss returned this",
+        [PRN_FAULT_LEFT] = "the own loss left a loss or a derivative that is not finite, of outputs that are",
+    };
+    return reasons[t->fault];
 }
 
 prune_status prn_trainer_loss(float *loss, prune_trainer *t, const prn_target *target)
 {
     prn_loss_sums sums;
+    float mean = 0.0f;
     t->stage = t->stage == PRN_LOSS ? PRN_FORWARD : t->stage; /* an earlier dL/dh is gone */
-    t->asking = 1;
-    const prune_status status = prn_loss_add_up(&sums, &t->h_delta, &t->loss, &t->h, target);
-    t->asking = 0;
+    const prune_status status = ask(&mean, &sums, t, target);
     if (status != PRUNE_OK)
         return status;
-    const float mean = prn_loss_mean(&sums);
-    if (prn_scan_finite(&mean, 1) != 1)
-        return PRUNE_E_DIVERGED;
-    count_weights(t, target, sums.weight);
+    count_weights(t, target, &sums);
+    t->total = prn_loss_whole(&sums, sums.loss);
     *loss = mean;
     t->stage = PRN_LOSS;
     return PRUNE_OK;

@@ -17,6 +17,9 @@
  * before it, update only backward. */
 enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_SUMMED = 4, PRN_PENALIZED = 5 };
 
+/* It returned a failure; it left NaN or Inf for outputs that were finite. */
+enum { PRN_FAULT_NONE, PRN_FAULT_RETURNED, PRN_FAULT_LEFT };
+
 struct prune_trainer {
     prune_allocator mem;
     size_t bytes;
@@ -42,10 +45,13 @@ struct prune_trainer {
     float *gradient;
     float *state[2];
     int32_t accumulate; /* batches to a step */
-    float *sum;         /* of gradients times samples since the last update; NULL if it is every batch */
-    int32_t summed;     /* batches in it */
+    float *
+        sum; /* of gradients times what they were divided by since the last update; NULL if it is every batch */
+    int32_t summed; /* batches in it */
     float summed_weight;
     float weight;       /* of the last backward pass's samples, as gradients are averaged */
+    float by;           /* what its gradients were divided by: see prn_loss_sums */
+    float total;        /* the sum of the losses of that pass */
     int32_t weighted;   /* it is that of a loss with weights, and not the number of samples */
     int32_t per_sample; /* PRUNE_PER_SAMPLE_*, or 0 */
     float *samples;     /* sums over the batch of |g| or g^2 of each sample; NULL with 0, and so is scratch */
@@ -63,6 +69,7 @@ struct prune_trainer {
     int32_t training;     /* the mode of the caller's own forward passes */
     int32_t fitting;      /* a fit is under way: its callback must not start another */
     int32_t asking;       /* an own loss has been called: it must leave the trainer alone */
+    int32_t fault;        /* PRN_FAULT_*: of an own loss, when it was last asked */
     prune_tensor x;       /* view of the caller's batch */
     prune_tensor h;       /* view of the last layer's output */
     prune_tensor h_delta; /* view of dL/dh, in delta[0] */
@@ -78,6 +85,9 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 /* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_target *target);
+
+/* Why the own loss made that, or what came of it, fail; NULL: it did not. */
+const char *prn_trainer_blame(const prune_trainer *trainer);
 
 /* The first half of a training step: the gradients of the data loss, with `scores` those of single samples
  * too, if the plan has them. And the last part of that. */

@@ -74,7 +74,7 @@ static void accumulate(prune_trainer *t)
     if (t->summed == 0)
         memset(t->sum, 0, t->floats * sizeof(float));
     for (size_t i = 0; i < t->floats; i++)
-        t->sum[i] += t->weight * t->gradient[i];
+        t->sum[i] += t->by * t->gradient[i];
     t->summed++;
     t->summed_weight += t->weight;
 }
@@ -97,6 +97,13 @@ static int32_t is_left_out(const prune_trainer *t)
     return t->stage == PRN_BACKWARD && t->summed != 0;
 }
 
+/* A batch of which nothing counts leaves gradients for sums to take, and for a step of its own none. */
+static void drop_uncounted(prune_trainer *t)
+{
+    if (t->stage == PRN_BACKWARD && !(t->weight > 0.0f))
+        memset(t->gradient, 0, t->floats * sizeof(float));
+}
+
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
 {
     const prune_status status = prn_trainer_check(t);
@@ -104,6 +111,7 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
         return status;
     if ((t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED) || is_left_out(t))
         return PRUNE_E_STATE;
+    drop_uncounted(t);
     prn_regularizer_add(&t->regularizer, t->model, t->gradient);
     if (penalty != NULL)
         *penalty = prn_regularizer_value(&t->regularizer, t->model);
@@ -148,6 +156,7 @@ prune_status prune_trainer_update(prune_trainer *t)
         return status;
     if (t->stage < PRN_BACKWARD || is_left_out(t))
         return PRUNE_E_STATE;
+    drop_uncounted(t);
     if (t->summed == 0)
         gather_statistics(t);
     if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats ||
