@@ -7,7 +7,7 @@
  * and the like have neither weights nor neurons: nothing is chosen from them. A trainer forgets the
  * optimizer state of removed weights with its next step; a roll-back before it goes on as before.
  *
- * What is chosen from is a selection, see unit.h. Units (weights or neurons) are ordered by (score,
+ * What is chosen from is a selection, see unit.h. Units (weights, or groups of them) are ordered by (score,
  * layer, index), so ties never make a result depend on anything else, and as many go as were asked for.
  * Removed units are not chosen again. In every layer the best min_kept units stay.
  *
@@ -25,7 +25,7 @@ PRUNE_API_BEGIN
 /* What a call removed, or would. */
 typedef struct prune_removal {
     size_t size;        /* sizeof(prune_removal), by prune_removal_init() */
-    uint64_t units;     /* weights or neurons in the selected layers, removed ones too */
+    uint64_t units;     /* in the selected layers, removed ones too */
     uint64_t removed;   /* units removed by this call */
     uint64_t spared;    /* below the threshold, but kept for min_kept */
     uint64_t kept;      /* units left after it */

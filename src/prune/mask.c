@@ -297,8 +297,9 @@ prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron)
     if (layer >= model->layer_count || neuron >= model->layers[layer]->ops->units(model->layers[layer]))
         return PRUNE_E_RANGE;
     const prn_run run = { .layer = layer };
+    const prn_group group = prn_group_output(model->layers[layer], neuron);
     const size_t kept = prn_unit_count_layer(&neurons, model, layer).kept;
-    if (kept == (prn_unit_neuron_kept(model->layers[layer], neuron) ? 1 : 0))
+    if (kept == (prn_group_kept(model->layers[layer], &group) ? 1 : 0))
         return PRUNE_E_COLLAPSE;
     prn_unit_remove(model, &neurons, &run, neuron);
     return PRUNE_OK;
