@@ -51,6 +51,18 @@ prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const
 prune_status prune_mask_below(prune_removal *removal, prune_model *model, const prune_importance *importance,
                               const prune_selection *selection, float threshold);
 
+/* Keeps `keep` of `of`: in each group of `of` weights side by side in a row of a weight matrix (inputs 0 ..
+ * of - 1 of a neuron, the next `of`, ...) those with the highest scores stay, and as many go that no more
+ * than `keep` are left; of equal scores the first go first. Weights removed before count as gone. The last
+ * group of a row, if it is shorter, keeps as many, or all it has. 2 of 4 is what others call 2:4, where some
+ * count what is removed: here it is always what stays. of = inputs ranks whole rows. PRUNE_ENCODING_N_OF_M
+ * stores the result.
+ * Of the selection the layer and min_kept count, and granularity has to be PRUNE_WEIGHTS. removal as above.
+ * PRUNE_E_RANGE: not 1 <= keep <= of, or the selection's; PRUNE_E_ARGUMENT: NULL, the granularity;
+ * PRUNE_E_COLLAPSE: a layer would have fewer than min_kept weights left; else as prune_mask_lowest(). */
+prune_status prune_mask_n_of_m(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                               const prune_selection *selection, uint64_t keep, uint64_t of);
+
 /* What prune_mask_below() would do; changes nothing. */
 prune_status prune_mask_preview(prune_removal *removal, const prune_importance *importance,
                                 const prune_selection *selection, float threshold);
