@@ -196,7 +196,19 @@ typedef void spoil(prune_selection *selection, prune_removal *removal);
 static void unknown_granularity(prune_selection *s, prune_removal *r)
 {
     (void)r;
-    s->granularity = 3;
+    s->granularity = PRUNE_BLOCKS + 1;
+}
+static void no_rows(prune_selection *s, prune_removal *r)
+{
+    (void)r;
+    s->granularity = PRUNE_BLOCKS;
+    s->block_rows = 0;
+}
+static void fewer_columns_than_none(prune_selection *s, prune_removal *r)
+{
+    (void)r;
+    s->granularity = PRUNE_BLOCKS;
+    s->block_columns = -1;
 }
 static void unknown_scope(prune_selection *s, prune_removal *r)
 {
@@ -255,11 +267,18 @@ static const struct refusal {
     prune_status status;
     uint64_t count;
 } refusals[] = {
-    { unknown_granularity, PRUNE_E_ARGUMENT, 1 }, { unknown_scope, PRUNE_E_ARGUMENT, 1 },
-    { unknown_aggregate, PRUNE_E_ARGUMENT, 1 },   { layer_too_large, PRUNE_E_RANGE, 1 },
-    { layer_too_small, PRUNE_E_RANGE, 1 },        { newer_selection, PRUNE_E_VERSION, 1 },
-    { newer_removal, PRUNE_E_VERSION, 1 },        { room_too_small, PRUNE_E_SHAPE, 1 },
-    { high_floor, PRUNE_E_COLLAPSE, 7 },          { protected_output, PRUNE_E_COLLAPSE, 1 },
+    { no_rows, PRUNE_E_ARGUMENT, 1 },
+    { fewer_columns_than_none, PRUNE_E_ARGUMENT, 1 },
+    { unknown_granularity, PRUNE_E_ARGUMENT, 1 },
+    { unknown_scope, PRUNE_E_ARGUMENT, 1 },
+    { unknown_aggregate, PRUNE_E_ARGUMENT, 1 },
+    { layer_too_large, PRUNE_E_RANGE, 1 },
+    { layer_too_small, PRUNE_E_RANGE, 1 },
+    { newer_selection, PRUNE_E_VERSION, 1 },
+    { newer_removal, PRUNE_E_VERSION, 1 },
+    { room_too_small, PRUNE_E_SHAPE, 1 },
+    { high_floor, PRUNE_E_COLLAPSE, 7 },
+    { protected_output, PRUNE_E_COLLAPSE, 1 },
     { one_layer_too_small, PRUNE_E_COLLAPSE, 6 },
 };
 
@@ -390,6 +409,8 @@ START_TEST(choosing_allocates_nothing)
     ck_assert_ok(prune_mask_lowest(&removal, model, scores, &selection, 1));
     ck_assert_ok(prune_mask_preview(&removal, scores, &selection, 1.0f));
     ck_assert_ok(prune_mask_below(&removal, model, scores, &selection, 1.0f));
+    selection.granularity = PRUNE_BLOCKS;
+    ck_assert_ok(prune_mask_preview(&removal, scores, &selection, 1.0f));
     ck_assert_uint_eq(h.requests, requests);
     prune_importance_free(scores);
     prune_model_free(model);

@@ -7,7 +7,7 @@
  * and the like have neither weights nor neurons: nothing is chosen from them. A trainer forgets the
  * optimizer state of removed weights with its next step; a roll-back before it goes on as before.
  *
- * What is chosen from is a selection, see unit.h. Units (weights or neurons) are ordered by (score,
+ * What is chosen from is a selection, see unit.h. Units (weights, or groups of them) are ordered by (score,
  * layer, index), so ties never make a result depend on anything else, and as many go as were asked for.
  * Removed units are not chosen again. In every layer the best min_kept units stay.
  *
@@ -25,7 +25,7 @@ PRUNE_API_BEGIN
 /* What a call removed, or would. */
 typedef struct prune_removal {
     size_t size;        /* sizeof(prune_removal), by prune_removal_init() */
-    uint64_t units;     /* weights or neurons in the selected layers, removed ones too */
+    uint64_t units;     /* in the selected layers, removed ones too */
     uint64_t removed;   /* units removed by this call */
     uint64_t spared;    /* below the threshold, but kept for min_kept */
     uint64_t kept;      /* units left after it */
@@ -50,6 +50,18 @@ prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const
  * else as above. */
 prune_status prune_mask_below(prune_removal *removal, prune_model *model, const prune_importance *importance,
                               const prune_selection *selection, float threshold);
+
+/* Keeps `keep` of `of`: in each group of `of` weights side by side in a row of a weight matrix (inputs 0 ..
+ * of - 1 of a neuron, the next `of`, ...) those with the highest scores stay, and as many go that no more
+ * than `keep` are left; of equal scores the first go first. Weights removed before count as gone. The last
+ * group of a row, if it is shorter, keeps as many, or all it has. 2 of 4 is what others call 2:4, where some
+ * count what is removed: here it is always what stays. of = inputs ranks whole rows. PRUNE_ENCODING_N_OF_M
+ * stores the result.
+ * Of the selection the layer and min_kept count, and granularity has to be PRUNE_WEIGHTS. removal as above.
+ * PRUNE_E_RANGE: not 1 <= keep <= of, or the selection's; PRUNE_E_ARGUMENT: NULL, the granularity;
+ * PRUNE_E_COLLAPSE: a layer would have fewer than min_kept weights left; else as prune_mask_lowest(). */
+prune_status prune_mask_n_of_m(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                               const prune_selection *selection, uint64_t keep, uint64_t of);
 
 /* What prune_mask_below() would do; changes nothing. */
 prune_status prune_mask_preview(prune_removal *removal, const prune_importance *importance,

@@ -176,41 +176,110 @@ prune_status prune_importance_group(float *score, const prune_importance *import
     return PRUNE_OK;
 }
 
-/* ---- what a layer says belongs together ---- */
+/* ---- what belongs together in a layer ---- */
 
-typedef size_t layer_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
-
-/* Of what may be pruned: without biases. */
-static void fold_layer(fold *f, take_score *take, const prn_layer *layer, size_t offset,
-                       const prn_slice *slices, size_t count)
+static prn_group group_of(size_t count, const prn_slice slices[PRN_UNIT_SLICES])
 {
-    for (size_t s = 0; s < count; s++) {
-        piece p = { &layer->params[slices[s].param], offset, slices[s].start, slices[s].stride,
-                    slices[s].count };
-        for (size_t q = 0; q < slices[s].param; q++)
-            p.offset += layer->params[q].count;
-        if (p.param->prunable)
-            fold_piece(f, take, &p);
+    prn_group group = { .count = count };
+    for (size_t s = 0; s < count; s++)
+        group.parts[s] = (prn_part){ slices[s], 1, 0 };
+    return group;
+}
+
+prn_group prn_group_output(const prn_layer *layer, size_t u)
+{
+    prn_slice slices[PRN_UNIT_SLICES];
+    return group_of(layer->ops->unit_slices(layer, u, slices), slices);
+}
+
+prn_group prn_group_input(const prn_layer *layer, size_t u)
+{
+    prn_slice slices[PRN_UNIT_SLICES];
+    return group_of(layer->ops->input_slices(layer, u, slices), slices);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+prn_group prn_group_block(const prn_layer *layer, size_t param, const size_t corner[2], const size_t form[2])
+{
+    const size_t *dims = layer->params[param].shape.dims;
+    const size_t rows = smaller(form[0], dims[0] - corner[0]),
+                 columns = smaller(form[1], dims[1] - corner[1]);
+    const prn_slice first = { param, corner[0] * dims[1] + corner[1], 1, columns };
+    return (prn_group){ 1, { { first, rows, dims[1] } } };
+}
+
+/* The elements of slice i of a part. */
+static prn_slice slice_of(const prn_part *part, size_t i)
+{
+    prn_slice slice = part->slice;
+    slice.start += i * part->step;
+    return slice;
+}
+
+static int32_t slice_kept(const prn_layer *layer, prn_slice slice)
+{
+    for (size_t i = 0; i < slice.count; i++)
+        if (prn_mask_test(layer->params[slice.param].mask, slice.start + i * slice.stride))
+            return 1;
+    return 0;
+}
+
+int32_t prn_group_kept(const prn_layer *layer, const prn_group *group)
+{
+    for (size_t p = 0; p < group->count; p++)
+        for (size_t s = 0; s < group->parts[p].slices; s++)
+            if (slice_kept(layer, slice_of(&group->parts[p], s)))
+                return 1;
+    return 0;
+}
+
+static void remove_slice(prn_layer *layer, prn_slice slice)
+{
+    for (size_t i = 0; i < slice.count; i++)
+        prn_param_remove(&layer->params[slice.param], slice.start + i * slice.stride);
+}
+
+void prn_group_remove(prn_layer *layer, const prn_group *group)
+{
+    for (size_t p = 0; p < group->count; p++)
+        for (size_t s = 0; s < group->parts[p].slices; s++)
+            remove_slice(layer, slice_of(&group->parts[p], s));
+}
+
+static void fold_part(fold *f, take_score *take, const prn_layer *layer, size_t offset, const prn_part *part)
+{
+    for (size_t q = 0; q < part->slice.param; q++)
+        offset += layer->params[q].count;
+    for (size_t s = 0; s < part->slices; s++) {
+        const prn_slice slice = slice_of(part, s);
+        const piece p = { &layer->params[slice.param], offset, slice.start, slice.stride, slice.count };
+        fold_piece(f, take, &p);
     }
 }
 
-/* The group of unit u, as `list` has it. */
-static float score_unit(const prune_importance *importance, const prn_layer *layer, size_t offset, size_t u,
-                        int32_t aggregate, layer_slices *list)
+/* Of what may be pruned: without biases. */
+static void fold_group(fold *f, take_score *take, const prn_layer *layer, size_t offset,
+                       const prn_group *group)
 {
-    prn_slice slices[PRN_UNIT_SLICES];
-    const size_t count = list(layer, u, slices);
+    for (size_t p = 0; p < group->count; p++)
+        if (layer->params[group->parts[p].slice.param].prunable)
+            fold_part(f, take, layer, offset, &group->parts[p]);
+}
+
+float prn_group_score(const prune_importance *importance, const prn_layer *layer, size_t offset,
+                      const prn_group *group, int32_t aggregate)
+{
     fold f = { .importance = importance, .aggregate = aggregate };
-    fold_layer(&f, take_largest, layer, offset, slices, count);
-    fold_layer(&f, turn(&f), layer, offset, slices, count);
+    fold_group(&f, take_largest, layer, offset, group);
+    fold_group(&f, turn(&f), layer, offset, group);
     return result_of(&f);
 }
 
-float prn_group_neuron(const prune_importance *importance, const prn_layer *layer, size_t offset, size_t u,
-                       int32_t aggregate)
-{
-    return score_unit(importance, layer, offset, u, aggregate, layer->ops->unit_slices);
-}
+/* ---- neurons and inputs ---- */
 
 static prune_status check_layer(const float *scores, const prune_importance *importance, size_t layer,
                                 int32_t aggregate)
@@ -244,8 +313,10 @@ prune_status prune_importance_neurons(float *scores, size_t capacity, const prun
     const size_t offset = offset_of(importance, layer);
     if (capacity < rows->ops->units(rows))
         return PRUNE_E_SHAPE;
-    for (size_t u = 0; u < rows->ops->units(rows); u++)
-        scores[u] = prn_group_neuron(importance, rows, offset, u, aggregate);
+    for (size_t u = 0; u < rows->ops->units(rows); u++) {
+        const prn_group row = prn_group_output(rows, u);
+        scores[u] = prn_group_score(importance, rows, offset, &row, aggregate);
+    }
     return PRUNE_OK;
 }
 
@@ -259,7 +330,9 @@ prune_status prune_importance_inputs(float *scores, size_t capacity, const prune
     const size_t offset = offset_of(importance, layer), inputs = prn_shape_count(&columns->input);
     if (capacity < inputs)
         return PRUNE_E_SHAPE;
-    for (size_t u = 0; u < inputs; u++)
-        scores[u] = score_unit(importance, columns, offset, u, aggregate, columns->ops->input_slices);
+    for (size_t u = 0; u < inputs; u++) {
+        const prn_group column = prn_group_input(columns, u);
+        scores[u] = prn_group_score(importance, columns, offset, &column, aggregate);
+    }
     return PRUNE_OK;
 }

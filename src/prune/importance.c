@@ -14,7 +14,7 @@
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, signs, cuts, rules, neuron, neuron_mask, given; /* offsets */
+    size_t gradient, score, signs, cuts, rules, means, given; /* offsets */
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prn_criterion *criterion)
@@ -30,14 +30,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prn_crit
     out->score = prn_layout_add(&layout, floats, sizeof(float));
     out->cuts = prn_layout_add(&layout, model->layer_count, sizeof(prn_cut));
     out->rules = prn_layout_add(&layout, model->layer_count, 2 * sizeof(prn_layer_rule));
-    size_t neurons = 0, words = 0;
-    for (size_t l = 0; l < model->layer_count; l++) {
-        const size_t units = model->layers[l]->ops->units(model->layers[l]);
-        neurons += units;
-        words += prn_mask_words(units);
-    }
-    out->neuron = prn_layout_add(&layout, neurons, sizeof(float));
-    out->neuron_mask = prn_layout_add(&layout, words, sizeof(uint32_t));
+    out->means = prn_layout_add(&layout, model->layer_count, sizeof(float));
     out->signs = prn_layout_add(&layout, criterion->has_sign ? prn_mask_words(floats) : 0, sizeof(uint32_t));
     out->given = prn_layout_add(&layout, criterion->supplied ? prune_model_param_count(model) : 0, 1);
     out->gradient = prn_layout_add(&layout, criterion->takes ? floats : 0, sizeof(prn_sum));
@@ -73,8 +66,7 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
     importance->score = (float *)(void *)(block + plan->score);
     importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
     importance->rules = (prn_layer_rule *)(void *)(block + plan->rules);
-    importance->neuron = (float *)(void *)(block + plan->neuron);
-    importance->neuron_mask = (uint32_t *)(void *)(block + plan->neuron_mask);
+    importance->means = (float *)(void *)(block + plan->means);
     if (criterion->supplied)
         importance->given = block + plan->given;
     if (criterion->has_sign)

@@ -34,9 +34,8 @@ struct prune_importance {
     float *score;
     uint32_t *signs; /* bit i is 1 where the term behind score i is below 0; NULL if terms have no sign */
     /* Room to choose in without allocating, see rank.h and unit.h. */
-    prn_cut *cuts;         /* one per layer */
-    float *neuron;         /* of all neurons, layer by layer: scores under the selection at work, */
-    uint32_t *neuron_mask; /* and a bit for each that is kept, every layer in words of its own */
+    prn_cut *cuts; /* one per layer */
+    float *means;  /* one per layer, of joint scores of its neurons under the selection at work */
 };
 
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE: no scores, or not of this model's architecture any more. */

@@ -53,13 +53,8 @@ static size_t list_parts(prune_slice *slices, const prune_model *model, size_t l
 
 static int32_t is_kept(const prn_layer *layer, size_t u)
 {
-    prn_slice slices[PRN_UNIT_SLICES];
-    const size_t count = layer->ops->unit_slices(layer, u, slices);
-    for (size_t s = 0; s < count; s++)
-        for (size_t i = 0; i < slices[s].count; i++)
-            if (prn_mask_test(layer->params[slices[s].param].mask, slices[s].start + i * slices[s].stride))
-                return 1;
-    return 0;
+    const prn_group group = prn_group_output(layer, u);
+    return prn_group_kept(layer, &group);
 }
 
 float prn_joint_neuron(const prune_importance *importance, size_t layer, size_t u, int32_t aggregate,
@@ -79,20 +74,25 @@ float prn_joint_neuron(const prune_importance *importance, size_t layer, size_t 
     return mean > FLT_MAX ? FLT_MAX : mean < -FLT_MAX ? -FLT_MAX : mean;
 }
 
-static void normalize(float *scores, const prn_layer *layer)
+float prn_joint_mean(const prune_importance *importance, size_t layer, int32_t aggregate,
+                     int32_t include_bias)
 {
-    const size_t units = layer->ops->units(layer);
+    const prn_layer *rows = importance->model->layers[layer];
+    const size_t units = rows->ops->units(rows);
     size_t kept = 0;
     prn_sum sum = { 0.0f, 0.0f };
     for (size_t u = 0; u < units; u++)
-        kept += is_kept(layer, u) != 0;
-    for (size_t u = 0; u < units; u++)
-        prn_sum_add(&sum, size_of(scores[u]) / (float)kept);
-    const float mean = sum.sum + sum.carry;
-    for (size_t u = 0; u < units; u++) {
-        const float score = mean > 0.0f ? scores[u] / mean : 0.0f;
-        scores[u] = size_of(score) <= FLT_MAX ? score : 0.0f;
-    }
+        kept += is_kept(rows, u) != 0;
+    for (size_t u = 0; u < units && kept != 0; u++)
+        prn_sum_add(&sum,
+                    size_of(prn_joint_neuron(importance, layer, u, aggregate, include_bias)) / (float)kept);
+    return sum.sum + sum.carry;
+}
+
+float prn_joint_over(float score, float mean)
+{
+    const float over = mean > 0.0f ? score / mean : 0.0f;
+    return size_of(over) <= FLT_MAX ? over : 0.0f;
 }
 
 prune_status prune_importance_joint(float *scores, size_t capacity, const prune_importance *importance,
@@ -103,8 +103,8 @@ prune_status prune_importance_joint(float *scores, size_t capacity, const prune_
     if (status != PRUNE_OK)
         return status;
     const prn_layer *rows = importance->model->layers[layer];
+    const float mean = prn_joint_mean(importance, layer, aggregate, include_bias);
     for (size_t u = 0; u < rows->ops->units(rows); u++)
-        scores[u] = prn_joint_neuron(importance, layer, u, aggregate, include_bias);
-    normalize(scores, rows);
+        scores[u] = prn_joint_over(prn_joint_neuron(importance, layer, u, aggregate, include_bias), mean);
     return PRUNE_OK;
 }

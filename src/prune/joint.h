@@ -10,4 +10,9 @@
 float prn_joint_neuron(const prune_importance *importance, size_t layer, size_t u, int32_t aggregate,
                        int32_t include_bias);
 
+/* The mean over the neurons that are left, and a score divided by it: together they are the joint score. */
+float prn_joint_mean(const prune_importance *importance, size_t layer, int32_t aggregate,
+                     int32_t include_bias);
+float prn_joint_over(float score, float mean);
+
 #endif

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "mask.h"
+#include "bits.h"
 #include "importance.h"
 #include "options.h"
 #include "rank.h"
@@ -251,6 +252,116 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
     return PRUNE_OK;
 }
 
+/* ---- keep N of M ---- */
+
+/* Weights side by side in a row of a matrix. */
+typedef struct row_part {
+    prn_param *param;
+    const float *score; /* of the parameter */
+    size_t start, end;  /* elements start .. end - 1 */
+} row_part;
+
+/* The cut of the k lowest kept weights, k >= 1: bit by bit from the top, those that agree so far. */
+static prn_cut lowest_in_row(const row_part *part, size_t k)
+{
+    prn_cut cut = { 0, k };
+    for (uint32_t bit = 32; bit-- > 0;) {
+        size_t lower = 0;
+        for (size_t i = part->start; i < part->end; i++)
+            lower += prn_mask_test(part->param->mask, i) &&
+                     (prn_bits_order(part->score[i]) ^ cut.order) >> bit == 0;
+        if (lower >= cut.ties)
+            continue;
+        cut.ties -= lower;
+        cut.order |= 1u << bit;
+    }
+    return cut;
+}
+
+/* How many weights of a part are too many. */
+static size_t excess_of(const row_part *part, uint64_t keep)
+{
+    size_t kept = 0;
+    for (size_t i = part->start; i < part->end; i++)
+        kept += (size_t)prn_mask_test(part->param->mask, i);
+    return kept > keep ? kept - (size_t)keep : 0;
+}
+
+static void remove_lowest(prune_removal *r, const row_part *part, size_t k)
+{
+    prn_cut cut = lowest_in_row(part, k);
+    const float highest = prn_bits_ordered(cut.order);
+    r->threshold = r->removed == 0 || highest > r->threshold ? highest : r->threshold;
+    r->removed += k;
+    for (size_t i = part->start; i < part->end; i++)
+        if (prn_mask_test(part->param->mask, i) && prn_cut_takes(&cut, prn_bits_order(part->score[i])))
+            prn_param_remove(part->param, i);
+}
+
+/* How many weights of a layer are too many; with `apply` they go. */
+static size_t thin_layer(choice *c, prn_layer *layer, size_t l, const uint64_t keep_of[2], int32_t apply)
+{
+    prn_run_cursor runs;
+    prn_run run;
+    size_t excess = 0;
+    prn_run_start(&runs, c->importance, &c->selection, (const size_t[2]){ l, l + 1 });
+    while (prn_run_next(&run, &runs)) {
+        row_part part = { &layer->params[run.param], run.score, 0, 0 };
+        const size_t row = part.param->shape.dims[part.param->shape.rank - 1];
+        const size_t size = keep_of[1] < row ? (size_t)keep_of[1] : row;
+        for (; part.start < run.count; part.start = part.end) {
+            const size_t left = row - part.start % row;
+            part.end = part.start + (size < left ? size : left);
+            const size_t k = excess_of(&part, keep_of[0]);
+            excess += k;
+            if (apply && k != 0)
+                remove_lowest(&c->removal, &part, k);
+        }
+    }
+    return excess;
+}
+
+/* Whether the floors allow it. */
+static prune_status check_thinning(choice *c, const prune_model *model, const uint64_t keep_of[2])
+{
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_unit_count count = prn_unit_count_layer(&c->selection, model, l);
+        if (thin_layer(c, model->layers[l], l, keep_of, 0) > removable(c, count.kept))
+            return PRUNE_E_COLLAPSE;
+        c->removal.units += count.units;
+        c->removal.kept += count.kept;
+    }
+    return PRUNE_OK;
+}
+
+prune_status prune_mask_n_of_m(prune_removal *removal, prune_model *model, const prune_importance *importance,
+                               const prune_selection *selection, uint64_t keep, uint64_t of)
+{
+    choice c;
+    const uint64_t keep_of[] = { keep, of };
+    prune_status status = open_choice(&c, removal, model, importance, selection);
+    if (status == PRUNE_OK && c.selection.granularity != PRUNE_WEIGHTS)
+        status = PRUNE_E_ARGUMENT;
+    if (status == PRUNE_OK && (keep < 1 || keep > of))
+        status = PRUNE_E_RANGE;
+    c.selection.include_bias = 0;
+    if (status == PRUNE_OK && c.selection.layer >= 0 &&
+        !prn_unit_covers(&c.selection, model, (size_t)c.selection.layer))
+        status = PRUNE_E_RANGE;
+    if (status == PRUNE_OK)
+        status = check_thinning(&c, model, keep_of);
+    for (size_t l = 0; status == PRUNE_OK && l < model->layer_count; l++) {
+        const size_t gone = thin_layer(&c, model->layers[l], l, keep_of, 1);
+        if (c.removal.by_layer != NULL)
+            c.removal.by_layer[l] = gone;
+    }
+    if (status != PRUNE_OK)
+        return status;
+    c.removal.kept -= c.removal.removed;
+    prn_result_write(removal, &c.removal);
+    return PRUNE_OK;
+}
+
 /* ---- masks by hand ---- */
 
 static prune_status find_param(prn_param **param, const prune_model *model, const void *bytes,
@@ -297,8 +408,9 @@ prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron)
     if (layer >= model->layer_count || neuron >= model->layers[layer]->ops->units(model->layers[layer]))
         return PRUNE_E_RANGE;
     const prn_run run = { .layer = layer };
+    const prn_group group = prn_group_output(model->layers[layer], neuron);
     const size_t kept = prn_unit_count_layer(&neurons, model, layer).kept;
-    if (kept == (prn_unit_neuron_kept(model->layers[layer], neuron) ? 1 : 0))
+    if (kept == (prn_group_kept(model->layers[layer], &group) ? 1 : 0))
         return PRUNE_E_COLLAPSE;
     prn_unit_remove(model, &neurons, &run, neuron);
     return PRUNE_OK;

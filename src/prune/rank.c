@@ -50,6 +50,14 @@ int32_t prn_rank_next(float *score, prn_rank_cursor *c)
     }
 }
 
+int32_t prn_cut_takes(prn_cut *cut, uint32_t order)
+{
+    if (order != cut->order || cut->ties == 0)
+        return order < cut->order;
+    cut->ties--;
+    return 1;
+}
+
 /* ---- counting ---- */
 
 size_t prn_rank_count_below(const prn_ranking *ranking, float threshold)

@@ -31,6 +31,10 @@ int32_t prn_rank_next(float *score, prn_rank_cursor *cursor);
 size_t prn_rank_count_below(const prn_ranking *ranking, float threshold);
 size_t prn_rank_count_equal(const prn_ranking *ranking, uint32_t order);
 
+/* Whether a unit whose score has that order is within the cut: asked of all units in order, as ties are
+ * counted down. */
+int32_t prn_cut_takes(prn_cut *cut, uint32_t order);
+
 /* The cut of the lowest k units; there are at least k. */
 prn_cut prn_rank_lowest(const prn_ranking *ranking, size_t k);
 

@@ -108,15 +108,6 @@ static prune_status choose(swap *s, const exchange *x)
 
 /* ---- doing ---- */
 
-/* Asked of all weights in order, so that ties are counted down. */
-static int32_t within(prn_cut *cut, uint32_t order)
-{
-    if (order != cut->order || cut->ties == 0)
-        return order < cut->order;
-    cut->ties--;
-    return 1;
-}
-
 /* How many more weights than now the layer would have; with `apply` it is done. */
 static ptrdiff_t exchange_layer(const exchange *x, swap *s, size_t layer, int32_t apply)
 {
@@ -129,8 +120,8 @@ static ptrdiff_t exchange_layer(const exchange *x, swap *s, size_t layer, int32_
         prn_param *param = &x->model->layers[layer]->params[drop.param];
         for (size_t i = 0; i < drop.count; i++) {
             const int32_t kept = prn_mask_test(param->mask, i);
-            const int32_t chosen = kept ? within(&s->drop, prn_bits_order(drop.score[i]))
-                                        : within(&s->grow, turned(grow.score[i]));
+            const int32_t chosen = kept ? prn_cut_takes(&s->drop, prn_bits_order(drop.score[i]))
+                                        : prn_cut_takes(&s->grow, turned(grow.score[i]));
             more += chosen ? (kept ? -1 : 1) : 0;
             if (chosen && apply && kept)
                 prn_param_remove(param, i);

@@ -1,10 +1,9 @@
-/* unit.c -- what a selection chooses from: weights or neurons, in their fixed order
+/* unit.c -- what a selection chooses from: weights or groups of them, in their fixed order
  *
  * SPDX-License-Identifier: MIT */
 #include "unit.h"
+#include "joint.h"
 #include "options.h"
-
-#include <string.h>
 
 void prune_selection_init(prune_selection *selection)
 {
@@ -14,12 +13,43 @@ void prune_selection_init(prune_selection *selection)
                                         .scope = PRUNE_GLOBAL,
                                         .aggregate = PRUNE_ROW_L2,
                                         .layer = -1,
-                                        .min_kept = 1 };
+                                        .min_kept = 1,
+                                        .block_rows = 4,
+                                        .block_columns = 1 };
 }
 
 static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
 {
     return param->prunable || (selection->include_bias && !param->statistic);
+}
+
+/* The parameter that is a matrix of weights, or their number. */
+static size_t matrix_of(const prn_layer *layer)
+{
+    size_t p = 0;
+    while (p < layer->param_count && !(layer->params[p].prunable && layer->params[p].shape.rank == 2))
+        p++;
+    return p;
+}
+
+/* Into how many parts of one size, but for the last, that many are cut. */
+static size_t parts_of(size_t count, size_t size)
+{
+    return count / size + (count % size != 0);
+}
+
+static size_t groups_of(const prune_selection *selection, const prn_layer *layer)
+{
+    const size_t matrix = matrix_of(layer);
+    if (selection->granularity == PRUNE_NEURONS)
+        return layer->ops->units(layer);
+    if (selection->granularity == PRUNE_INPUTS)
+        return layer->ops->units(layer) != 0 ? prn_shape_count(&layer->input) : 0;
+    if (matrix == layer->param_count)
+        return 0;
+    const size_t *dims = layer->params[matrix].shape.dims;
+    return parts_of(dims[0], (size_t)selection->block_rows) *
+           parts_of(dims[1], (size_t)selection->block_columns);
 }
 
 /* Whether a layer has anything of what is chosen from. */
@@ -28,7 +58,7 @@ static int32_t has_choice(const prune_selection *selection, const prn_layer *lay
     int32_t weights = 0;
     for (size_t p = 0; p < layer->param_count; p++)
         weights |= is_chosen_from(selection, &layer->params[p]);
-    return selection->granularity == PRUNE_WEIGHTS ? weights : layer->ops->units(layer) != 0;
+    return selection->granularity == PRUNE_WEIGHTS ? weights : groups_of(selection, layer) != 0;
 }
 
 /* The last layer that has neurons: what comes after it only works on its outputs. */
@@ -48,7 +78,8 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
         status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
         return status;
-    const int32_t known = (mine->granularity == PRUNE_WEIGHTS || mine->granularity == PRUNE_NEURONS) &&
+    const int32_t known = mine->granularity >= PRUNE_WEIGHTS && mine->granularity <= PRUNE_BLOCKS &&
+                          mine->block_rows >= 1 && mine->block_columns >= 1 &&
                           (mine->scope == PRUNE_GLOBAL || mine->scope == PRUNE_PER_LAYER) &&
                           mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
     if (!known)
@@ -65,47 +96,40 @@ int32_t prn_unit_covers(const prune_selection *selection, const prune_model *mod
         return 0;
     if (!has_choice(selection, model->layers[layer]))
         return 0;
-    return selection->granularity == PRUNE_WEIGHTS || selection->include_output || !is_output(model, layer);
+    return selection->granularity != PRUNE_NEURONS || selection->include_output || !is_output(model, layer);
 }
 
-/* ---- neurons ---- */
+/* ---- groups ---- */
 
-int32_t prn_unit_neuron_kept(const prn_layer *layer, size_t u)
+static prn_group group_of(const prune_selection *selection, const prn_layer *layer, size_t u)
 {
-    prn_slice slices[PRN_UNIT_SLICES];
-    const size_t count = layer->ops->unit_slices(layer, u, slices);
-    for (size_t s = 0; s < count; s++)
-        for (size_t i = 0; i < slices[s].count; i++)
-            if (prn_mask_test(layer->params[slices[s].param].mask, slices[s].start + i * slices[s].stride))
-                return 1;
-    return 0;
+    if (selection->granularity == PRUNE_NEURONS)
+        return prn_group_output(layer, u);
+    if (selection->granularity == PRUNE_INPUTS)
+        return prn_group_input(layer, u);
+    const size_t form[] = { (size_t)selection->block_rows, (size_t)selection->block_columns };
+    const size_t matrix = matrix_of(layer);
+    const size_t across = parts_of(layer->params[matrix].shape.dims[1], form[1]);
+    const size_t corner[] = { u / across * form[0], u % across * form[1] };
+    return prn_group_block(layer, matrix, corner, form);
 }
 
-static void remove_slices(prn_layer *layer, size_t u)
+static int32_t is_kept(const prune_selection *selection, const prn_layer *layer, size_t u)
 {
-    prn_slice slices[PRN_UNIT_SLICES];
-    const size_t count = layer->ops->unit_slices(layer, u, slices);
-    for (size_t s = 0; s < count; s++)
-        for (size_t i = 0; i < slices[s].count; i++)
-            prn_param_remove(&layer->params[slices[s].param], slices[s].start + i * slices[s].stride);
+    const prn_group group = group_of(selection, layer, u);
+    return prn_group_kept(layer, &group);
 }
 
-/* With what belongs to it in the layers after its own, as long as they work unit by unit. */
-static void remove_neuron(prune_model *model, size_t layer, size_t u)
+/* A neuron goes with what belongs to it in the layers after its own, as long as they work unit by unit. */
+static void remove_group(prune_model *model, const prune_selection *selection, size_t layer, size_t u)
 {
-    remove_slices(model->layers[layer], u);
-    for (size_t l = layer + 1; l < model->layer_count && model->layers[l]->ops->unitwise; l++)
-        remove_slices(model->layers[l], u);
-}
-
-static void prepare_layer(const prn_run_cursor *c, const prn_layer *layer, float *neuron, uint32_t *mask)
-{
-    const size_t units = layer->ops->units(layer), offset = (size_t)(c->layer_score - c->importance->score);
-    memset(mask, 0, prn_mask_words(units) * sizeof *mask);
-    for (size_t u = 0; u < units; u++) {
-        const int32_t kept = prn_unit_neuron_kept(layer, u);
-        mask[u / 32] |= (uint32_t)kept << (u % 32);
-        neuron[u] = kept ? prn_group_neuron(c->importance, layer, offset, u, c->selection->aggregate) : 0.0f;
+    const prn_group group = group_of(selection, model->layers[layer], u);
+    prn_group_remove(model->layers[layer], &group);
+    if (selection->granularity != PRUNE_NEURONS)
+        return;
+    for (size_t l = layer + 1; l < model->layer_count && model->layers[l]->ops->unitwise; l++) {
+        const prn_group behind = prn_group_output(model->layers[l], u);
+        prn_group_remove(model->layers[l], &behind);
     }
 }
 
@@ -122,11 +146,11 @@ static prn_unit_count count_weights(const prune_selection *selection, const prn_
     return count;
 }
 
-static prn_unit_count count_neurons(const prn_layer *layer)
+static prn_unit_count count_groups(const prune_selection *selection, const prn_layer *layer)
 {
-    prn_unit_count count = { .units = layer->ops->units(layer) };
+    prn_unit_count count = { .units = groups_of(selection, layer) };
     for (size_t u = 0; u < count.units; u++)
-        count.kept += prn_unit_neuron_kept(layer, u) != 0;
+        count.kept += is_kept(selection, layer, u) != 0;
     return count;
 }
 
@@ -135,7 +159,7 @@ prn_unit_count prn_unit_count_layer(const prune_selection *selection, const prun
     if (!prn_unit_covers(selection, model, layer))
         return (prn_unit_count){ 0 };
     return selection->granularity == PRUNE_WEIGHTS ? count_weights(selection, model->layers[layer])
-                                                   : count_neurons(model->layers[layer]);
+                                                   : count_groups(selection, model->layers[layer]);
 }
 
 /* ---- the walk ---- */
@@ -147,14 +171,10 @@ static const prn_layer *layer_of(const prn_run_cursor *c)
 
 static void to_next_layer(prn_run_cursor *c)
 {
-    const prn_layer *layer = layer_of(c);
-    const size_t units = layer->ops->units(layer);
-    c->layer_score += prn_layer_floats(layer);
-    c->neuron += units;
-    c->neuron_mask += prn_mask_words(units);
+    c->layer_score += prn_layer_floats(layer_of(c));
     c->score = c->layer_score;
     c->layer++;
-    c->param = 0;
+    c->param = c->unit = 0;
 }
 
 void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const prune_selection *selection,
@@ -164,39 +184,55 @@ void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const 
                            .selection = selection,
                            .last = first_last[1],
                            .layer_score = importance->score,
-                           .score = importance->score,
-                           .neuron = importance->neuron,
-                           .neuron_mask = importance->neuron_mask };
+                           .score = importance->score };
     while (c->layer < first_last[0])
         to_next_layer(c);
 }
 
+static int32_t is_joint(const prune_selection *selection)
+{
+    return selection->granularity == PRUNE_NEURONS && selection->joint;
+}
+
 prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
 {
-    prn_run_cursor c;
-    const size_t all[2] = { 0, importance->model->layer_count };
+    const prune_model *model = importance->model;
     if (selection->granularity == PRUNE_WEIGHTS)
         return PRUNE_OK;
     const prune_status status = prn_group_aggregate(importance, selection->aggregate);
-    if (status != PRUNE_OK)
-        return status;
-    for (prn_run_start(&c, importance, selection, all); c.layer < c.last; to_next_layer(&c)) {
-        float *neuron = importance->neuron + (c.neuron - importance->neuron);
-        uint32_t *mask = importance->neuron_mask + (c.neuron_mask - importance->neuron_mask);
-        if (prn_unit_covers(selection, importance->model, c.layer))
-            prepare_layer(&c, layer_of(&c), neuron, mask);
-    }
-    return PRUNE_OK;
+    for (size_t l = 0; status == PRUNE_OK && is_joint(selection) && l < model->layer_count; l++)
+        if (prn_unit_covers(selection, model, l))
+            importance->means[l] =
+                prn_joint_mean(importance, l, selection->aggregate, selection->include_bias);
+    return status;
 }
 
-static int32_t next_neurons(prn_run *run, prn_run_cursor *c)
+static float score_of(const prn_run_cursor *c, size_t u)
 {
-    if (c->param != 0)
-        return 0;
+    const prune_selection *s = c->selection;
+    if (is_joint(s)) {
+        const float score = prn_joint_neuron(c->importance, c->layer, u, s->aggregate, s->include_bias);
+        return prn_joint_over(score, c->importance->means[c->layer]);
+    }
     const prn_layer *layer = layer_of(c);
-    *run = (prn_run){ c->layer, 0, layer->ops->units(layer), c->neuron, c->neuron_mask };
-    c->param = layer->param_count;
-    return 1;
+    const prn_group group = group_of(s, layer, u);
+    const size_t offset = (size_t)(c->layer_score - c->importance->score);
+    return prn_group_score(c->importance, layer, offset, &group, s->aggregate);
+}
+
+static int32_t next_groups(prn_run *run, prn_run_cursor *c)
+{
+    const size_t left = groups_of(c->selection, layer_of(c)) - c->unit;
+    const size_t count = left < PRN_RUN_GROUPS ? left : PRN_RUN_GROUPS;
+    c->group_mask = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = is_kept(c->selection, layer_of(c), c->unit + i);
+        c->group_mask |= (uint32_t)kept << i;
+        c->group_score[i] = kept ? score_of(c, c->unit + i) : 0.0f;
+    }
+    *run = (prn_run){ c->layer, 0, c->unit, count, c->group_score, &c->group_mask };
+    c->unit += count;
+    return count != 0;
 }
 
 static int32_t next_weights(prn_run *run, prn_run_cursor *c)
@@ -204,7 +240,7 @@ static int32_t next_weights(prn_run *run, prn_run_cursor *c)
     const prn_layer *layer = layer_of(c);
     while (c->param < layer->param_count) {
         const prn_param *param = &layer->params[c->param];
-        *run = (prn_run){ c->layer, c->param, param->count, c->score, param->mask };
+        *run = (prn_run){ c->layer, c->param, 0, param->count, c->score, param->mask };
         c->score += param->count;
         c->param++;
         if (is_chosen_from(c->selection, param))
@@ -218,15 +254,15 @@ int32_t prn_run_next(prn_run *run, prn_run_cursor *c)
     const int32_t weights = c->selection->granularity == PRUNE_WEIGHTS;
     for (; c->layer < c->last; to_next_layer(c))
         if (prn_unit_covers(c->selection, c->importance->model, c->layer) &&
-            (weights ? next_weights(run, c) : next_neurons(run, c)))
+            (weights ? next_weights(run, c) : next_groups(run, c)))
             return 1;
     return 0;
 }
 
 void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i)
 {
-    if (selection->granularity == PRUNE_NEURONS)
-        remove_neuron(model, run->layer, i);
+    if (selection->granularity == PRUNE_WEIGHTS)
+        prn_param_remove(&model->layers[run->layer]->params[run->param], run->first + i);
     else
-        prn_param_remove(&model->layers[run->layer]->params[run->param], i);
+        remove_group(model, selection, run->layer, run->first + i);
 }

@@ -1,7 +1,8 @@
-/* unit.h (private) -- what a selection chooses from: weights or neurons of a model, with their scores
+/* unit.h (private) -- what a selection chooses from: weights of a model, or groups of them, with their scores
  *
- * Units come in runs that lie side by side in memory, in their fixed order (layer, then index), whatever
- * they are, so that everything above (ranking, thresholds, histograms) is written once. */
+ * Units come in runs, in their fixed order (layer, then index), whatever they are, so that everything above
+ * (ranking, thresholds, histograms) is written once. Weights lie side by side in memory; groups (neurons,
+ * inputs, blocks) are listed and scored as the walk comes to them, a few at a time, which takes no memory. */
 #ifndef PRN_UNIT_H
 #define PRN_UNIT_H
 
@@ -15,9 +16,6 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
 /* Whether the selection looks at this layer. */
 int32_t prn_unit_covers(const prune_selection *selection, const prune_model *model, size_t layer);
 
-/* A neuron is kept while any of its elements is. */
-int32_t prn_unit_neuron_kept(const prn_layer *layer, size_t u);
-
 typedef struct prn_unit_count {
     size_t units, kept;
 } prn_unit_count;
@@ -25,27 +23,31 @@ typedef struct prn_unit_count {
 /* Units of one layer; none where the selection does not cover it. */
 prn_unit_count prn_unit_count_layer(const prune_selection *selection, const prune_model *model, size_t layer);
 
-/* Units i = 0 .. count - 1 with score[i], kept where mask bit i is 1. */
+/* Units first + i of a layer (of a parameter, if they are weights), i = 0 .. count - 1, with score[i], kept
+ * where mask bit i is 1. Of groups it is good until the next run. */
 typedef struct prn_run {
     size_t layer;
     size_t param; /* within the layer; of weights */
-    size_t count;
+    size_t first, count;
     const float *score;
     const uint32_t *mask;
 } prn_run;
 
+enum { PRN_RUN_GROUPS = 32 }; /* the bits of one word */
+
+/* Runs of groups point into it: it stays where it is. */
 typedef struct prn_run_cursor {
     const prune_importance *importance;
     const prune_selection *selection;
     size_t layer, last; /* layers layer .. last - 1 */
-    size_t param;
+    size_t param, unit;
     const float *layer_score, *score; /* of the layer, and of the parameter */
-    const float *neuron;
-    const uint32_t *neuron_mask;
+    float group_score[PRN_RUN_GROUPS];
+    uint32_t group_mask;
 } prn_run_cursor;
 
-/* Scores the neurons, once before runs are walked and while the masks stay as they are; weights have
- * their scores. PRUNE_E_ARGUMENT: the aggregate is not one for these scores. */
+/* Once before runs are walked, and while the masks stay as they are: what scores of all groups of a layer
+ * hang on. PRUNE_E_ARGUMENT: the aggregate is not one for these scores. */
 prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection);
 
 /* All runs of layers first .. last - 1 that the selection covers. */
@@ -55,7 +57,7 @@ void prn_run_start(prn_run_cursor *cursor, const prune_importance *importance,
 /* The next run, or 0 at the end. */
 int32_t prn_run_next(prn_run *run, prn_run_cursor *cursor);
 
-/* Removes unit i of a run from the model: the weight, or all that belongs to the neuron. */
+/* Removes unit i of a run from the model: the weight, or all that belongs to the group. */
 void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i);
 
 #endif

@@ -62,7 +62,7 @@ FitResult = struct("FitResult", [
     ("loss, validation_loss, validation_metric", f64), ("stopped_early", i32), ("validation_own", f64)])
 Selection = struct("Selection", [
     ("size", size), ("granularity, scope, aggregate, layer, include_output, include_bias", i32),
-    ("min_kept", u64)])
+    ("min_kept", u64), ("joint, block_rows, block_columns", i32)])
 Removal = struct("Removal", [
     ("size", size), ("units, removed, spared, kept", u64), ("threshold", f32), ("by_layer", c.POINTER(u64)),
     ("by_layer_capacity", size)])
@@ -120,7 +120,8 @@ INITIALISED = {
     "prune_fit_options": (FitOptions, {"epochs": 10, "shuffle": 1}),
     "prune_fit_result": (FitResult, {}),
     "prune_selection": (Selection, {
-        "granularity": WEIGHTS, "scope": GLOBAL, "aggregate": ROW_L2, "layer": -1, "min_kept": 1}),
+        "granularity": WEIGHTS, "scope": GLOBAL, "aggregate": ROW_L2, "layer": -1, "min_kept": 1,
+        "block_rows": 4, "block_columns": 1}),
     "prune_removal": (Removal, {}),
     "prune_layerwise_options": (LayerwiseOptions, {
         "fraction": 0.5, "damping": 0.01, "block": 128, "layer": -1, "bias": 1}),

@@ -35,27 +35,73 @@ static void list_weights(oracle *o, const prune_model *model, const prune_import
         const float *score = prune_importance_scores(importance, p);
         ck_assert_ok(prune_mask_get(mask, count, model, p));
         for (size_t i = 0; i < count; i++)
-            add_unit(o, &(oracle_unit){ layer, index++, p, i, score[i], mask[i], 0 });
+            add_unit(o, &(oracle_unit){ layer, index++, p, i, 1, 1, 0, score[i], mask[i], 0 });
     }
 }
 
 /* Dense: parameters 2l and 2l + 1 are weight and bias. */
-static void list_neurons(oracle *o, const prune_model *model, const prune_importance *importance,
-                         size_t layer)
+static int32_t neuron_has_bias(const oracle *o, const prune_model *model, const oracle_unit *unit)
 {
-    const prune_param_info info = describe(model, 2 * layer);
-    const size_t outputs = info.shape.dims[0], inputs = info.shape.dims[1];
-    uint8_t mask[ORACLE_UNITS], bias[ORACLE_UNITS];
-    float score[ORACLE_UNITS];
-    ck_assert_ok(prune_mask_get(mask, outputs * inputs, model, 2 * layer));
-    ck_assert_ok(prune_mask_get(bias, outputs, model, 2 * layer + 1));
-    ck_assert_ok(prune_importance_neurons(score, outputs, importance, layer, o->selection.aggregate));
-    for (size_t u = 0; u < outputs; u++) {
-        int32_t kept = bias[u];
-        for (size_t i = 0; i < inputs; i++)
-            kept |= mask[u * inputs + i];
-        add_unit(o, &(oracle_unit){ layer, u, 2 * layer, u * inputs, score[u], kept, 0 });
+    uint8_t bias[ORACLE_UNITS];
+    if (o->selection.granularity != PRUNE_NEURONS)
+        return 0;
+    ck_assert_ok(
+        prune_mask_get(bias, (size_t)describe(model, unit->param + 1).count, model, unit->param + 1));
+    return bias[unit->index];
+}
+
+/* Its score, as prune_importance_group() has it, and whether anything of it is left. */
+static void weigh(oracle *o, const prune_model *model, const prune_importance *importance, oracle_unit *unit)
+{
+    uint8_t mask[ORACLE_UNITS];
+    prune_slice rows[ORACLE_UNITS];
+    ck_assert_ok(prune_mask_get(mask, (size_t)describe(model, unit->param).count, model, unit->param));
+    unit->kept = neuron_has_bias(o, model, unit);
+    for (size_t r = 0; r < unit->rows; r++) {
+        rows[r] = (prune_slice){ unit->param, unit->element + r * unit->pitch, 1, unit->columns };
+        for (size_t i = 0; i < unit->columns; i++)
+            unit->kept |= mask[rows[r].start + i];
     }
+    ck_assert_ok(
+        prune_importance_group(&unit->score, importance, rows, unit->rows, o->selection.aggregate, NULL));
+}
+
+static void put_joint_scores(oracle *o, const prune_importance *importance, size_t layer, size_t first)
+{
+    float score[ORACLE_UNITS];
+    const size_t count = o->count - first;
+    ck_assert_ok(prune_importance_joint(score, count, importance, layer, o->selection.aggregate,
+                                        o->selection.include_bias));
+    for (size_t u = 0; u < count; u++)
+        o->unit[first + u].score = score[u];
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rectangles of weights: rows, columns and blocks. */
+static void list_groups(oracle *o, const prune_model *model, const prune_importance *importance, size_t layer)
+{
+    const prune_selection *s = &o->selection;
+    const prune_param_info info = describe(model, 2 * layer);
+    const size_t outputs = info.shape.dims[0], inputs = info.shape.dims[1], first = o->count;
+    const int32_t neurons = s->granularity == PRUNE_NEURONS, columns = s->granularity == PRUNE_INPUTS;
+    const size_t tall = neurons ? 1 : columns ? outputs : (size_t)s->block_rows;
+    const size_t wide = neurons ? inputs : columns ? 1 : (size_t)s->block_columns;
+    for (size_t r = 0; r < outputs; r += tall)
+        for (size_t c = 0; c < inputs; c += wide) {
+            oracle_unit unit = { .layer = layer, .index = o->count - first, .param = 2 * layer };
+            unit.element = r * inputs + c;
+            unit.rows = smaller(tall, outputs - r);
+            unit.columns = smaller(wide, inputs - c);
+            unit.pitch = inputs;
+            weigh(o, model, importance, &unit);
+            add_unit(o, &unit);
+        }
+    if (neurons && s->joint)
+        put_joint_scores(o, importance, layer, first);
 }
 
 /* By insertion, which keeps equals in order. */
@@ -74,7 +120,7 @@ int32_t oracle_covers(const oracle *o, size_t layer)
     if (o->selection.layer >= 0)
         if ((size_t)o->selection.layer != layer)
             return 0;
-    return o->selection.granularity == PRUNE_WEIGHTS || layer + 1 < o->layers || o->selection.include_output;
+    return o->selection.granularity != PRUNE_NEURONS || layer + 1 < o->layers || o->selection.include_output;
 }
 
 void oracle_list(oracle *o, const prune_model *model, const prune_importance *importance,
@@ -87,7 +133,7 @@ void oracle_list(oracle *o, const prune_model *model, const prune_importance *im
         if (oracle_covers(o, l) && selection->granularity == PRUNE_WEIGHTS)
             list_weights(o, model, importance, l);
         else if (oracle_covers(o, l))
-            list_neurons(o, model, importance, l);
+            list_groups(o, model, importance, l);
     rank_units(o);
 }
 
@@ -162,12 +208,11 @@ void oracle_apply(prune_model *model, const oracle *o)
 {
     for (size_t i = 0; i < o->count; i++) {
         const oracle_unit *unit = &o->unit[i];
-        const int32_t neuron = o->selection.granularity == PRUNE_NEURONS;
         if (!unit->chosen)
             continue;
-        clear_bytes(model, unit->param, unit->element,
-                    neuron ? describe(model, unit->param).shape.dims[1] : 1);
-        if (neuron)
+        for (size_t r = 0; r < unit->rows; r++)
+            clear_bytes(model, unit->param, unit->element + r * unit->pitch, unit->columns);
+        if (o->selection.granularity == PRUNE_NEURONS)
             clear_bytes(model, unit->param + 1, unit->index, 1);
     }
 }
@@ -204,12 +249,15 @@ prune_selection oracle_selection(prune_rng *rng, const prune_model *model)
 {
     prune_selection s;
     prune_selection_init(&s);
-    s.granularity = prune_rng_below(rng, 2) ? PRUNE_WEIGHTS : PRUNE_NEURONS;
+    s.granularity = PRUNE_WEIGHTS + (int32_t)prune_rng_below(rng, 4);
     s.scope = prune_rng_below(rng, 2) ? PRUNE_GLOBAL : PRUNE_PER_LAYER;
     s.aggregate = PRUNE_ROW_MAX + (int32_t)prune_rng_below(rng, 5);
     s.layer = prune_rng_below(rng, 3) ? -1 : (int32_t)prune_rng_below(rng, prune_model_layer_count(model));
     s.include_output = (int32_t)prune_rng_below(rng, 2);
     s.include_bias = (int32_t)prune_rng_below(rng, 2);
     s.min_kept = prune_rng_below(rng, 4);
+    s.joint = prune_rng_below(rng, 3) == 0;
+    s.block_rows = 1 + (int32_t)prune_rng_below(rng, 3);
+    s.block_columns = 1 + (int32_t)prune_rng_below(rng, 6);
     return s;
 }

@@ -13,7 +13,8 @@ enum { ORACLE_UNITS = 512 };
 
 typedef struct oracle_unit {
     size_t layer, index;
-    size_t param, element; /* in the model; of a neuron the weight matrix, and the first of its row */
+    size_t param, element;       /* in the model: its first weight */
+    size_t rows, columns, pitch; /* of weights, each row `pitch` behind the one before */
     float score;
     int32_t kept, chosen;
 } oracle_unit;
