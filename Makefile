@@ -46,11 +46,11 @@ RANKS    = base \
            / evaluate importance \
            / group patience supplied calibrate outer \
            / joint \
-           / unit curvature hessian \
+           / unit curvature hessian data_free activity \
            / rank \
            / mask snapshot surgery \
-           / fraction \
-           / threshold split layerwise surgeon \
+           / fraction row_mask \
+           / threshold split layerwise surgeon synflow snip \
            / rule fit validate checkpoint sparsity regrow interval \
            / compare \
            / budget \

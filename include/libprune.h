@@ -11,14 +11,15 @@
  * initializer, layer, loss, mask, model, optimizer, predict, rng, schedule, snapshot, tensor, trainer,
  * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
  * split, standardize, summary, threshold and validate are for hosts.
- * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
- * summary, threshold and validate are for hosts.
+ * Activity, curvature, data_free, evaluate, fit, fraction, hessian, history, idx, metrics, row_mask, rule,
+ * save, snip, split, standardize, summary, synflow, threshold and validate are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
 #define LIBPRUNE_H
 
 #include "libprune/activation.h"
+#include "libprune/activity.h"
 #include "libprune/agree.h"
 #include "libprune/arena.h"
 #include "libprune/base.h"
@@ -29,6 +30,7 @@
 #include "libprune/criterion.h"
 #include "libprune/curvature.h"
 #include "libprune/data.h"
+#include "libprune/data_free.h"
 #include "libprune/encode.h"
 #include "libprune/encoded.h"
 #include "libprune/encoding.h"
@@ -57,16 +59,19 @@
 #include "libprune/refit.h"
 #include "libprune/regrow.h"
 #include "libprune/rng.h"
+#include "libprune/row_mask.h"
 #include "libprune/rule.h"
 #include "libprune/save.h"
 #include "libprune/schedule.h"
 #include "libprune/snapshot.h"
+#include "libprune/snip.h"
 #include "libprune/sparsity.h"
 #include "libprune/split.h"
 #include "libprune/standardize.h"
 #include "libprune/summary.h"
 #include "libprune/supplied.h"
 #include "libprune/surgeon.h"
+#include "libprune/synflow.h"
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"
 #include "libprune/trainer.h"

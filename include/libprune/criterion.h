@@ -26,6 +26,12 @@
  *
  *   PRUNE_SUPPLIED           whatever the caller, or one of the prune_score_*() functions, puts into the
  *                                     table, see supplied.h; may be below 0
+ *   PRUNE_MOVEMENT           mean of -w g   over the batches of training, each at the weights it met and once
+ *                                     whatever its size: below 0 where steps along -g make |w| smaller, so
+ *                                     what moves to 0 goes first (V. Sanh et al., NeurIPS 2020). A fit
+ *                                     feeds it (importance in fit.h), or prune_importance_add(). Removed
+ *                                     weights do not move. The paper's score is the sum times the rate:
+ *                                     the same order
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CRITERION_H
@@ -44,7 +50,8 @@ enum {
     PRUNE_TAYLOR_SQUARED = 6,
     PRUNE_SAMPLE_GRADIENT = 7,
     PRUNE_FISHER = 8,
-    PRUNE_SUPPLIED = 9
+    PRUNE_SUPPLIED = 9,
+    PRUNE_MOVEMENT = 10
 };
 /* FFI-END */
 PRUNE_API_END

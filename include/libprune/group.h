@@ -10,7 +10,8 @@
  *                     estimate of what removing all of them at once changes, as opposed to one by one
  *                     (P. Molchanov et al., CVPR 2019). A weight whose squared score is below float counts
  *                     as 0. Not for PRUNE_SAMPLE_GRADIENT and PRUNE_FISHER, whose terms have no sign:
- *                     PRUNE_E_ARGUMENT; nor for PRUNE_SUPPLIED, whose L1 has all signs
+ *                     PRUNE_E_ARGUMENT; nor for PRUNE_SUPPLIED and PRUNE_MOVEMENT, whose L1 has all
+ *                     signs
  * A group without a kept weight has the score 0. Sums are scaled and compensated, in the order of the group,
  * and from -FLT_MAX to FLT_MAX. Scores and signs are those of the last refresh, the masks those of now.
  *

@@ -72,8 +72,8 @@ prune_status prune_importance_refresh(prune_importance *importance);
  *     E(0) = 0,  E(t) = decay E(t-1) + (1 - decay) m_t,  m = E(t) / (1 - decay^t)
  * as Adam's moments (D. Kingma and J. Ba, ICLR 2015); 0 is the last batch alone. m_t is the mean over batch t
  * of what the criterion is made of: g, |g_i| or g_i^2. So it is m that is averaged, not the score: w is that
- * of the refresh, and squares are of the average. E is compensated, and 1 - decay^t is the same average of
- * ones, so that neither loses what a decay near 1 adds in small pieces.
+ * of the refresh, and squares are of the average. (Of PRUNE_MOVEMENT it is -w g.) E is compensated, and
+ * 1 - decay^t is the same average of ones, so that neither loses what a decay near 1 adds in small pieces.
  * PRUNE_E_RANGE: decay is NaN or not in 0 .. 1; PRUNE_E_STATE: the criterion needs no data. */
 prune_status prune_importance_set_decay(prune_importance *importance, float decay);
 

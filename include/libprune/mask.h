@@ -46,8 +46,8 @@ prune_status prune_mask_lowest(prune_removal *removal, prune_model *model, const
                                const prune_selection *selection, uint64_t count);
 
 /* Removes every unit whose score is below `threshold` (strictly), except the best min_kept of a layer.
- * PRUNE_E_RANGE: threshold is NaN, infinite, or negative where no score is (PRUNE_SUPPLIED may be);
- * else as above. */
+ * PRUNE_E_RANGE: threshold is NaN, infinite, or negative where no score is (PRUNE_SUPPLIED and
+ * PRUNE_MOVEMENT may be); else as above. */
 prune_status prune_mask_below(prune_removal *removal, prune_model *model, const prune_importance *importance,
                               const prune_selection *selection, float threshold);
 

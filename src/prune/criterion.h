@@ -14,6 +14,7 @@ typedef struct prn_criterion {
     int32_t squared;
     int32_t has_sign; /* the term may be below 0 */
     int32_t supplied; /* there is no term, and scores may be below 0 */
+    int32_t moves;    /* the mean is of -w g, once for each batch; the score is the term with its sign */
 } prn_criterion;
 
 /* NULL: there is no such criterion. */

@@ -113,7 +113,7 @@ void prune_importance_free(prune_importance *importance)
 
 int32_t prn_importance_signed(const prune_importance *importance)
 {
-    return importance->criterion->supplied;
+    return importance->criterion->supplied || importance->criterion->moves;
 }
 
 /* ---- gathering ---- */
@@ -197,15 +197,35 @@ static void add_values(prune_importance *importance, const float *values, const 
     }
 }
 
-prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
+static float movement(float w, float g)
 {
-    const prune_status status = check_pair(importance, trainer);
-    if (status != PRUNE_OK)
-        return status;
-    if (samples == 0)
-        return PRUNE_E_SIZE;
-    if (trainer->stage != PRN_BACKWARD)
-        return PRUNE_E_STATE;
+    return -(w * g);
+}
+
+/* Each batch is a step, whatever its size. The products lie where the scores were, which are old now. */
+static prune_status add_movement(prune_importance *importance, const prune_trainer *trainer)
+{
+    const float *g = trainer->gradient, step = trainer->weighted && trainer->weight <= 0.0f ? 0.0f : 1.0f;
+    prn_walk w = { .model = importance->model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        for (size_t i = 0; i < param->count; i++, g++) {
+            const float moved = param->statistic ? 0.0f : movement(param->value[i], *g);
+            if (!(moved <= FLT_MAX && moved >= -FLT_MAX))
+                return PRUNE_E_DIVERGED;
+        }
+    g = trainer->gradient;
+    float *to = importance->score;
+    w = (prn_walk){ .model = importance->model };
+    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
+        for (size_t i = 0; i < param->count; i++, g++)
+            *to++ = param->statistic ? 0.0f : movement(param->value[i], *g);
+    add_values(importance, importance->score, (const float[2]){ 1.0f, step }, step);
+    return PRUNE_OK;
+}
+
+/* Means, which may be of gradients of single samples. */
+static prune_status add_means(prune_importance *importance, const prune_trainer *trainer, size_t samples)
+{
     float scale_by[2] = { 1.0f, trainer->weighted ? trainer->by : (float)samples };
     const float *values = batch_values(&scale_by[0], importance, trainer, samples);
     const float weight = trainer->weighted ? trainer->weight : (float)samples;
@@ -214,6 +234,22 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
     if (prn_scan_limit(values, trainer->floats, most) != trainer->floats)
         return PRUNE_E_DIVERGED;
     add_values(importance, values, scale_by, weight);
+    return PRUNE_OK;
+}
+
+prune_status prune_importance_add(prune_importance *importance, const prune_trainer *trainer, size_t samples)
+{
+    prune_status status = check_pair(importance, trainer);
+    if (status != PRUNE_OK)
+        return status;
+    if (samples == 0)
+        return PRUNE_E_SIZE;
+    if (trainer->stage != PRN_BACKWARD)
+        return PRUNE_E_STATE;
+    status = importance->criterion->moves ? add_movement(importance, trainer)
+                                          : add_means(importance, trainer, samples);
+    if (status != PRUNE_OK)
+        return status;
     importance->samples += samples;
     importance->ready = 0;
     return PRUNE_OK;
@@ -326,7 +362,7 @@ prune_status prune_importance_include_penalty(prune_importance *importance, cons
     prune_status status = check_pair(importance, trainer);
     if (status != PRUNE_OK)
         return status;
-    if (importance->criterion->takes != PRN_TAKES_GRADIENTS)
+    if (importance->criterion->takes != PRN_TAKES_GRADIENTS || importance->criterion->moves)
         return PRUNE_E_STATE;
     const prn_regularizer before = importance->penalty;
     importance->penalty = include ? copy_penalty(importance, trainer) : (prn_regularizer){ 0 };
@@ -398,7 +434,7 @@ static void score_param(prune_importance *importance, size_t offset, const prn_p
         const int32_t below = term < 0.0f;
         if (below && importance->signs != NULL)
             importance->signs[(offset + i) / 32] |= 1u << ((offset + i) % 32);
-        score[i] = criterion->squared ? term * term : below ? -term : term;
+        score[i] = criterion->squared ? term * term : below && !criterion->moves ? -term : term;
     }
 }
 
