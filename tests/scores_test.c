@@ -189,7 +189,7 @@ START_TEST(arguments_are_checked)
     ck_assert_status(prune_importance_create(&out, NULL, empty, PRUNE_TAYLOR), PRUNE_E_NO_LAYERS);
     ck_assert_ptr_null(out);
     ck_assert_status(prune_importance_create(&out, NULL, w.model, 0), PRUNE_E_ARGUMENT);
-    ck_assert_status(prune_importance_create(&out, NULL, w.model, 10), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_importance_create(&out, NULL, w.model, 11), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_importance_create(&out, NULL, NULL, PRUNE_TAYLOR), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_importance_create(NULL, NULL, w.model, PRUNE_TAYLOR), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_importance_bytes(NULL, w.model, PRUNE_TAYLOR), PRUNE_E_ARGUMENT);
