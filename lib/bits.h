@@ -20,7 +20,7 @@ static inline float prn_bits_float(uint32_t bits)
     return x;
 }
 
-/* The largest power of two up to x, for x > 0; of denormals the smallest normal one. Its reciprocal is exact. */
+/* The largest power of two up to x, for x > 0, but not below the smallest normal one: exact to divide by. */
 static inline float prn_bits_power(float x)
 {
     const uint32_t exponent = prn_bits_of(x) & 0x7f800000u;

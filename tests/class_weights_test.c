@@ -76,8 +76,8 @@ static trial draw(uint64_t *state, size_t number)
     return t;
 }
 
-/* In double, over d. Beside each derivative the size of what it is made of: between parts of the target on both
- * sides of it there may be true cancellation, but nothing else may be lost. */
+/* In double, over d. Beside each derivative the size of what it is made of: between parts of the target on
+ * both sides of it there may be true cancellation, but nothing else may be lost. */
 typedef struct answer {
     double loss, g[MOST], size[MOST];
 } answer;

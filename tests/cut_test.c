@@ -1,5 +1,6 @@
-/* cut_test.c -- scores, steps and losses do not depend on how data are cut into batches, where smoothing gives
- * labels of class weight 0 a loss too
+/* cut_test.c -- scores, steps and losses do not depend on how data are cut into batches
+ *
+ * Nor where smoothing gives labels of class weight 0 a loss too.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"

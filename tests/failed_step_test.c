@@ -126,7 +126,7 @@ START_TEST(batches_that_were_added_up)
 }
 END_TEST
 
-/* Nor does a forward pass that led to nothing, between batches that did: the last one has no part in statistics. */
+/* Nor does a forward pass that led to nothing, before a last batch that has no part in statistics. */
 START_TEST(a_pass_that_was_given_up)
 {
     fixture f, other;

@@ -1,4 +1,4 @@
-/* own_loss_test.c -- a loss of the caller's own leaves alone the trainer that asked, and is named where it fails
+/* own_loss_test.c -- a loss of the caller's own leaves the trainer alone, and is named where it fails
  *
  * SPDX-License-Identifier: MIT */
 #include "support/training.h"

@@ -131,7 +131,7 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
 
 /* Gradients of all parameters from dL/dh[B][O]: the caller's, or with NULL the one that
  * prune_trainer_loss() left. Gradients of removed weights are computed too, and never applied.
- * Where sum s d of loss.h is 0 but sum s l may not be (smoothed labels of class weight 0 only), they are those
+ * Where sum s d of loss.h is 0 but sum s l may not be (smoothed labels of class weight 0), they are those
  * of sum s l / sum s, as a part of sums over batches: prune_trainer_update() takes them as 0.
  * PRUNE_E_STATE: no forward pass (with NULL: no loss) since the last one; PRUNE_E_SHAPE; PRUNE_E_TYPE:
  * not F32. */

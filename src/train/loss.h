@@ -53,8 +53,8 @@ prune_status prn_loss_check_weights(const prune_tensor *weights, size_t rows, pr
 /* All of it at once, for rows of outputs h. */
 prune_status prn_loss_check_target(const prn_loss *loss, const prune_tensor *h, const prn_target *target);
 
-/* The sums of loss.h over some samples: L is their quotient. They are in units, powers of two, so that neither
- * large nor small weights drive them out of float. */
+/* The sums of loss.h over some samples: L is their quotient. They are in units, powers of two, so that no
+ * weights, large or small, drive them out of float. */
 typedef struct prn_loss_sums {
     float loss;    /* sum s l */
     float weight;  /* sum s d */
@@ -62,8 +62,8 @@ typedef struct prn_loss_sums {
     float unit[2]; /* of s, and of d: each sum is times both */
 } prn_loss_sums;
 
-/* Over the rows of h, and into g (same shape; NULL if not wanted) the gradient of sum s l / by: that of L, but
- * where only labels of class weight 0 are there. They add to a whole of which these rows are a part, if
+/* Over the rows of h, and into g (same shape; NULL if not wanted) the gradient of sum s l / by: that of L,
+ * but where only labels of class weight 0 are there. They add to a whole of which these rows are a part, if
  * smoothing gives them a loss. Everything has been checked; fails only where an own loss does. */
 prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_loss *loss,
                              const prune_tensor *h, const prn_target *target);

@@ -118,7 +118,7 @@ static void count_weights(prune_trainer *t, const prn_target *target, const prn_
         prn_loss_shares(t->shares, &t->loss, prn_tensor_rows(&t->h), target, sums);
 }
 
-/* What the user's function left: finite, and if not, whether that is its fault or the outputs were no better. */
+/* What the user's function left: finite, and if not, whose fault that is: the outputs may be no better. */
 static prune_status check_own(prune_trainer *t, float mean)
 {
     const size_t count = prn_tensor_rows(&t->h) * prn_tensor_row(&t->h);

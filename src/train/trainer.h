@@ -45,9 +45,8 @@ struct prune_trainer {
     float *gradient;
     float *state[2];
     int32_t accumulate; /* batches to a step */
-    float *
-        sum; /* of gradients times what they were divided by since the last update; NULL if it is every batch */
-    int32_t summed; /* batches in it */
+    float *sum;         /* of gradients times `by` since the last update; NULL if it is every batch */
+    int32_t summed;     /* batches in it */
     float summed_weight;
     float weight;       /* of the last backward pass's samples, as gradients are averaged */
     float by;           /* what its gradients were divided by: see prn_loss_sums */
