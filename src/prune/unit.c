@@ -222,16 +222,15 @@ static float score_of(const prn_run_cursor *c, size_t u)
 
 static int32_t next_groups(prn_run *run, prn_run_cursor *c)
 {
-    const size_t left = groups_of(c->selection, layer_of(c)) - c->unit;
-    const size_t count = left < PRN_RUN_GROUPS ? left : PRN_RUN_GROUPS;
+    const size_t units = groups_of(c->selection, layer_of(c)), first = c->unit;
+    size_t count = 0;
     c->group_mask = 0;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = is_kept(c->selection, layer_of(c), c->unit + i);
-        c->group_mask |= (uint32_t)kept << i;
-        c->group_score[i] = kept ? score_of(c, c->unit + i) : 0.0f;
+    for (; c->unit < units && count < PRN_RUN_GROUPS; count++, c->unit++) {
+        const int32_t kept = is_kept(c->selection, layer_of(c), c->unit);
+        c->group_mask |= (uint32_t)kept << count;
+        c->group_score[count] = kept ? score_of(c, c->unit) : 0.0f;
     }
-    *run = (prn_run){ c->layer, 0, c->unit, count, c->group_score, &c->group_mask };
-    c->unit += count;
+    *run = (prn_run){ c->layer, 0, first, count, c->group_score, &c->group_mask };
     return count != 0;
 }
 
