@@ -52,7 +52,7 @@ START_TEST(sums_are_exact_limits_hold_and_totals_nest)
 {
     for (uint64_t seed = 0; seed < 3000; seed++) {
         allot n;
-        allot_open(&n, NULL, seed, seed % 5 == 0 ? PRUNE_NEURONS : PRUNE_WEIGHTS);
+        allot_open(&n, NULL, seed, PRUNE_WEIGHTS + (int32_t)(seed % 4));
         allot_remove_some(&n);
         n.selection.scope = seed % 11 == 0 ? PRUNE_PER_LAYER : PRUNE_GLOBAL;
         n.selection.min_kept = seed % 4;

@@ -170,7 +170,7 @@ START_TEST(plain_ranking_is_that_of_masks)
         allot n;
         uint64_t most, by_layer[ALLOT_LAYERS];
         prune_removal removal;
-        allot_open(&n, NULL, seed, seed % 2 == 0 ? PRUNE_NEURONS : PRUNE_WEIGHTS);
+        allot_open(&n, NULL, seed, PRUNE_WEIGHTS + (int32_t)(seed % 4));
         allot_remove_some(&n);
         ck_assert_ok(prune_allocate_range(NULL, &most, n.model, &n.allocation));
         const uint64_t total = allot_draw(&n, (size_t)most + 1);
@@ -201,7 +201,7 @@ START_TEST(no_layer_collapses_at_maximal_compression)
     for (uint64_t seed = 0; seed < 500; seed++) {
         allot n;
         uint64_t most;
-        allot_open(&n, NULL, seed, seed % 3 == 0 ? PRUNE_NEURONS : PRUNE_WEIGHTS);
+        allot_open(&n, NULL, seed, PRUNE_WEIGHTS + (int32_t)(seed % 4));
         n.selection.min_kept = 1 + allot_draw(&n, 3);
         n.allocation.rule = (int32_t)(1 + seed % 3);
         ck_assert_ok(prune_allocate_range(NULL, &most, n.model, &n.allocation));

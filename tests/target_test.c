@@ -2,11 +2,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "support/heap.h"
-#include "support/runner.h"
+#include "support/nets.h"
 
 #include <string.h>
 
-enum { LAYERS = 3 };
+enum { LAYERS = 3, MOST = 256 };
 
 static const size_t widths[] = { 6, 9, 7, 3 };
 
@@ -76,9 +76,13 @@ static uint64_t amount_of(const world *w, const prune_model *model)
 static uint64_t measure(const world *w, const prune_model *model)
 {
     prune_model *small;
-    if (w->target.compacted == 0 || (w->target.compacted == -1 && w->selection.granularity == PRUNE_WEIGHTS))
+    prune_compact_options options;
+    prune_compact_options_init(&options);
+    options.merge = 0;
+    const int32_t g = w->selection.granularity, parts = g == PRUNE_WEIGHTS || g == PRUNE_BLOCKS;
+    if (w->target.compacted == 0 || (w->target.compacted == -1 && parts))
         return amount_of(w, model);
-    ck_assert_ok(prune_compact(&small, NULL, model, w->target.compaction, NULL, NULL));
+    ck_assert_ok(prune_compact(&small, NULL, model, &options, NULL, NULL));
     const uint64_t amount = amount_of(w, small);
     prune_model_free(small);
     return amount;
@@ -146,9 +150,9 @@ static void check_aim(const world *given, const uint64_t *amounts, uint64_t coun
 /* Whether amounts fall as more goes: what makes bisection exact. */
 static void check_all_aims(const world *w, uint64_t step)
 {
-    uint64_t amounts[256];
+    uint64_t amounts[MOST];
     const uint64_t count = most_of(w) + 1;
-    ck_assert_uint_le(count, 256);
+    ck_assert_uint_le(count, MOST);
     for (uint64_t total = 0; total < count; total++) {
         amounts[total] = after(w, total, NULL);
         ck_assert(total == 0 || amounts[total] <= amounts[total - 1]);
@@ -174,17 +178,39 @@ START_TEST(weights_go_until_it_is_small_enough)
 }
 END_TEST
 
-START_TEST(neurons_go_until_it_is_small_enough)
+START_TEST(groups_go_until_it_is_small_enough)
 {
-    for (int32_t m = PRUNE_TARGET_PARAMETERS; m <= PRUNE_TARGET_BYTES; m++)
-        for (int32_t compacted = -1; compacted <= 1; compacted++) {
-            world w;
-            world_open(&w, NULL, (uint64_t)m, PRUNE_NEURONS);
-            w.target.measure = m;
-            w.target.compacted = compacted;
-            check_all_aims(&w, 5);
-            world_close(&w);
-        }
+    for (int32_t g = PRUNE_NEURONS; g <= PRUNE_BLOCKS; g++)
+        for (int32_t m = PRUNE_TARGET_PARAMETERS; m <= PRUNE_TARGET_BYTES; m++)
+            for (int32_t compacted = -1; compacted <= 1; compacted++) {
+                world w;
+                world_open(&w, NULL, (uint64_t)m, g);
+                w.target.measure = m;
+                w.target.compacted = compacted;
+                check_all_aims(&w, 11);
+                world_close(&w);
+            }
+}
+END_TEST
+
+/* Of any layers: constants are folded, paths die, batch normalisations go. */
+START_TEST(random_nets_are_hit_as_well)
+{
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        net n;
+        world w;
+        world_open(&w, NULL, 1, seed % 3 == 0 ? PRUNE_WEIGHTS : PRUNE_NEURONS);
+        world_close(&w);
+        net_make(&n, seed);
+        w.model = n.model;
+        w.hash = world_hash(w.model);
+        w.target.measure = PRUNE_TARGET_PARAMETERS + (int32_t)(seed % 3);
+        w.target.compacted = 1;
+        ck_assert_ok(prune_importance_create(&w.scores, NULL, w.model, PRUNE_MAGNITUDE));
+        if (most_of(&w) < MOST)
+            check_all_aims(&w, 41);
+        world_close(&w);
+    }
 }
 END_TEST
 
@@ -398,15 +424,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        weights_go_until_it_is_small_enough,
-        neurons_go_until_it_is_small_enough,
-        the_nearest_may_be_one_less,
-        bytes_are_those_of_the_encoding,
-        a_neuron_counts_with_its_column,
-        rules_share_out_and_limits_hold,
-        a_target_that_is_met_takes_the_least,
-        wrong_targets_are_refused,
-        wrong_parts_are_refused,
+        weights_go_until_it_is_small_enough, groups_go_until_it_is_small_enough,
+        random_nets_are_hit_as_well,         the_nearest_may_be_one_less,
+        bytes_are_those_of_the_encoding,     a_neuron_counts_with_its_column,
+        rules_share_out_and_limits_hold,     a_target_that_is_met_takes_the_least,
+        wrong_targets_are_refused,           wrong_parts_are_refused,
         refused_memory_changes_nothing,
     };
     return run_tests("target", tests, sizeof tests / sizeof tests[0]);

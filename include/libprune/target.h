@@ -8,7 +8,8 @@
  *   PRUNE_TARGET_MACS        multiply-accumulates for one sample whose weight is kept
  *   PRUNE_TARGET_BYTES       prune_model_encoded_bytes()
  * It is measured of the model that prune_compact() would make of it, so that a neuron counts with the column
- * that reads it and whatever else goes then; or of the model itself.
+ * that reads it and whatever else goes then; or of the model itself. Merging and rounding can make a model
+ * larger as more goes: by default there is none; with them what is found is small enough, one less is not.
  *
  * Counts are for prune_mask_lowest(), fractions for prune_mask_fraction(), thresholds for prune_mask_below().
  *
@@ -27,13 +28,15 @@ enum { PRUNE_TARGET_PARAMETERS = 1, PRUNE_TARGET_MACS = 2, PRUNE_TARGET_BYTES = 
 typedef struct prune_target {
     size_t size;
     int32_t measure;   /* in: default PRUNE_TARGET_PARAMETERS */
-    int32_t compacted; /* in: 1: as compacted, 0: as it is masked; default -1: 1 for neurons, 0 for weights */
+    int32_t compacted; /* in: 1: as compacted, 0: as it is masked; default -1: 1 for neurons and inputs, 0 for
+                          weights and blocks */
     int32_t nearest;   /* in: default 0: at most `most`; 1: one unit less, where that is nearer to it */
     uint64_t most;     /* in: must be set */
-    const prune_compact_options *compaction; /* in: default NULL: its defaults; drop_inputs is not for here */
-    const prune_encoding_options *encoding;  /* in: of bytes; default NULL: its defaults */
-    uint64_t before;                         /* out: what it was */
-    uint64_t achieved;                       /* out: what it is now */
+    /* in: default NULL: its defaults, but without `merge`; drop_inputs is not for here */
+    const prune_compact_options *compaction;
+    const prune_encoding_options *encoding; /* in: of bytes; default NULL: its defaults */
+    uint64_t before;                        /* out: what it was */
+    uint64_t achieved;                      /* out: what it is now */
 } prune_target;
 
 /* Sets size and the defaults above, the rest 0 and NULL. NULL is fine. */

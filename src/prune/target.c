@@ -23,6 +23,7 @@ typedef struct search {
     prune_allocation allocation;
     prune_target target;
     int32_t compacted;
+    prune_compact_options compaction;
     uint64_t *counts; /* one for each layer */
     prune_snapshot *before;
     prune_error *error;
@@ -37,9 +38,9 @@ static prune_status fail(const search *s, prune_status status, const char *place
 
 static prune_status read_target(search *s, const prune_target *given)
 {
-    prune_compact_options compaction;
     prune_target_init(&s->target);
-    prune_compact_options_init(&compaction);
+    prune_compact_options_init(&s->compaction);
+    s->compaction.merge = 0;
     prune_status status =
         given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(&s->target, sizeof s->target, given);
     const prune_target *t = &s->target;
@@ -49,8 +50,8 @@ static prune_status read_target(search *s, const prune_target *given)
         return prn_error_set(s->error, PRUNE_E_ARGUMENT, "target.measure", "not one of PRUNE_TARGET_*");
     if (t->compacted < -1 || t->compacted > 1 || t->nearest < 0 || t->nearest > 1)
         return prn_error_set(s->error, PRUNE_E_ARGUMENT, "target", "compacted or nearest is not 0 or 1");
-    status = prn_options_read(&compaction, sizeof compaction, t->compaction);
-    if (status == PRUNE_OK && compaction.drop_inputs)
+    status = prn_options_read(&s->compaction, sizeof s->compaction, t->compaction);
+    if (status == PRUNE_OK && s->compaction.drop_inputs)
         status = PRUNE_E_ARGUMENT;
     return status == PRUNE_OK ? status : fail(s, status, "target.compaction");
 }
@@ -64,8 +65,8 @@ static prune_status read_allocation(search *s, const prune_allocation *given)
         status = prn_unit_selection(&selection, s->allocation.selection, s->model);
     if (status != PRUNE_OK)
         return fail(s, status, "allocation");
-    const int32_t neurons = selection.granularity == PRUNE_NEURONS;
-    s->compacted = s->target.compacted == -1 ? neurons : s->target.compacted;
+    const int32_t whole = selection.granularity == PRUNE_NEURONS || selection.granularity == PRUNE_INPUTS;
+    s->compacted = s->target.compacted == -1 ? whole : s->target.compacted;
     return PRUNE_OK;
 }
 
@@ -121,8 +122,7 @@ static prune_status measure(const search *s, uint64_t *amount)
     prune_model *small;
     if (!s->compacted)
         return measure_model(s, amount, s->model);
-    prune_status status =
-        prune_compact(&small, &s->model->mem, s->model, s->target.compaction, NULL, s->error);
+    prune_status status = prune_compact(&small, &s->model->mem, s->model, &s->compaction, NULL, s->error);
     if (status == PRUNE_OK)
         status = measure_model(s, amount, small);
     prune_model_free(small);
