@@ -51,10 +51,10 @@ RANKS    = base \
            / mask snapshot surgery \
            / fraction row_mask \
            / threshold split layerwise surgeon synflow snip \
-           / rule fit validate checkpoint sparsity regrow interval \
-           / compare \
-           / budget \
-           / summary save history gradual
+           / rule fit validate checkpoint sparsity regrow interval share \
+           / compare sensitivity \
+           / budget allocation \
+           / summary save history gradual target
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
