@@ -42,7 +42,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed \
            / predict trainer roc \
-           / plan update criterion agree refit \
+           / plan update criterion agree refit penalty \
            / evaluate importance \
            / group patience supplied calibrate outer \
            / joint \
@@ -61,7 +61,7 @@ FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_n
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend
+           joint bend penalty
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

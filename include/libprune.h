@@ -3,7 +3,8 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask, model,
- * optimizer, predict, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of data.
+ * optimizer, predict, regularizer, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of
+ * data.
  * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
  * threshold and validate are for hosts.
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base,
@@ -59,6 +60,7 @@
 #include "libprune/predict.h"
 #include "libprune/refit.h"
 #include "libprune/regrow.h"
+#include "libprune/regularizer.h"
 #include "libprune/rng.h"
 #include "libprune/row_mask.h"
 #include "libprune/rule.h"

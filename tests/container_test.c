@@ -50,7 +50,7 @@ START_TEST(format_is_pinned)
                                             .schedule = &schedule,
                                             .accumulate = 9 };
     ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
-    const prune_layer_training layer = { sizeof layer, 1, 0.5f, 2.0f };
+    const prune_layer_training layer = { sizeof layer, 1, 0.5f, 2.0f, 1.0f };
     ck_assert_ok(prune_trainer_set_layer(trainer, 0, &layer));
     ck_assert_ok(prune_trainer_write(trainer, &writer, NULL));
     ck_assert_uint_eq(written.length, sizeof golden);

@@ -37,7 +37,7 @@ static void step(fixture *f)
 
 static void set_layer(fixture *f, size_t layer, int32_t frozen, float l1_scale, float l2_scale)
 {
-    const prune_layer_training how = { sizeof how, frozen, l1_scale, l2_scale };
+    const prune_layer_training how = { sizeof how, frozen, l1_scale, l2_scale, 1.0f };
     ck_assert_ok(prune_trainer_set_layer(f->trainer, layer, &how));
 }
 

@@ -31,6 +31,9 @@
  *         generator state; 4 layers L, then per layer: 4 frozen, floats l1_scale, l2_scale; W floats class
  *         weights; then the optimizer's first slot of all parameters, then its second, if it has two
  *                                                                                       (not required)
+ *   PNLT  beside TRNR, where group lasso, penalty schedule or group_scale are in use: floats neuron_lambda,
+ *         input_lambda, 5 x 4 include_bias, include_column, include_output, by_size, proximal; the schedule
+ *         as above; 4 layers L, then L floats group_scale                                 (required)
  *
  * Widths are 1 .. 2^31 - 1. Where a mask bit is 0, weight and moments are 0.
  *

@@ -19,6 +19,7 @@
 #include "libprune/loss.h"
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
+#include "libprune/regularizer.h"
 #include "libprune/rng.h"
 #include "libprune/schedule.h"
 
@@ -76,6 +77,10 @@ typedef struct prune_trainer_options {
     /* Default NULL; the loss with its options, in place of `loss`; copied with its class weights, and saved
      * with the trainer. An own loss cannot be: see prune_trainer_set_loss(). */
     const prune_loss_options *loss_options;
+    const prune_group_lasso *group_lasso; /* default NULL: none; copied, and saved with the trainer */
+    /* Default NULL: constant; copied, and saved. What the penalty (l1, l2, group lasso) is multiplied by, as
+     * schedule.h has it for a rate of 1: `warmup` is a linear ramp. */
+    const prune_schedule *penalty_schedule;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */
@@ -137,7 +142,7 @@ prune_status prune_trainer_weighted_loss(float *loss, prune_trainer *trainer, co
  * not F32. */
 prune_status prune_trainer_backward(prune_trainer *trainer, const prune_tensor *output_gradient);
 
-/* Adds the gradient of the l1 and l2 penalty to the gradients, and gives the penalty itself
+/* Adds the gradient of the penalty to the gradients, and gives the penalty itself
  * (penalty may be NULL). Once per backward pass, else PRUNE_E_STATE; and as prune_trainer_update(). */
 prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
 
@@ -223,8 +228,9 @@ typedef struct prune_layer_training {
      * is 0). Its gradients are computed and flow through it; they are not applied, nor part of the norm
      * that is clipped. A layer that tells training from inference does as in inference. */
     int32_t frozen;
-    float l1_scale; /* default 1; the layer's l1 is l1 * l1_scale, in every use of it */
-    float l2_scale; /* default 1; the same for l2. Both products: finite, from 0 on */
+    float l1_scale;    /* default 1; the layer's l1 is l1 * l1_scale, in every use of it */
+    float l2_scale;    /* default 1; the same for l2. All products: finite, from 0 on */
+    float group_scale; /* default 1; the same for neuron_lambda, of the layer's neurons */
 } prune_layer_training;
 
 /* The defaults above. NULL is fine. */

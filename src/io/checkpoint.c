@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/checkpoint.h"
+#include "penalty.h"
 #include "scan.h"
 #include "sections.h"
 #include "text.h"
@@ -106,15 +107,6 @@ static void put_loss(prn_sink *sink, const prn_loss *loss)
     prn_put_u32(sink, (uint32_t)loss->class_count);
 }
 
-static void put_schedule(prn_sink *sink, const prune_schedule *s)
-{
-    prn_put_u32(sink, (uint32_t)s->kind);
-    prn_put_float(sink, s->factor);
-    prn_put_float(sink, s->floor);
-    prn_put_u32(sink, s->warmup);
-    prn_put_u32(sink, s->period);
-}
-
 /* Where a weight was removed since the last step, the moment is written as the next step will leave it. */
 static void put_moments(prn_sink *sink, const prune_model *model, const float *moment)
 {
@@ -143,7 +135,7 @@ static void put_trainer(prn_sink *sink, const void *what)
     prn_trainer_options(&options, t);
     put_options(sink, &options);
     put_loss(sink, &t->loss);
-    put_schedule(sink, &t->schedule);
+    prn_schedule_put(sink, &t->schedule);
     prn_put_u64(sink, t->steps);
     prn_put_u64(sink, t->epochs);
     prn_put_float(sink, t->optimizer.complement1);
@@ -183,6 +175,8 @@ prune_status prune_trainer_write(const prune_trainer *trainer, const prune_write
         return status;
     size_t count = prn_sections_put(payloads, trainer->model);
     payloads[count++] = (prn_payload){ prn_sections_known[PRN_TRNR], put_trainer, trainer };
+    if (prn_penalty_is_there(trainer))
+        payloads[count++] = (prn_payload){ prn_sections_known[PRN_PNLT], prn_penalty_put, trainer };
     return prn_container_write(writer, payloads, count, error);
 }
 
@@ -254,22 +248,12 @@ static void get_loss(start *s, prn_source *source)
         s->loss.own = prn_loss_missing;
 }
 
-static void get_schedule(prune_schedule *s, prn_source *source)
-{
-    *s = (prune_schedule){ .size = sizeof *s };
-    s->kind = get_choice(source);
-    s->factor = prn_get_float(source);
-    s->floor = prn_get_float(source);
-    s->warmup = prn_get_u32(source);
-    s->period = prn_get_u32(source);
-}
-
 static void get_start(start *s, prn_source *source)
 {
     get_options(s, source);
     get_loss(s, source);
     s->options.loss_options = &s->loss;
-    get_schedule(&s->schedule, source);
+    prn_schedule_get(&s->schedule, source);
     s->options.schedule = &s->schedule;
     s->steps = prn_get_u64(source);
     s->epochs = prn_get_u64(source);
@@ -363,7 +347,8 @@ static prune_status get_rules(prune_trainer *t, prn_source *source)
 {
     prune_status status = PRUNE_OK;
     for (size_t l = 0; l < t->model->layer_count && status == PRUNE_OK; l++) {
-        prune_layer_training rule = { .size = sizeof rule };
+        prune_layer_training rule;
+        prune_layer_training_init(&rule);
         rule.frozen = get_choice(source);
         rule.l1_scale = prn_get_float(source);
         rule.l2_scale = prn_get_float(source);
@@ -414,11 +399,16 @@ static prune_status read_trainer(prune_trainer **out, prune_model *model, const 
                                  const prn_file_sections *f, const prune_backend *backend, prune_error *error)
 {
     start s = { 0 };
+    prn_penalty penalty;
     prn_source source;
     prune_trainer *trainer = NULL;
-    prune_status status = read_start(&s, &source, f, error);
+    prune_status status = prn_penalty_read(&penalty, f, error);
+    if (status == PRUNE_OK)
+        status = read_start(&s, &source, f, error);
     if (status != PRUNE_OK)
         return status;
+    s.options.group_lasso = &penalty.lasso;
+    s.options.penalty_schedule = &penalty.schedule;
     s.options.max_batch = (size_t)s.max_batch;
     s.options.backend = backend;
     status = check_options(model, &s.options, error);
@@ -429,6 +419,8 @@ static prune_status read_trainer(prune_trainer **out, prune_model *model, const 
         return status;
     status = fill_trainer(trainer, &s, &source, error);
     if (status == PRUNE_OK)
+        status = prn_penalty_read_scales(trainer, f, error);
+    if (status == PRUNE_OK)
         *out = trainer;
     else
         prune_trainer_free(trainer);
@@ -438,9 +430,12 @@ static prune_status read_trainer(prune_trainer **out, prune_model *model, const 
 static prune_status check_trainer_file(prn_file_sections *f, const prune_reader *reader, prune_error *error)
 {
     start s = { 0 };
+    prn_penalty penalty;
     prn_source source;
-    const prune_status status = prn_sections_check(f, reader, error);
-    return status != PRUNE_OK ? status : read_start(&s, &source, f, error);
+    prune_status status = prn_sections_check(f, reader, error);
+    if (status == PRUNE_OK)
+        status = read_start(&s, &source, f, error);
+    return status != PRUNE_OK ? status : prn_penalty_read(&penalty, f, error);
 }
 
 prune_status prune_trainer_read(prune_trainer **out, prune_model **model, const prune_allocator *mem,

@@ -18,6 +18,7 @@ const prn_section prn_sections_known[PRN_SECTIONS] = {
     [PRN_WGHT] = { .id = PRN_SECTION_ID('W', 'G', 'H', 'T'), .flags = PRN_SECTION_REQUIRED },
     [PRN_MASK] = { .id = PRN_SECTION_ID('M', 'A', 'S', 'K'), .flags = PRN_SECTION_REQUIRED },
     [PRN_TRNR] = { .id = PRN_SECTION_ID('T', 'R', 'N', 'R') },
+    [PRN_PNLT] = { .id = PRN_SECTION_ID('P', 'N', 'L', 'T'), .flags = PRN_SECTION_REQUIRED },
 };
 
 prune_status prn_sections_error(prune_error *error, prune_status status, int32_t section, const char *reason)

@@ -5,7 +5,7 @@
 #include "container.h"
 #include "model.h"
 
-enum { PRN_ARCH, PRN_WGHT, PRN_MASK, PRN_TRNR, PRN_SECTIONS };
+enum { PRN_ARCH, PRN_WGHT, PRN_MASK, PRN_TRNR, PRN_PNLT, PRN_SECTIONS };
 
 /* Ids and flags. */
 extern const prn_section prn_sections_known[PRN_SECTIONS];
@@ -21,7 +21,7 @@ typedef struct prn_file_sections {
     prn_section sections[PRN_SECTIONS];
 } prn_file_sections;
 
-/* Checks all that can be known before memory is taken, but for the inside of TRNR. */
+/* Checks all that can be known before memory is taken, but for the inside of TRNR and PNLT. */
 prune_status prn_sections_check(prn_file_sections *file, const prune_reader *reader, prune_error *error);
 
 /* Makes the model of a file that has been checked. */

@@ -48,6 +48,16 @@ size_t prn_model_first_param(const prune_model *model, size_t layer);
 /* Elements of all parameters. */
 size_t prn_model_floats(const prune_model *model);
 
+/* The layer with weights that reads the inputs of layer `l`, or those units that reach it unit by unit; the
+ * number of layers if there is none. */
+static inline size_t prn_model_reader(const prune_model *model, size_t l)
+{
+    while (l < model->layer_count && model->layers[l]->ops->unitwise)
+        l++;
+    const int32_t reads = l < model->layer_count && model->layers[l]->ops->units(model->layers[l]) != 0;
+    return reads ? l : model->layer_count;
+}
+
 /* A checksum of all masks: another one, if something was removed or has come back. */
 uint32_t prn_model_masks(const prune_model *model);
 

@@ -350,9 +350,9 @@ static prn_regularizer copy_penalty(const prune_importance *importance, const pr
     const int32_t first_taken = importance->penalty.layers == importance->rules;
     prn_layer_rule *rules = importance->rules + (first_taken ? layers : 0);
     memcpy(rules, trainer->rules, layers * sizeof *rules);
-    prn_regularizer penalty = trainer->regularizer;
+    prn_regularizer penalty = prn_trainer_penalty(trainer);
     penalty.layers = rules;
-    penalty.proximal = 0; /* however a step treats the l1 term, this is its gradient */
+    penalty.proximal = penalty.lasso.proximal = 0; /* however a step treats them, these are the gradients */
     return penalty;
 }
 

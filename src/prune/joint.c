@@ -13,16 +13,6 @@ static float size_of(float x)
     return x < 0.0f ? -x : x;
 }
 
-/* The layer with weights that reads the units of this one as they are, or the number of layers. */
-static size_t reader_of(const prune_model *model, size_t layer)
-{
-    size_t l = layer + 1;
-    while (l < model->layer_count && model->layers[l]->ops->unitwise)
-        l++;
-    const int32_t reads = l < model->layer_count && model->layers[l]->ops->units(model->layers[l]) != 0;
-    return reads ? l : model->layer_count;
-}
-
 /* Adds what a layer lists for unit u; returns the number of slices there are then. */
 static size_t add_slices(prune_slice *slices, size_t count, const prune_model *model, size_t layer,
                          const prn_slice *listed, size_t listed_count)
@@ -39,7 +29,8 @@ static size_t list_parts(prune_slice *slices, const prune_model *model, size_t l
 {
     prn_slice own[PRN_UNIT_SLICES];
     const prn_layer *rows = model->layers[layer];
-    const size_t own_count = rows->ops->unit_slices(rows, u, own), reader = reader_of(model, layer);
+    const size_t own_count = rows->ops->unit_slices(rows, u, own),
+                 reader = prn_model_reader(model, layer + 1);
     size_t count = 0;
     for (size_t s = 0; s < own_count; s++)
         if (rows->params[own[s].param].prunable || include_bias)

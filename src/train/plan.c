@@ -50,6 +50,7 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
 {
     const int32_t has_backend = o->backend == NULL || o->backend->run != NULL;
     prune_schedule schedule;
+    prune_group_lasso lasso;
     const struct rule {
         const char *place;
         prune_status status; /* PRUNE_OK: it holds */
@@ -79,7 +80,10 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].status != PRUNE_OK)
             return prn_error_set(error, rules[i].status, rules[i].place, rules[i].reason);
-    return prn_schedule_read(&schedule, o->schedule, error);
+    prune_status status = prn_schedule_read(&schedule, o->schedule, error);
+    if (status == PRUNE_OK)
+        status = prn_schedule_read(&schedule, o->penalty_schedule, error);
+    return status != PRUNE_OK ? status : prn_group_lasso_read(&lasso, o->group_lasso, error);
 }
 
 /* Whether training by the loss leads anywhere: not if the last layer is what the loss has inside and would
@@ -158,6 +162,8 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .schedule = &t->schedule,
         .accumulate = t->accumulate,
         .loss_options = &t->loss,
+        .group_lasso = &t->regularizer.lasso,
+        .penalty_schedule = &t->penalty_schedule,
     };
 }
 
@@ -221,7 +227,9 @@ prune_status prune_trainer_get_loss(prune_loss_options *loss, const prune_traine
 void prune_layer_training_init(prune_layer_training *training)
 {
     if (training != NULL)
-        *training = (prune_layer_training){ .size = sizeof *training, .l1_scale = 1.0f, .l2_scale = 1.0f };
+        *training = (prune_layer_training){
+            .size = sizeof *training, .l1_scale = 1.0f, .l2_scale = 1.0f, .group_scale = 1.0f
+        };
 }
 
 prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune_layer_training *training)
@@ -239,11 +247,13 @@ prune_status prune_trainer_set_layer(prune_trainer *t, size_t layer, const prune
     if (mine.frozen != 0 && mine.frozen != 1)
         return PRUNE_E_ARGUMENT;
     if (!is_size(mine.l1_scale) || !is_size(mine.l2_scale) || !is_size(mine.l1_scale * t->regularizer.l1) ||
-        !is_size(mine.l2_scale * t->regularizer.l2))
+        !is_size(mine.l2_scale * t->regularizer.l2) || !is_size(mine.group_scale) ||
+        !is_size(mine.group_scale * t->regularizer.lasso.neuron_lambda))
         return PRUNE_E_RANGE;
     t->rules[layer].frozen = mine.frozen;
     t->rules[layer].l1_scale = mine.l1_scale;
     t->rules[layer].l2_scale = mine.l2_scale;
+    t->rules[layer].group_scale = mine.group_scale;
     return PRUNE_OK;
 }
 
@@ -257,7 +267,8 @@ prune_status prune_trainer_get_layer(prune_layer_training *training, const prune
     if (status != PRUNE_OK)
         return status;
     const prn_layer_rule *rule = &t->rules[layer];
-    const prune_layer_training mine = { sizeof mine, rule->frozen, rule->l1_scale, rule->l2_scale };
+    const prune_layer_training mine = { sizeof mine, rule->frozen, rule->l1_scale, rule->l2_scale,
+                                        rule->group_scale };
     prn_result_write(training, &mine);
     return PRUNE_OK;
 }
@@ -356,7 +367,7 @@ static void place(prune_trainer *t, const parts *plan)
 {
     t->rules = (prn_layer_rule *)(void *)((unsigned char *)t + plan->rules);
     for (size_t l = 0; l < t->model->layer_count; l++)
-        t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f };
+        t->rules[l] = (prn_layer_rule){ .l1_scale = 1.0f, .l2_scale = 1.0f, .group_scale = 1.0f };
     t->regularizer.layers = t->rules;
     t->class_weights = floats_at(t, plan->class_weights);
     t->sum = t->accumulate > 1 ? floats_at(t, plan->sum) : NULL;
@@ -397,7 +408,10 @@ static prune_trainer from_options(prune_model *model, const prune_trainer_option
                        .alpha = o->alpha,
                        .weight_decay = o->weight_decay,
                        .nesterov = o->nesterov != 0 },
-        .regularizer = { o->l1, o->l2, o->regularize_bias != 0, o->l1_proximal != 0, NULL },
+        .regularizer = { .l1 = o->l1,
+                         .l2 = o->l2,
+                         .include_bias = o->regularize_bias != 0,
+                         .proximal = o->l1_proximal != 0 },
         .clip_norm = o->clip_norm,
         .clip_value = o->clip_value,
         .accumulate = o->accumulate,
@@ -425,6 +439,8 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
         return prn_error_set(error, PRUNE_E_MEMORY, "trainer", "no memory for it");
     *t = from_options(model, &mine);
     (void)prn_schedule_read(&t->schedule, mine.schedule, NULL);
+    (void)prn_schedule_read(&t->penalty_schedule, mine.penalty_schedule, NULL);
+    (void)prn_group_lasso_read(&t->regularizer.lasso, mine.group_lasso, NULL);
     t->mem = own;
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);

@@ -31,6 +31,13 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error)
     return PRUNE_OK;
 }
 
+prn_regularizer prn_trainer_penalty(const prune_trainer *t)
+{
+    prn_regularizer penalty = t->regularizer;
+    penalty.scale = prn_schedule_rate(&t->penalty_schedule, 1.0f, t->steps);
+    return penalty;
+}
+
 /* ---- steps ---- */
 
 /* A frozen layer does what it does in inference. */

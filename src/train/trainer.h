@@ -28,7 +28,7 @@ struct prune_trainer {
     const prune_backend *backend;
     prn_optimizer optimizer;
     prn_regularizer regularizer;
-    prune_schedule schedule;
+    prune_schedule schedule, penalty_schedule;
     float clip_norm, clip_value; /* 0: not at all */
     prn_layer_rule *rules;       /* one for each layer; the regularizer has them too */
     prn_loss loss;               /* with class weights of its own: */
@@ -80,6 +80,9 @@ prune_status prn_trainer_check(const prune_trainer *trainer);
 
 /* The same, and says what is wrong. */
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
+
+/* The penalty of the next step. */
+prn_regularizer prn_trainer_penalty(const prune_trainer *trainer);
 
 /* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);

@@ -111,17 +111,23 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
         return status;
     if ((t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED) || is_left_out(t))
         return PRUNE_E_STATE;
+    const prn_regularizer regularizer = prn_trainer_penalty(t);
     drop_uncounted(t);
-    prn_regularizer_add(&t->regularizer, t->model, t->gradient);
+    prn_regularizer_add(&regularizer, t->model, t->gradient);
     if (penalty != NULL)
-        *penalty = prn_regularizer_value(&t->regularizer, t->model);
+        *penalty = prn_regularizer_value(&regularizer, t->model);
     t->stage = PRN_PENALIZED;
     return PRUNE_OK;
 }
 
-static void update_param(prune_trainer *t, size_t layer, prn_param *param, size_t offset, float rate)
+/* One parameter of a layer, which begins at `offset` of all. */
+typedef struct place {
+    size_t layer, offset;
+} place;
+
+static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at, float rate)
 {
-    const prn_regularizer *r = &t->regularizer;
+    const size_t layer = at.layer, offset = at.offset;
     const int32_t covered = prn_regularizer_covers(r, param);
     if (param->statistic)
         return;
@@ -166,13 +172,15 @@ prune_status prune_trainer_update(prune_trainer *t)
     }
     size_t offset = 0;
     const float rate = prune_trainer_next_rate(t);
+    const prn_regularizer penalty = prn_trainer_penalty(t);
     clip(t);
     prn_optimizer_advance(&t->optimizer);
     for (size_t l = 0; l < t->model->layer_count; l++)
         for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, l, &t->model->layers[l]->params[p], offset, rate);
+            update_param(t, &penalty, &t->model->layers[l]->params[p], (place){ l, offset }, rate);
             offset += t->model->layers[l]->params[p].count;
         }
+    prn_regularizer_shrink(&penalty, t->model, rate);
     commit_statistics(t);
     prn_trainer_forget(t);
     t->steps += t->steps < UINT64_MAX; /* 0 would be the start */

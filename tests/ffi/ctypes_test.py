@@ -44,9 +44,12 @@ TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
     ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
     ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle),
-    ("accumulate", i32), ("loss_options", handle)])
+    ("accumulate", i32), ("loss_options, group_lasso, penalty_schedule", handle)])
 Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
-LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale", f32)])
+LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale, group_scale", f32)])
+GroupLasso = struct("GroupLasso", [
+    ("size", size), ("neuron_lambda, input_lambda", f32),
+    ("include_bias, include_column, include_output, by_size, proximal", i32)])
 Progress = struct("Progress", [
     ("size", size), ("epoch, epochs, batch, batches", u64), ("epoch_end", i32),
     ("loss, penalty, validation_loss, validation_metric, elapsed, remaining", f64), ("trainer", handle),
@@ -116,7 +119,8 @@ INITIALISED = {
         "loss": CROSS_ENTROPY, "optimizer": ADAM, "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
         "epsilon": 1e-8, "max_batch": 32, "alpha": 0.99, "weight_decay": 0.01}),
     "prune_schedule": (Schedule, {"factor": 0.1, "period": 1000}),
-    "prune_layer_training": (LayerTraining, {"l1_scale": 1, "l2_scale": 1}),
+    "prune_layer_training": (LayerTraining, {"l1_scale": 1, "l2_scale": 1, "group_scale": 1}),
+    "prune_group_lasso": (GroupLasso, {"include_bias": 1, "by_size": 1}),
     "prune_fit_options": (FitOptions, {"epochs": 10, "shuffle": 1}),
     "prune_fit_result": (FitResult, {}),
     "prune_selection": (Selection, {

@@ -97,7 +97,7 @@ void work_start(work *w, int32_t optimizer, uint64_t every)
     world_data_make(&w->data, 45, 6, 4, 3);
     w->model = world_model(NULL, widths, 2, PRUNE_TANH, 8);
     work_remove_some(w->model, every, 9);
-    const prune_layer_training second = { sizeof second, 0, 0.5f, 2.0f };
+    const prune_layer_training second = { sizeof second, 0, 0.5f, 2.0f, 1.0f };
     w->trainer = world_trainer(w->model, &options);
     ck_assert_ok(prune_trainer_set_layer(w->trainer, 1, &second));
 }
