@@ -12,7 +12,7 @@
  * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
  * split, standardize, summary, threshold and validate are for hosts.
  * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
- * summary, threshold and validate are for hosts.
+ * summary, threshold and validate are for hosts. Idle, picture and report too.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -42,6 +42,7 @@
 #include "libprune/group.h"
 #include "libprune/hessian.h"
 #include "libprune/history.h"
+#include "libprune/idle.h"
 #include "libprune/idx.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"
@@ -56,6 +57,7 @@
 #include "libprune/predict.h"
 #include "libprune/refit.h"
 #include "libprune/regrow.h"
+#include "libprune/report.h"
 #include "libprune/rng.h"
 #include "libprune/rule.h"
 #include "libprune/save.h"
