@@ -21,7 +21,7 @@ RANKS    = base \
            / bits \
            / status arena text options crc fmath real scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal \
-           / gemm_ref gemm_blas gemm_none linalg \
+           / gemm_ref gemm_blas gemm_none linalg sink \
            / host bare \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
@@ -54,7 +54,11 @@ RANKS    = base \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \
-           / summary save history gradual target
+           / summary save history gradual target idle \
+           / report \
+           / gone \
+           / tables \
+           / render
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \

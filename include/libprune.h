@@ -14,6 +14,8 @@
  * split, standardize, summary, threshold and validate are for hosts.
  * Activity, curvature, data_free, evaluate, fit, fraction, hessian, history, idx, metrics, row_mask, rule,
  * save, snip, split, standardize, summary, synflow, threshold and validate are for hosts.
+ * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
+ * summary, threshold and validate are for hosts. Idle, picture and report too.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -46,6 +48,7 @@
 #include "libprune/group.h"
 #include "libprune/hessian.h"
 #include "libprune/history.h"
+#include "libprune/idle.h"
 #include "libprune/idx.h"
 #include "libprune/importance.h"
 #include "libprune/initializer.h"
@@ -61,6 +64,7 @@
 #include "libprune/refit.h"
 #include "libprune/regrow.h"
 #include "libprune/regularizer.h"
+#include "libprune/report.h"
 #include "libprune/rng.h"
 #include "libprune/row_mask.h"
 #include "libprune/rule.h"

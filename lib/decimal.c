@@ -88,3 +88,24 @@ void prn_decimal_add(prn_text *text, double value)
     else
         add_plain(text, &d);
 }
+
+void prn_decimal_fixed(prn_text *text, double value, int32_t places)
+{
+    static const uint32_t powers[] = { 1, 10, 100 };
+    const double size = value < 0.0 ? -value : value;
+    if (!(size < 1e7)) {
+        prn_decimal_add(text, value);
+        return;
+    }
+    uint32_t scale = powers[places];
+    uint32_t whole = (uint32_t)(size * (double)scale + 0.5);
+    prn_text_add(text, value < 0.0 && whole > 0 ? "-" : "");
+    prn_text_number(text, whole / scale);
+    whole %= scale;
+    prn_text_add(text, whole > 0 ? "." : "");
+    while (whole > 0 && scale > 1) {
+        scale /= 10;
+        prn_text_number(text, whole / scale);
+        whole %= scale;
+    }
+}

@@ -9,4 +9,8 @@
  * "-inf" and "nan". */
 void prn_decimal_add(prn_text *text, double value);
 
+/* At most `places` (0 .. 2) digits after the point, rounded half up, without trailing zeros; never "-0". From
+ * 1e7 on, and what is not finite, as above. */
+void prn_decimal_fixed(prn_text *text, double value, int32_t places);
+
 #endif

@@ -5,6 +5,7 @@
 #
 # SPDX-License-Identifier: MIT
 import array
+import json
 import math
 import os
 import random
@@ -196,6 +197,16 @@ def written_and_read(model):
     writer, error = ffi.new("prune_writer *", {"write": write}), ffi.new("prune_error *")
     ok(lib.prune_model_summary(model, writer))
     assert stored.decode("ascii").count("\n") >= 3
+    stored.clear()
+    figures, as_json = options("report"), options("report_options", format=lib.PRUNE_REPORT_JSON)
+    ok(lib.prune_report_total(figures, model, as_json))
+    ok(lib.prune_report_write(model, writer, as_json))
+    report = json.loads(stored.decode("ascii"))
+    total = report["total"]
+    assert (total["nonzeros"], total["macs_kept"]) == (figures.nonzeros, figures.macs_kept)
+    assert total["bytes"]["csr"] == figures.bytes[lib.PRUNE_ENCODING_CSR]
+    assert abs(total["compression"] - figures.compression) < 1e-8 * figures.compression
+    assert len(report["layers"]) == 2 and len(report["idle"]["layers"][0]["removed"]) == HIDDEN // 4
     stored.clear()
     ok(lib.prune_model_write(model, writer, error), error)
     reader = ffi.new("prune_reader *", {"read_at": read_at, "length": len(stored)})

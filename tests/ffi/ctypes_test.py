@@ -108,6 +108,8 @@ EncodingOptions = struct("EncodingOptions", [
 EncodingInfo = struct("EncodingInfo", [
     ("size", size), ("encoding, dtype, lanes, block_rows, block_columns, keep, of, index_bytes", i32),
     ("rows, columns, stored, bytes", u64)])
+ReportOptions = struct("ReportOptions", [
+    ("size", size), ("format", i32), ("encoding, original, compaction", handle)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -144,6 +146,7 @@ INITIALISED = {
     "prune_encoding_options": (EncodingOptions, {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
+    "prune_report_options": (ReportOptions, {"format": 1}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
