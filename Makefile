@@ -4,6 +4,7 @@
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
 #   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
+#   make bench-accuracy  ways of pruning, kept fractions and seeds, into build/bench-accuracy.csv; SEEDS= METHODS= KEPT=
 #   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
@@ -152,11 +153,11 @@ OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
-DEMOS    = $(call programs,bench/demo.c bench/accuracy.c)
+DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench lint format ffi ports firmware install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy bench-accuracy bench lint format ffi ports firmware install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -211,6 +212,12 @@ check-long: check
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench)
+# Fashion-MNIST unless DATA is given. Hours; it goes on where it was stopped.
+bench-accuracy: DATA := $(if $(filter file,$(origin DATA)),fashion-mnist,$(DATA))
+bench-accuracy: $B/bench/tradeoff
+	$(if $(filter fashion-mnist,$(DATA)),$(MAKE) --no-print-directory $B/fashion-mnist)
+	mkdir -p $B/bench-accuracy
+	$< $(DATA) $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist,bench) $B $(or $(SEEDS),3) $(or $(METHODS),all) $(or $(KEPT),all)
 bench: $(BENCHES)
 	echo 'name,value,unit,reference,reference_value,ratio' >$B/bench.csv
 	for b in $^; do $$b $B/bench.csv || exit 1; done; echo "written: $B/bench.csv"

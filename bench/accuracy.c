@@ -45,17 +45,6 @@ typedef struct trial {
     dataset train, validation;
 } trial;
 
-static prune_model *new_model(const trial *t)
-{
-    prune_model *model;
-    must(prune_model_create(&model, NULL, t->info->inputs), "model", NULL);
-    for (size_t l = 0; l < 2; l++)
-        must(prune_model_add_dense(model, t->claim->hidden[l], PRUNE_RELU), "model", NULL);
-    must(prune_model_add_dense(model, t->info->classes, PRUNE_LINEAR), "model", NULL);
-    must(prune_model_initialize(model, PRUNE_INIT_AUTO, t->seed), "model", NULL);
-    return model;
-}
-
 static double train(const trial *t, prune_model *model, uint64_t epochs, uint64_t pruning)
 {
     recipe how = recipe_default(epochs, t->seed);
@@ -67,14 +56,6 @@ static double train(const trial *t, prune_model *model, uint64_t epochs, uint64_
     how.progress = progress_epoch;
     how.user = t->bar;
     return recipe_train(model, &t->train.data, &t->validation.data, &how);
-}
-
-static double accuracy(const prune_model *model, const dataset *set)
-{
-    prune_metrics metrics;
-    prune_metrics_init(&metrics);
-    must(prune_evaluate(&metrics, model, &set->data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL), "evaluation", NULL);
-    return 100.0 * metrics.accuracy;
 }
 
 /* Ends the program unless exactly 90 % of the weights are removed, and 0. */
@@ -90,7 +71,7 @@ static void check_removed(const prune_model *model)
 static figures run_trial(trial *t)
 {
     dataset test;
-    prune_model *pruned, *more, *start = new_model(t);
+    prune_model *pruned, *more, *start = recipe_model(t->info, t->claim->hidden, t->seed);
     dataset_open(&t->train, &t->validation, t->info, t->folder, t->fold);
     const double before = train(t, start, t->claim->start, 0);
     must(prune_model_clone(&more, NULL, start), "model", NULL);
@@ -99,7 +80,8 @@ static figures run_trial(trial *t)
     train(t, pruned, t->claim->more, t->claim->pruning);
     check_removed(pruned);
     dataset_open_test(&test, t->info, t->folder, t->fold);
-    const figures f = { accuracy(after >= before ? more : start, &test), accuracy(pruned, &test) };
+    const figures f = { 100.0 * dataset_accuracy(after >= before ? more : start, &test),
+                        100.0 * dataset_accuracy(pruned, &test) };
     dataset_end(&test);
     dataset_end(&t->train);
     dataset_end(&t->validation);

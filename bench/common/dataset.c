@@ -93,6 +93,14 @@ void dataset_head(dataset *head, const dataset *set, size_t samples)
     free(order);
 }
 
+double dataset_accuracy(const prune_model *model, const dataset *set)
+{
+    prune_metrics metrics;
+    prune_metrics_init(&metrics);
+    must(prune_evaluate(&metrics, model, &set->data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL), "evaluation", NULL);
+    return metrics.accuracy;
+}
+
 /* ---- digits ---- */
 
 /* "7 00A4...": the label and 64 pixels; 0 for another line. */

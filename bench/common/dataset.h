@@ -1,4 +1,4 @@
-/* dataset.h -- the data sets of demo.c and accuracy.c, and how they are parted
+/* dataset.h -- the data sets of demo.c, accuracy.c and tradeoff.c, and how they are parted
  *
  *   "digits"         UCI optical digits, FOLDER/digits.txt, 1 797 x 64; parted into 5 folds
  *   "fashion-mnist"  FOLDER/{train,t10k}-{images-idx3,labels-idx1}-ubyte, 60 000 + 10 000 x 784; one part
@@ -42,6 +42,9 @@ void dataset_open_test(dataset *test, const dataset_info *info, const char *fold
 void dataset_head(dataset *head, const dataset *set, size_t samples);
 
 void dataset_end(dataset *set);
+
+/* The share of the samples that the model gives the right class. */
+double dataset_accuracy(const prune_model *model, const dataset *set);
 
 /* Ends the program with a message unless the call went well. error may be NULL. */
 void must(prune_status status, const char *what, const prune_error *error);

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "recipe.h"
-#include "dataset.h"
 
 #include <math.h>
 
@@ -12,9 +11,10 @@ typedef struct run {
     const recipe *how;
     prune_trainer *trainer;
     const prune_data *train;
-    prune_importance *scores; /* NULL when nothing is to be removed any more */
-    double removed_before;
-    uint64_t steps, pruning_steps; /* of the whole recipe */
+    prune_importance *scores; /* of how->criterion */
+    prune_sparsity plan;
+    int pruning;    /* 0 when nothing is to be removed any more */
+    uint64_t steps; /* of the whole recipe */
 } run;
 
 recipe recipe_default(uint64_t epochs, uint64_t seed)
@@ -24,6 +24,17 @@ recipe recipe_default(uint64_t epochs, uint64_t seed)
     };
 }
 
+prune_model *recipe_model(const dataset_info *info, const size_t hidden[2], uint64_t seed)
+{
+    prune_model *model;
+    must(prune_model_create(&model, NULL, info->inputs), "model", NULL);
+    for (size_t l = 0; l < 2; l++)
+        must(prune_model_add_dense(model, hidden[l], PRUNE_RELU), "model", NULL);
+    must(prune_model_add_dense(model, info->classes, PRUNE_LINEAR), "model", NULL);
+    must(prune_model_initialize(model, PRUNE_INIT_AUTO, seed), "model", NULL);
+    return model;
+}
+
 static double removed_fraction(const prune_model *model)
 {
     uint64_t weights, kept;
@@ -31,13 +42,7 @@ static double removed_fraction(const prune_model *model)
     return (double)(weights - kept) / (double)weights;
 }
 
-static double planned_fraction(const run *r, uint64_t step)
-{
-    const double left = 1.0 - fmin(1.0, (double)step / (double)r->pruning_steps);
-    return r->how->removed + (r->removed_before - r->how->removed) * left * left * left;
-}
-
-static void remove_more(run *r, uint64_t step)
+static void remove_by_criterion(run *r, double fraction)
 {
     prune_error error;
     if (r->how->criterion == PRUNE_MAGNITUDE) {
@@ -46,13 +51,19 @@ static void remove_more(run *r, uint64_t step)
         must(prune_importance_reset(r->scores), "scores", NULL);
         must(prune_importance_accumulate(r->scores, r->trainer, r->train, &error), "scores", &error);
     }
-    must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL,
-                             planned_fraction(r, step), PRUNE_OF_ALL),
+    must(prune_mask_fraction(NULL, prune_trainer_model(r->trainer), r->scores, NULL, fraction, PRUNE_OF_ALL),
          "mask", NULL);
-    if (step >= r->pruning_steps) {
-        prune_importance_free(r->scores);
-        r->scores = NULL;
-    }
+}
+
+static void remove_more(run *r, uint64_t step)
+{
+    double fraction;
+    must(prune_sparsity_at(&fraction, &r->plan, step), "schedule", NULL);
+    if (r->how->remove != NULL)
+        r->how->remove(r->how->remove_user, fraction);
+    else
+        remove_by_criterion(r, fraction);
+    r->pruning = step < r->plan.end;
 }
 
 static int32_t each_batches(void *user, const prune_progress *progress)
@@ -62,7 +73,7 @@ static int32_t each_batches(void *user, const prune_progress *progress)
     const double turn = 3.14159265358979 * (double)step / (double)r->steps;
     const float rate = (float)(0.5 * (1.0 + cos(turn))) * r->how->learning_rate;
     must(prune_trainer_set_learning_rate(r->trainer, rate), "learning rate", NULL);
-    if (r->scores != NULL)
+    if (r->pruning)
         remove_more(r, step);
     const int32_t tell = progress->epoch_end && r->how->progress != NULL;
     return tell ? r->how->progress(r->how->user, progress) : 0;
@@ -85,10 +96,23 @@ static double fit(run *r, const prune_data *validation)
     return result.validation_metric;
 }
 
+/* From what is gone already to what should be. */
+static void plan_pruning(run *r, const prune_model *model, uint64_t steps)
+{
+    prune_sparsity_init(&r->plan);
+    r->plan.initial = removed_fraction(model);
+    r->plan.final = r->how->removed;
+    r->plan.end = steps;
+    r->plan.every = 1;
+    r->pruning = steps != 0;
+    if (r->pruning && r->how->remove == NULL)
+        must(prune_importance_create(&r->scores, NULL, model, r->how->criterion), "scores", NULL);
+}
+
 double recipe_train(prune_model *model, const prune_data *train, const prune_data *validation,
                     const recipe *how)
 {
-    run r = { .how = how, .train = train, .removed_before = removed_fraction(model) };
+    run r = { .how = how, .train = train };
     const uint64_t batches = (prune_tensor_dim(train->inputs, 0) + how->batch - 1) / how->batch;
     prune_trainer_options options;
     prune_trainer_options_init(&options);
@@ -98,10 +122,8 @@ double recipe_train(prune_model *model, const prune_data *train, const prune_dat
     options.l1 = how->l1;
     options.l2 = how->l2;
     r.steps = how->epochs * batches;
-    r.pruning_steps = how->pruning_epochs * batches;
+    plan_pruning(&r, model, how->pruning_epochs * batches);
     must(prune_trainer_create(&r.trainer, NULL, model, &options, NULL), "trainer", NULL);
-    if (how->pruning_epochs != 0)
-        must(prune_importance_create(&r.scores, NULL, model, how->criterion), "scores", NULL);
     const double accuracy = fit(&r, validation);
     prune_importance_free(r.scores);
     prune_trainer_free(r.trainer);

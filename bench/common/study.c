@@ -39,17 +39,6 @@ uint64_t study_epochs(const study_plan *plan)
 
 /* ---- one fold ---- */
 
-static prune_model *new_model(const study_plan *plan)
-{
-    prune_model *model;
-    must(prune_model_create(&model, NULL, plan->info->inputs), "model", NULL);
-    for (size_t l = 0; l + 1 < STUDY_LAYERS; l++)
-        must(prune_model_add_dense(model, plan->hidden[l], PRUNE_RELU), "model", NULL);
-    must(prune_model_add_dense(model, plan->info->classes, PRUNE_LINEAR), "model", NULL);
-    must(prune_model_initialize(model, PRUNE_INIT_AUTO, 1), "model", NULL);
-    return model;
-}
-
 static prune_model *copy_of(const prune_model *model)
 {
     prune_model *copy;
@@ -76,7 +65,7 @@ static void make_dense(const study *s, study_fold *f)
 {
     const recipe how = recipe_of(s, s->plan.epochs);
     progress_stage(s->bar, study_name(STUDY_DENSE));
-    f->after[STUDY_DENSE] = new_model(&s->plan);
+    f->after[STUDY_DENSE] = recipe_model(s->plan.info, s->plan.hidden, 1);
     train(f, f->after[STUDY_DENSE], &how);
 }
 
@@ -90,7 +79,7 @@ static void make_penalized(const study *s, study_fold *f, size_t row)
         recipe how = recipe_of(s, s->plan.epochs);
         how.l1 = row == STUDY_L1 ? s->plan.l1[i] : 0.0f;
         how.l2 = row == STUDY_L2 ? s->plan.l2[i] : 0.0f;
-        tried[i] = new_model(&s->plan);
+        tried[i] = recipe_model(s->plan.info, s->plan.hidden, 1);
         accuracy[i] = train(f, tried[i], &how);
     }
     const size_t better = accuracy[1] > accuracy[0];
@@ -148,21 +137,13 @@ static void make_gradual(const study *s, study_fold *f)
 
 /* ---- measuring ---- */
 
-static double accuracy(const prune_model *model, const dataset *set)
-{
-    prune_metrics metrics;
-    prune_metrics_init(&metrics);
-    must(prune_evaluate(&metrics, model, &set->data, PRUNE_SOFTMAX_CROSS_ENTROPY, NULL), "evaluation", NULL);
-    return 100.0 * metrics.accuracy;
-}
-
 static void add_figures(study_figures *sum, const prune_model *model, const dataset *trained,
                         const dataset *test)
 {
     const dataset *sets[] = { trained, test };
     double *sums[] = { &sum->train, &sum->held_out };
     for (size_t i = 0; i < 2 && model != NULL; i++)
-        *sums[i] += accuracy(model, sets[i]);
+        *sums[i] += 100.0 * dataset_accuracy(model, sets[i]);
 }
 
 static void add_size(study_row *row, const prune_model *model)

@@ -1,0 +1,12 @@
+/* latency.h -- how long one sample takes
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BENCH_LATENCY_H
+#define BENCH_LATENCY_H
+
+#include "dataset.h"
+
+/* Microseconds of prune_predict() for one sample of two models, in turn, on one thread: medians. */
+void latency_measure(double us[2], const prune_model *const models[2], const dataset *set);
+
+#endif
