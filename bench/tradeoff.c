@@ -232,6 +232,19 @@ static prune_model *prune_on_the_way(study *s, const split *d, const method *m, 
     return model;
 }
 
+/* Ends the program unless just what was asked for is gone, and 0. */
+static void check_removed(const prune_model *model, const method *m, double kept)
+{
+    uint64_t units, left, gone;
+    prune_selection selection;
+    prune_selection_init(&selection);
+    selection.granularity = m->neurons ? PRUNE_NEURONS : PRUNE_WEIGHTS;
+    must(prune_model_verify(model, NULL), "masks", NULL);
+    must(prune_mask_units(&units, &left, model, &selection), "masks", NULL);
+    must(prune_fraction_count(&gone, 1.0 - kept, units), "fraction", NULL);
+    must(m->rows || units - left == gone ? PRUNE_OK : PRUNE_E_MASK, m->name, NULL);
+}
+
 static void make_pruned(study *s, const split *d, const method *m, double kept, const prune_model *start)
 {
     char name[NAME];
@@ -241,7 +254,7 @@ static void make_pruned(study *s, const split *d, const method *m, double kept, 
     progress_stage(&s->bar, name);
     prune_model *model =
         m->untrained ? prune_untrained(s, d, m, kept) : prune_on_the_way(s, d, m, kept, start);
-    must(prune_model_verify(model, NULL), "masks", NULL);
+    check_removed(model, m, kept);
     save(s, d->seed, name, model);
     prune_model_free(model);
     progress_stage(&s->bar, "");
@@ -291,7 +304,8 @@ static void list_nets(study *s)
     }
 }
 
-/* The net of a row as it ships: without the neurons that do nothing. */
+/* The net of a row as it ships: without the neurons that do nothing. So of the weights that are kept some may
+ * not be there any more. */
 static prune_model *small_net(const study *s, const sheet_row *row)
 {
     char name[NAME];

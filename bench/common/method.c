@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SCORE_BATCH = 256 };
+enum { SCORE_BATCH = 256, SYNFLOW_ROUNDS = 100 };
 
 static void remove_lowest(const pruning *p, const prune_selection *selection, double fraction)
 {
@@ -37,6 +37,45 @@ static void by_curvature(pruning *p, double fraction)
     must(prune_score_curvature(p->scores, curvature), "scores", NULL);
     prune_curvature_free(curvature);
     remove_lowest(p, NULL, fraction);
+}
+
+static void by_lamp(pruning *p, double fraction)
+{
+    must(prune_score_lamp(p->scores), "scores", NULL);
+    remove_lowest(p, NULL, fraction);
+}
+
+/* The same numbers each time: what has gone is the beginning of what goes. */
+static void by_chance(pruning *p, double fraction)
+{
+    must(prune_score_random(p->scores, p->seed), "scores", NULL);
+    remove_lowest(p, NULL, fraction);
+}
+
+/* ---- in each row by itself ---- */
+
+static void by_wanda(pruning *p, double fraction)
+{
+    prune_error error;
+    prune_activity *activity;
+    must(prune_activity_create(&activity, NULL, p->model), "activity", NULL);
+    must(prune_activity_add(activity, &p->sample->data, NULL, &error), "activity", &error);
+    must(prune_score_wanda(p->scores, activity), "scores", NULL);
+    must(prune_mask_rows(NULL, p->model, p->scores, -1, fraction), "mask", NULL);
+    prune_activity_free(activity);
+}
+
+/* ---- before training ---- */
+
+static void by_snip(pruning *p, double fraction)
+{
+    prune_error error;
+    must(prune_snip(NULL, p->trainer, &p->sample->data, NULL, fraction, &error), "SNIP", &error);
+}
+
+static void by_synflow(pruning *p, double fraction)
+{
+    must(prune_synflow(NULL, p->model, NULL, fraction, SYNFLOW_ROUNDS), "SynFlow", NULL);
 }
 
 /* ---- layer-wise OBS ---- */
@@ -119,6 +158,11 @@ static const method methods[] = {
       .remove = by_gradients },
     { .name = "obd", .criterion = PRUNE_SUPPLIED, .remove = by_curvature },
     { .name = "obs-layerwise", .criterion = PRUNE_SUPPLIED, .remove = by_surgeon },
+    { .name = "wanda", .criterion = PRUNE_SUPPLIED, .rows = 1, .remove = by_wanda },
+    { .name = "lamp", .criterion = PRUNE_SUPPLIED, .remove = by_lamp },
+    { .name = "random", .criterion = PRUNE_SUPPLIED, .remove = by_chance },
+    { .name = "snip", .criterion = PRUNE_SUPPLIED, .untrained = 1, .remove = by_snip },
+    { .name = "synflow", .criterion = PRUNE_SUPPLIED, .untrained = 1, .remove = by_synflow },
     { .name = "neurons", .criterion = PRUNE_SUPPLIED, .neurons = 1, .remove = by_neurons },
     { .name = NULL },
 };

@@ -13,6 +13,7 @@ typedef struct method {
     int32_t criterion;  /* of its table of scores */
     int32_t per_sample; /* what that wants of a trainer */
     int neurons;        /* fractions are of the hidden neurons, not of the weights */
+    int rows;           /* each row of weights by itself, rounded: it is the fraction only nearly */
     int untrained;      /* prunes the net before training, and at once; the others while it trains */
     void (*remove)(pruning *p, double fraction); /* until this fraction is gone */
 } method;

@@ -1,4 +1,4 @@
-/* recipe.h -- how demo.c, accuracy.c and tradeoff.c train: Adam, a cosine of learning rates, and pruning on the way
+/* recipe.h -- how demo.c, accuracy.c and tradeoff.c train: Adam, a cosine of rates, and pruning on the way
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BENCH_RECIPE_H

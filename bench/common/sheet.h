@@ -35,7 +35,8 @@ typedef struct sheet_mean {
 
 sheet_mean sheet_mean_of(const sheet *s, const char *method, double kept);
 
-/* data,net,method,kept,seed,dense_accuracy,accuracy,weights,bytes,latency_us. Ends the program if it cannot. */
+/* data,net,method,kept,seed,dense_accuracy,accuracy,weights,bytes,latency_us
+ * Ends the program if it cannot. */
 void sheet_write(const sheet *s, const char *path);
 
 #endif
