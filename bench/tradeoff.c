@@ -322,15 +322,15 @@ static prune_model *small_net(const study *s, const sheet_row *row)
 static void measure_validation(study *s)
 {
     for (uint64_t seed = 1; seed <= s->seeds; seed++) {
-        dataset train, validation;
-        dataset_open(&train, &validation, s->info, s->folder, fold_of(s, seed));
+        dataset trained, validation;
+        dataset_open(&trained, &validation, s->info, s->folder, fold_of(s, seed));
         for (sheet_row *row = s->sheet.rows; row < s->sheet.rows + s->sheet.count; row++)
             if (row->seed == seed) {
                 prune_model *model = small_net(s, row);
                 row->validation = dataset_accuracy(model, &validation);
                 prune_model_free(model);
             }
-        dataset_end(&train);
+        dataset_end(&trained);
         dataset_end(&validation);
     }
 }

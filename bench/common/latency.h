@@ -6,7 +6,8 @@
 
 #include "dataset.h"
 
-/* Microseconds of prune_predict() for one sample of two models, in turn, on one thread: medians. */
+/* Microseconds of prune_predict() for one sample of two models, in turn, medians. OpenBLAS must have been
+ * told to use one thread. */
 void latency_measure(double us[2], const prune_model *const models[2], const dataset *set);
 
 #endif
