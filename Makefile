@@ -43,7 +43,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed \
            / predict trainer roc \
-           / plan update criterion agree refit penalty \
+           / plan update criterion agree refit penalty distill \
            / evaluate importance \
            / group patience supplied calibrate outer \
            / joint \
@@ -66,7 +66,7 @@ FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_n
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty
+           joint bend penalty distill
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

@@ -2,9 +2,9 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask, model,
- * optimizer, predict, regularizer, rng, schedule, snapshot, tensor, trainer, unit, and prune_data_check() of
- * data.
+ * compact, criterion, distill, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask,
+ * model, optimizer, predict, regularizer, rng, schedule, snapshot, tensor, trainer, unit, and
+ * prune_data_check() of data.
  * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
  * threshold and validate are for hosts.
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base,
@@ -35,6 +35,7 @@
 #include "libprune/curvature.h"
 #include "libprune/data.h"
 #include "libprune/data_free.h"
+#include "libprune/distill.h"
 #include "libprune/encode.h"
 #include "libprune/encoded.h"
 #include "libprune/encoding.h"

@@ -47,6 +47,7 @@ TrainerOptions = struct("TrainerOptions", [
     ("accumulate", i32), ("loss_options, group_lasso, penalty_schedule", handle)])
 Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
 LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale, group_scale", f32)])
+Distillation = struct("Distillation", [("size", size), ("kind", i32), ("alpha, temperature", f32)])
 GroupLasso = struct("GroupLasso", [
     ("size", size), ("neuron_lambda, input_lambda", f32),
     ("include_bias, include_column, include_output, by_size, proximal", i32)])
@@ -122,6 +123,7 @@ INITIALISED = {
         "epsilon": 1e-8, "max_batch": 32, "alpha": 0.99, "weight_decay": 0.01}),
     "prune_schedule": (Schedule, {"factor": 0.1, "period": 1000}),
     "prune_layer_training": (LayerTraining, {"l1_scale": 1, "l2_scale": 1, "group_scale": 1}),
+    "prune_distillation": (Distillation, {"kind": CROSS_ENTROPY, "alpha": 0.5, "temperature": 2}),
     "prune_group_lasso": (GroupLasso, {"include_bias": 1, "by_size": 1}),
     "prune_fit_options": (FitOptions, {"epochs": 10, "shuffle": 1}),
     "prune_fit_result": (FitResult, {}),
