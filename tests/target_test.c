@@ -79,6 +79,8 @@ static uint64_t measure(const world *w, const prune_model *model)
     prune_compact_options options;
     prune_compact_options_init(&options);
     options.merge = 0;
+    if (w->target.compaction != NULL)
+        options = *w->target.compaction;
     const int32_t g = w->selection.granularity, parts = g == PRUNE_WEIGHTS || g == PRUNE_BLOCKS;
     if (w->target.compacted == 0 || (w->target.compacted == -1 && parts))
         return amount_of(w, model);
@@ -240,6 +242,47 @@ START_TEST(bytes_are_those_of_the_encoding)
         check_all_aims(&w, 29);
         world_close(&w);
     }
+}
+END_TEST
+
+static void check_one_less(world *w, uint64_t removed)
+{
+    ck_assert_ok(prune_importance_create(&w->scores, NULL, w->model, PRUNE_MAGNITUDE));
+    ck_assert(removed == 0 || after(w, removed - 1, NULL) > w->target.most);
+    world_close(w);
+}
+
+/* A weight that goes may set two neurons apart that were one: no longer the least of all, but small enough. */
+START_TEST(merging_is_allowed_for)
+{
+    uint64_t reached = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        net n;
+        world w;
+        prune_compact_options merging;
+        prune_compact_options_init(&merging);
+        world_open(&w, NULL, 1, PRUNE_WEIGHTS);
+        world_close(&w);
+        net_make(&n, seed);
+        net_plant_twins(&n);
+        ck_assert_ok(prune_model_clone(&w.model, NULL, n.model));
+        ck_assert_ok(prune_importance_create(&w.scores, NULL, w.model, PRUNE_MAGNITUDE));
+        w.target.compacted = 1;
+        w.target.compaction = &merging;
+        const uint64_t before = measure(&w, w.model);
+        w.target.most = before - before / 4;
+        const prune_status status = aim(&w);
+        if (status == PRUNE_OK) {
+            ck_assert_uint_eq(w.target.before, before);
+            ck_assert_uint_eq(measure(&w, w.model), w.target.achieved);
+            ck_assert_uint_le(w.target.achieved, w.target.most);
+        }
+        world_close(&w);
+        w.model = n.model;
+        reached += status == PRUNE_OK;
+        check_one_less(&w, status == PRUNE_OK ? w.removal.removed : 0);
+    }
+    ck_assert_uint_gt(reached, 50);
 }
 END_TEST
 
@@ -424,11 +467,17 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        weights_go_until_it_is_small_enough, groups_go_until_it_is_small_enough,
-        random_nets_are_hit_as_well,         the_nearest_may_be_one_less,
-        bytes_are_those_of_the_encoding,     a_neuron_counts_with_its_column,
-        rules_share_out_and_limits_hold,     a_target_that_is_met_takes_the_least,
-        wrong_targets_are_refused,           wrong_parts_are_refused,
+        weights_go_until_it_is_small_enough,
+        groups_go_until_it_is_small_enough,
+        random_nets_are_hit_as_well,
+        the_nearest_may_be_one_less,
+        bytes_are_those_of_the_encoding,
+        merging_is_allowed_for,
+        a_neuron_counts_with_its_column,
+        rules_share_out_and_limits_hold,
+        a_target_that_is_met_takes_the_least,
+        wrong_targets_are_refused,
+        wrong_parts_are_refused,
         refused_memory_changes_nothing,
     };
     return run_tests("target", tests, sizeof tests / sizeof tests[0]);
