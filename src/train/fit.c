@@ -90,12 +90,12 @@ static prune_status count_held(session *s, prune_error *error)
     const double fraction = s->options.validation_fraction;
     if (!(fraction >= 0.0 && fraction < 1.0))
         return prn_error_set(error, PRUNE_E_RANGE, "validation_fraction", "not from 0 to below 1");
-    if (s->options.validation == NULL && fraction > 0.0) {
-        if (samples < 2)
-            return prn_error_set(error, PRUNE_E_EMPTY, "validation_fraction", "one sample cannot be parted");
+    const int32_t parted = s->options.validation == NULL && fraction > 0.0;
+    if (parted && samples < 2)
+        return prn_error_set(error, PRUNE_E_EMPTY, "validation_fraction", "one sample cannot be parted");
+    if (parted) {
         (void)prune_fraction_count(&held, fraction, samples);
-        held = held == 0 ? 1 : held;
-        held = held >= samples ? samples - 1 : held;
+        held = held == 0 ? 1 : held >= samples ? samples - 1 : held;
     }
     s->held = (size_t)held;
     s->train = samples - s->held;
