@@ -93,10 +93,8 @@ static prune_status count_held(session *s, prune_error *error)
     const int32_t parted = s->options.validation == NULL && fraction > 0.0;
     if (parted && samples < 2)
         return prn_error_set(error, PRUNE_E_EMPTY, "validation_fraction", "one sample cannot be parted");
-    if (parted) {
-        (void)prune_fraction_count(&held, fraction, samples);
+    if (parted && prune_fraction_count(&held, fraction, samples) == PRUNE_OK)
         held = held == 0 ? 1 : held >= samples ? samples - 1 : held;
-    }
     s->held = (size_t)held;
     s->train = samples - s->held;
     return check_monitoring(s, s->held != 0 || s->options.validation != NULL, error);
