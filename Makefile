@@ -55,9 +55,9 @@ RANKS    = base \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \
-           / summary save history gradual target idle \
-           / report \
-           / gone \
+           / summary save history gradual target idle axis \
+           / report plot \
+           / gone picture \
            / tables \
            / render
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack

@@ -61,6 +61,7 @@
 #include "libprune/metrics.h"
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
+#include "libprune/picture.h"
 #include "libprune/predict.h"
 #include "libprune/refit.h"
 #include "libprune/regrow.h"

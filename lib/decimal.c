@@ -97,15 +97,12 @@ void prn_decimal_fixed(prn_text *text, double value, int32_t places)
         prn_decimal_add(text, value);
         return;
     }
-    uint32_t scale = powers[places];
-    uint32_t whole = (uint32_t)(size * (double)scale + 0.5);
-    prn_text_add(text, value < 0.0 && whole > 0 ? "-" : "");
-    prn_text_number(text, whole / scale);
-    whole %= scale;
-    prn_text_add(text, whole > 0 ? "." : "");
-    while (whole > 0 && scale > 1) {
-        scale /= 10;
-        prn_text_number(text, whole / scale);
-        whole %= scale;
-    }
+    const uint32_t whole = (uint32_t)(size * (double)powers[places] + 0.5);
+    const uint32_t hundredths = whole * (powers[2] / powers[places]);
+    const char digits[] = { '.', (char)('0' + hundredths / 10 % 10), (char)('0' + hundredths % 10), '\0' };
+    const char tenth[] = { digits[0], digits[1], '\0' };
+    prn_text_add(text, value < 0.0 && hundredths > 0 ? "-" : "");
+    prn_text_number(text, hundredths / 100);
+    if (hundredths % 100 > 0)
+        prn_text_add(text, hundredths % 10 > 0 ? digits : tenth);
 }

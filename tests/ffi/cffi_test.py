@@ -10,6 +10,7 @@ import math
 import os
 import random
 import re
+from xml.etree import ElementTree
 
 from cffi import FFI
 
@@ -207,6 +208,10 @@ def written_and_read(model):
     assert total["bytes"]["csr"] == figures.bytes[lib.PRUNE_ENCODING_CSR]
     assert abs(total["compression"] - figures.compression) < 1e-8 * figures.compression
     assert len(report["layers"]) == 2 and len(report["idle"]["layers"][0]["removed"]) == HIDDEN // 4
+    stored.clear()
+    ok(lib.prune_picture_sparsity(writer, model, options("picture_options", title=ffi.new("char[]", b"1 < 2"))))
+    picture = ElementTree.fromstring(stored.decode("utf-8"))
+    assert "1 < 2" in [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     stored.clear()
     ok(lib.prune_model_write(model, writer, error), error)
     reader = ffi.new("prune_reader *", {"read_at": read_at, "length": len(stored)})

@@ -111,6 +111,8 @@ EncodingInfo = struct("EncodingInfo", [
     ("rows, columns, stored, bytes", u64)])
 ReportOptions = struct("ReportOptions", [
     ("size", size), ("format", i32), ("encoding, original, compaction", handle)])
+PictureOptions = struct("PictureOptions", [
+    ("size", size), ("title, x_label, y_label", c.c_char_p), ("log_x, log_y", i32), ("width, height", f64)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -148,6 +150,7 @@ INITIALISED = {
     "prune_encoding_options": (EncodingOptions, {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
+    "prune_picture_options": (PictureOptions, {"width": 640, "height": 400}),
     "prune_report_options": (ReportOptions, {"format": 1}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
