@@ -315,9 +315,64 @@ START_TEST(a_reset_forgets_what_was_gathered)
 }
 END_TEST
 
+/* Samples of weights 2 and 1/4, in batches of any size: w^2 times the weighted mean of g^2, as from batches of
+ * one, whose only sample has the share 1. */
+START_TEST(fisher_of_weighted_samples_does_not_hang_on_the_cut)
+{
+    enum { SAMPLES = 8, FEATURES = 3 };
+    float x[SAMPLES * FEATURES], y[SAMPLES], weight[SAMPLES], one[FEATURES];
+    prune_tensor *inputs, *targets, *weights;
+    prune_rng rng;
+    prune_data data;
+    prune_rng_seed(&rng, 1);
+    for (size_t i = 0; i < SAMPLES * FEATURES; i++)
+        x[i] = prune_rng_normal(&rng);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        y[i] = prune_rng_normal(&rng);
+        weight[i] = i % 3 == 2 ? 0.0f : i % 2 ? 2.0f : 0.25f;
+    }
+    ck_assert_ok(prune_tensor_matrix(&inputs, NULL, PRUNE_F32, SAMPLES, FEATURES, x));
+    ck_assert_ok(prune_tensor_matrix(&targets, NULL, PRUNE_F32, SAMPLES, 1, y));
+    ck_assert_ok(prune_tensor_matrix(&weights, NULL, PRUNE_F32, SAMPLES, 1, weight));
+    prune_data_init(&data);
+    data.inputs = inputs;
+    data.targets = targets;
+    data.weights = weights;
+    for (size_t batch = 1; batch <= SAMPLES; batch++) {
+        prune_model *model;
+        prune_trainer *trainer;
+        prune_importance *scores;
+        prune_trainer_options options;
+        prune_trainer_options_init(&options);
+        options.loss = PRUNE_MSE;
+        options.max_batch = batch;
+        options.per_sample = PRUNE_PER_SAMPLE_SQUARE;
+        ck_assert_ok(prune_model_create(&model, NULL, FEATURES));
+        ck_assert_ok(prune_model_add_batch_norm(model, 0.1f, 1e-5f));
+        ck_assert_ok(prune_model_add_dense(model, 1, PRUNE_LINEAR));
+        ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &options, NULL));
+        ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_FISHER));
+        ck_assert_ok(prune_importance_accumulate(scores, trainer, &data, NULL));
+        for (size_t i = 0; i < FEATURES; i++) {
+            const float gamma = prune_importance_scores(scores, 0)[i];
+            one[i] = batch == 1 ? gamma : one[i];
+            ck_assert(gamma > 0.0f);
+            ck_assert_double_eq_tol((double)gamma, (double)one[i], 1e-5 * (double)one[i]);
+        }
+        prune_importance_free(scores);
+        prune_trainer_free(trainer);
+        prune_model_free(model);
+    }
+    prune_tensor_free(inputs);
+    prune_tensor_free(targets);
+    prune_tensor_free(weights);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        fisher_of_weighted_samples_does_not_hang_on_the_cut,
         how_it_starts,
         what_is_refused,
         a_failed_step_moves_nothing,

@@ -116,6 +116,30 @@ START_TEST(two_heaps_are_cut_between)
 }
 END_TEST
 
+/* Two zeros, a and b, two ones: the median is (a + b) / 2, and so is its MAD. */
+START_TEST(median_less_an_equal_mad_is_zero)
+{
+    for (size_t i = 0; i < 200; i++) {
+        const float a = 0.01f + 0.001f * (float)i,
+                    scores[6] = { 0.0f, 0.0f, a, a + 0.00037f * (float)(i + 1), 1.0f, 1.0f };
+        prune_threshold_rule rule;
+        prune_importance *table;
+        prune_model *model;
+        float threshold = -1.0f;
+        prune_threshold_rule_init(&rule);
+        rule.kind = PRUNE_THRESHOLD_MEDIAN_MAD;
+        ck_assert_ok(prune_model_create(&model, NULL, 6));
+        ck_assert_ok(prune_model_add_dense(model, 1, PRUNE_LINEAR));
+        ck_assert_ok(prune_importance_create(&table, NULL, model, PRUNE_SUPPLIED));
+        ck_assert_ok(prune_importance_set_scores(table, 0, scores, 6));
+        ck_assert_ok(prune_threshold_from_rule(&threshold, table, NULL, &rule));
+        ck_assert(threshold == 0.0f);
+        prune_importance_free(table);
+        prune_model_free(model);
+    }
+}
+END_TEST
+
 /* 2 sigma below a Gaussian's mean; its MAD is sigma / 1.4826. On the log scale a log-normal one. */
 START_TEST(sigmas_of_a_gaussian)
 {
@@ -269,6 +293,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+        median_less_an_equal_mad_is_zero,
         small_samples_have_known_thresholds,
         where_nothing_is_told_apart_it_is_the_lowest,
         two_heaps_are_cut_between,

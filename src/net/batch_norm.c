@@ -193,12 +193,14 @@ static void batch_norm_sample_gradients(const prn_layer *layer, const prn_pass *
     const size_t width = width_of(layer);
     for (size_t p = 0; p < PARAMS; p++)
         memset(pass->samples[p], 0, width * sizeof(float));
-    for (size_t r = 0; r < pass->batch; r++)
-        for (size_t i = 0; i < width; i++) {
+    for (size_t r = 0; r < pass->batch; r++) {
+        const float share = pass->power == 2 && pass->shares != NULL ? pass->shares[r] : 1.0f;
+        for (size_t i = 0; share > 0.0f && i < width; i++) {
             const float dy = pass->dy[r * width + i];
-            pass->samples[GAMMA][i] += raised(dy * pass->cache[r * width + i], pass->power);
-            pass->samples[BETA][i] += raised(dy, pass->power);
+            pass->samples[GAMMA][i] += raised(dy * pass->cache[r * width + i], pass->power) / share;
+            pass->samples[BETA][i] += raised(dy, pass->power) / share;
         }
+    }
 }
 
 /* y is linear in x, in gamma and in beta, each by itself. */

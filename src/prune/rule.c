@@ -9,6 +9,7 @@
 #include "threshold.h"
 
 #include <float.h>
+#include <string.h>
 
 enum { BINS = PRUNE_RULE_BINS, GAPS = PRUNE_RULE_GAPS };
 
@@ -69,19 +70,28 @@ static float mean_sigma(const scores *s, const prune_threshold_rule *rule)
     return score_of(s, mean - rule->k * __builtin_sqrt(squares / (double)s->count));
 }
 
-/* The k-th smallest |v - centre|, as a float: by radix, as in rank.c, of numbers that lie nowhere. */
+/* Of a number that is not negative; orders like it. */
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* The k-th smallest |v - centre|: by radix, as in rank.c, of numbers that lie nowhere. In double, since
+ * rounding would make of median - MAD = 0 a threshold above 0, below which all scores of 0 lie. */
 static double deviation_at(const scores *s, double centre, size_t k)
 {
-    uint32_t prefix = 0;
-    for (uint32_t shift = 32; shift != 0;) {
+    uint64_t prefix = 0;
+    for (uint32_t shift = 64; shift != 0;) {
         size_t counts[256] = { 0 };
         prn_rank_cursor cursor;
         float score;
         double value;
         shift -= 8;
         for (prn_rank_start(&cursor, &s->all); next_value(&value, &score, &cursor, s);) {
-            const uint32_t bits = prn_bits_size((float)(value - centre));
-            if (shift == 24 || bits >> (shift + 8) == prefix)
+            const uint64_t bits = bits_of(value < centre ? centre - value : value - centre);
+            if (shift == 56 || bits >> (shift + 8) == prefix)
                 counts[bits >> shift & 255]++;
         }
         uint32_t digit = 0;
@@ -89,7 +99,9 @@ static double deviation_at(const scores *s, double centre, size_t k)
             k -= counts[digit++];
         prefix = prefix << 8 | digit;
     }
-    return (double)prn_bits_float(prefix);
+    double deviation;
+    memcpy(&deviation, &prefix, sizeof deviation);
+    return deviation;
 }
 
 static float median_mad(const scores *s, const prune_threshold_rule *rule)
