@@ -211,7 +211,7 @@ check-long: check
 	MONK_SEEDS=20 $B/tests/textbook_test
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
-	$< $(DATA) $(or $(word 2,$^),bench)
+	$< $(DATA) $(or $(word 2,$^),bench) $(if $(filter demo,$@),$B)
 # Fashion-MNIST unless DATA is given. Hours; it goes on where it was stopped.
 bench-accuracy: DATA := $(if $(filter file,$(origin DATA)),fashion-mnist,$(DATA))
 bench-accuracy: $B/bench/tradeoff

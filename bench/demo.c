@@ -1,5 +1,6 @@
 /* demo.c -- the main job on real data: train, score, look at the scores, choose a threshold, prune,
- * fine-tune, and see that the model is still good. usage: demo digits|fashion-mnist FOLDER
+ * fine-tune, and see that the model is still good; a report and pictures go to OUT.
+ * usage: demo digits|fashion-mnist FOLDER OUT
  *
  * SPDX-License-Identifier: MIT */
 #include "common/dataset.h"
@@ -8,9 +9,10 @@
 
 #include <libprune.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { BINS = 24, WIDE = 48 };
+enum { BINS = 24, WIDE = 48, FINE_BINS = 60, PATH = 512 };
 
 static const study_plan digits = {
     .hidden = { 128, 64 },
@@ -224,8 +226,64 @@ static prune_status write_out(void *user, const void *bytes, size_t count)
     return fwrite(bytes, 1, count, user) == count ? PRUNE_OK : PRUNE_E_IO;
 }
 
+/* ---- what is left to look at ---- */
+
+static FILE *open_file(const char *out, const char *name)
+{
+    char path[PATH];
+    const int length = snprintf(path, sizeof path, "%s/%s", out, name);
+    FILE *file = length > 0 && length < PATH ? fopen(path, "wb") : NULL;
+    if (file == NULL) {
+        fprintf(stderr, "cannot write %s/%s\n", out, name);
+        exit(1);
+    }
+    printf("written: %s\n", path);
+    return file;
+}
+
+static void close_file(FILE *file)
+{
+    must(fclose(file) == 0 ? PRUNE_OK : PRUNE_E_IO, "writing", NULL);
+}
+
+/* The histogram again, finer, with the thresholds by share. */
+static void draw_scores(const char *out, const cut cuts[CUTS], const prune_importance *scores)
+{
+    uint64_t counts[FINE_BINS];
+    prune_picture_mark marks[STUDY_SHARES];
+    prune_histogram h;
+    prune_picture_options options;
+    FILE *file = open_file(out, "demo-scores.svg");
+    const prune_writer writer = { write_out, file };
+    prune_histogram_init(&h);
+    h.bins = FINE_BINS;
+    h.counts = counts;
+    h.log_scale = 1;
+    must(prune_histogram_fill(&h, scores, NULL), "histogram", NULL);
+    for (size_t i = 0; i < STUDY_SHARES; i++)
+        marks[i] = (prune_picture_mark){ cuts[i].name, (double)cuts[i].threshold };
+    prune_picture_options_init(&options);
+    options.title = "Scores of the dense net, and thresholds by share";
+    options.x_label = "|w dL/dw|";
+    options.y_label = "weights";
+    must(prune_picture_histogram(&writer, &h, marks, STUDY_SHARES, &options), "picture", NULL);
+    close_file(file);
+}
+
+static void write_report(const char *out, const prune_model *pruned)
+{
+    FILE *file = open_file(out, "demo-report.txt");
+    const prune_writer report = { write_out, file };
+    must(prune_report_write(pruned, &report, NULL), "report", NULL);
+    close_file(file);
+    file = open_file(out, "demo-sparsity.svg");
+    const prune_writer picture = { write_out, file };
+    must(prune_picture_sparsity(&picture, pruned, NULL), "picture", NULL);
+    close_file(file);
+}
+
 /* Scores, thresholds and the verdict of one dense net. */
-static void show_example(const study *s)
+static void show_example(const study *s, const char *folder)
 {
     const prune_writer out = { write_out, stdout };
     prune_importance *scores = taylor_scores(s);
@@ -233,10 +291,13 @@ static void show_example(const study *s)
     choose_cuts(cuts, &s->plan, scores);
     print_histogram(cuts, scores);
     print_preview(cuts, scores);
-    prune_importance_free(scores);
     prune_model *pruned = prune_within_a_point(s);
     printf("\n");
     must(prune_model_summary(pruned, &out), "summary", NULL);
+    printf("\n");
+    draw_scores(folder, cuts, scores);
+    write_report(folder, pruned);
+    prune_importance_free(scores);
     prune_model_free(pruned);
 }
 
@@ -266,9 +327,9 @@ static study_plan with_few_samples(study_plan plan)
 
 int main(int argc, char **argv)
 {
-    const dataset_info *info = argc == 3 ? dataset_find(argv[1]) : NULL;
+    const dataset_info *info = argc == 4 ? dataset_find(argv[1]) : NULL;
     if (info == NULL) {
-        fprintf(stderr, "usage: demo digits|fashion-mnist FOLDER\n");
+        fprintf(stderr, "usage: demo digits|fashion-mnist FOLDER OUT\n");
         return 2;
     }
     study_plan plan = strcmp(info->name, "digits") == 0 ? digits : fashion;
@@ -284,7 +345,7 @@ int main(int argc, char **argv)
     progress_end(&bar);
     printf("%s, %d-%d-%d-%d\n", info->name, (int)info->inputs, (int)plan.hidden[0], (int)plan.hidden[1],
            (int)info->classes);
-    show_example(&all);
+    show_example(&all, argv[3]);
     show_tables(&all, &few);
     study_end(&all);
     study_end(&few);

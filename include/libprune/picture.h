@@ -63,7 +63,8 @@ prune_status prune_picture_tradeoff(const prune_writer *writer, const prune_pict
                                     size_t series_count, const prune_picture_options *options);
 
 /* Sensitivity: curves of the metric against the share that a layer loses, and a dashed line where it was
- * before, unless that is not finite. */
+ * before, unless that is not finite. Of a scan (sensitivity.h) a curve is a layer: x = fractions,
+ * y = values + layer * levels, count = levels; before = reference. */
 prune_status prune_picture_sensitivity(const prune_writer *writer, const prune_picture_series *series,
                                        size_t series_count, double before,
                                        const prune_picture_options *options);
