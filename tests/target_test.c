@@ -252,7 +252,7 @@ static void check_one_less(world *w, uint64_t removed)
     world_close(w);
 }
 
-/* A weight that goes may set two neurons apart that were one: no longer the least of all, but small enough. */
+/* A weight that goes may set two neurons apart that were one: not the least of all, but small enough. */
 START_TEST(merging_is_allowed_for)
 {
     uint64_t reached = 0;
