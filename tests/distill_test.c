@@ -1,7 +1,7 @@
 /* distill_test.c -- distillation: its loss beside a twin in double and PyTorch, its rows, training by it
  *
  * SPDX-License-Identifier: MIT */
-#include "fixtures/distill.h"
+#include "fixtures/teacher.h"
 #include "support/work.h"
 
 #include <math.h>

@@ -4,9 +4,9 @@
  * that learns; for classes t and z are logits (no softmax layer). With a = alpha, T = temperature,
  * p = softmax(t / T) and q = softmax(z / T) the loss of a sample is
  *
- *   PRUNE_SOFTMAX_CROSS_ENTROPY   (1 - a) sum_c y_c (log sum_j exp z_j - z_c) + a T^2 sum_c p_c log(p_c / q_c)
- *                                 (G. Hinton, O. Vinyals and J. Dean, 2015)
- *   PRUNE_MSE                     (1 - a) 1/2 sum_c (z_c - y_c)^2             + a 1/2 sum_c (z_c - t_c)^2
+ *   PRUNE_SOFTMAX_CROSS_ENTROPY  (1 - a) sum_c y_c (log sum_j exp z_j - z_c) + a T^2 sum_c p_c log(p_c/q_c)
+ *                                (G. Hinton, O. Vinyals and J. Dean, 2015)
+ *   PRUNE_MSE                    (1 - a) 1/2 sum_c (z_c - y_c)^2             + a 1/2 sum_c (z_c - t_c)^2
  *
  * It is an own loss (loss.h) of rows that hold y and t: what the teacher says is computed once for the data,
  * and the teacher is not needed after that. A program that draws new inputs computes their rows too.
@@ -45,10 +45,10 @@ prune_status prune_distillation_targets(prune_tensor *targets, const prune_model
                                         prune_workspace *workspace, const prune_tensor *inputs,
                                         const prune_tensor *known);
 
-/* Makes *loss the own loss of such rows. `how` is borrowed for as long as the loss is used, and may be changed
- * between steps. PRUNE_E_ARGUMENT: NULL, another kind; PRUNE_E_RANGE: a number; PRUNE_E_VERSION. In training
- * the same, and PRUNE_E_SHAPE, PRUNE_E_TYPE: the rows are not [n][2 O] PRUNE_F32. A trainer's file does not
- * hold an own loss: see prune_trainer_set_loss(). */
+/* Makes *loss the own loss of such rows. `how` is borrowed for as long as the loss is used, and may be
+ * changed between steps. PRUNE_E_ARGUMENT: NULL, another kind; PRUNE_E_RANGE: a number; PRUNE_E_VERSION. In
+ * training the same, and PRUNE_E_SHAPE, PRUNE_E_TYPE: the rows are not [n][2 O] PRUNE_F32. A trainer's file
+ * does not hold an own loss: see prune_trainer_set_loss(). */
 prune_status prune_distillation_loss(prune_loss_options *loss, prune_distillation *how);
 /* FFI-END */
 PRUNE_API_END

@@ -37,7 +37,7 @@ typedef struct prune_progress {
     uint64_t batches;         /* batches in an epoch */
     int32_t epoch_end;        /* 1 when the epoch is complete (then the validation figures are fresh) */
     double loss;              /* mean data loss over the samples of this epoch so far, as in loss.h */
-    double penalty;           /* the l1 and l2 terms, at the newest step */
+    double penalty;           /* of the options (l1, l2, groups), as the next step has it */
     double validation_loss;   /* NaN without validation data */
     double validation_metric; /* see PRUNE_MONITOR_METRIC; NaN without validation data */
     double elapsed;           /* seconds since the call began; 0 without a clock */

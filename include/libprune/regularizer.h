@@ -3,9 +3,11 @@
  * Over groups g of weights, the penalty is   sum_g  lambda c_g ||w_g||_2   (M. Yuan and Y. Lin, 2006), where
  * c_g is the square root of the number of elements of the group that are not removed, or 1. A group is
  *
- *   of a neuron   (neuron_lambda) the row of its weights; with include_bias its bias too; with include_column what reads it
- *                 too: its column in the next dense layer, as long as what is between works unit by unit
- *   of an input   (input_lambda) the column of the model's first dense layer that reads it, under the same condition
+ *   of a neuron   (neuron_lambda) the row of its weights; with include_bias its bias too; with include_column
+ *                 what reads it too: its column in the next dense layer, as long as what is between works
+ *                 unit by unit
+ *   of an input   (input_lambda) the column of the model's first dense layer that reads it, under the same
+ *                 condition
  *
  * What is of a frozen layer is in no group. Layers between (batch normalisation) keep their own parameters.
  * The gradient is  lambda c_g w_g / ||w_g||,  0 for a group that is 0 (as in PyTorch): it leaves weights near

@@ -83,8 +83,9 @@ static float excess(const soft *p, const soft *q, size_t o, float mean)
     return (q->x[o] - p->x[o]) / p->temperature - mean;
 }
 
-/* sum p log(p / q). With e the excess, whose mean under p is 0, that is log sum p exp(e) = log(1 + sum p (exp(e)
- * - 1 - e)), where nothing cancels however near the two are; where exp(e) would overflow, they are not near. */
+/* sum p log(p / q). With e the excess, whose mean under p is 0, that is  log sum p exp(e)
+ * = log(1 + sum p (exp(e) - 1 - e)),  where nothing cancels however near the two are; where exp(e) would
+ * overflow, they are not near. */
 static float divergence(const soft *p, const soft *q, size_t outputs)
 {
     float mean = 0.0f, farthest = 0.0f, sum = 0.0f, plain = 0.0f;

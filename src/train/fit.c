@@ -210,10 +210,9 @@ static int32_t report(session *s, int32_t epoch_end)
         return 0;
     const double done = (double)(p->epoch - 1) * (double)p->batches + (double)p->batch;
     const double all = (double)p->epochs * (double)p->batches;
-    const prn_regularizer penalty = prn_trainer_penalty(s->trainer);
     p->epoch_end = epoch_end;
     p->loss = prn_tally_mean(s->loss_sum, s->seen);
-    p->penalty = (double)prn_regularizer_value(&penalty, s->trainer->model);
+    p->penalty = (double)prn_trainer_penalty_value(s->trainer);
     p->elapsed = seconds(s);
     p->remaining = p->elapsed * (all - done) / done;
     return s->options.progress(s->options.user, p) != 0;

@@ -38,6 +38,12 @@ prn_regularizer prn_trainer_penalty(const prune_trainer *t)
     return penalty;
 }
 
+float prn_trainer_penalty_value(const prune_trainer *t)
+{
+    const prn_regularizer penalty = prn_trainer_penalty(t);
+    return prn_regularizer_value(&penalty, t->model);
+}
+
 /* ---- steps ---- */
 
 /* A frozen layer does what it does in inference. */

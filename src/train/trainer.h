@@ -81,8 +81,9 @@ prune_status prn_trainer_check(const prune_trainer *trainer);
 /* The same, and says what is wrong. */
 prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 
-/* The penalty of the next step. */
+/* The penalty of the next step, and what it is. */
 prn_regularizer prn_trainer_penalty(const prune_trainer *trainer);
+float prn_trainer_penalty_value(const prune_trainer *trainer);
 
 /* The steps for data that have been checked already. This forward pass is inference, a step is training. */
 void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
