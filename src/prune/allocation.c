@@ -267,8 +267,9 @@ static double scale_of(const plan *p, size_t l)
 {
     prn_ranking layer;
     prn_rank_cursor cursor = walk_layer(p, &layer, l);
-    double sum = 0.0, squares = 0.0, most = 0.0, n = 0.0;
-    for (float score; prn_rank_next(&score, &cursor); n += 1.0) {
+    double sum = 0.0, squares = 0.0, most = 0.0;
+    size_t n = 0;
+    for (float score; prn_rank_next(&score, &cursor); n++) {
         const double size = score < 0.0f ? -(double)score : (double)score;
         sum += size;
         squares += size * size;
@@ -276,7 +277,7 @@ static double scale_of(const plan *p, size_t l)
     }
     switch (p->options.normalize) {
     case PRUNE_NORMALIZE_MEAN:
-        return sum / n;
+        return n > 0 ? sum / (double)n : 0.0;
     case PRUNE_NORMALIZE_L2:
         return __builtin_sqrt(squares);
     case PRUNE_NORMALIZE_MAX:
