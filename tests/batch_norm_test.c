@@ -315,8 +315,8 @@ START_TEST(a_reset_forgets_what_was_gathered)
 }
 END_TEST
 
-/* Samples of different weights, in batches of any size: w^2 times the weighted mean of g^2, as from batches of
- * one, whose only sample has the share 1. */
+/* Samples of different weights, in batches of any size: w^2 times the weighted mean of g^2, as from
+ * batches of one, whose only sample has the share 1. */
 START_TEST(fisher_of_weighted_samples_does_not_hang_on_the_cut)
 {
     enum { SAMPLES = 8, FEATURES = 3 };
