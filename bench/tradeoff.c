@@ -8,11 +8,13 @@
  * Nets are saved in OUT/bench-accuracy/. What is there is not trained again, so a long study goes in pieces,
  * and several may run at once with other methods. Then validation data say which method is best, and last
  * the test data are opened and all nets of these seeds that are there are measured, as prune_compact() makes
- * them: OUT/bench-accuracy.csv. After a change of the plans below, or of the library, remove that folder.
+ * them: OUT/bench-accuracy.csv and .svg. After a change of the plans below, or of the library, remove that
+ * folder.
  *
  * usage: tradeoff digits|fashion-mnist FOLDER OUT SEEDS [METHODS|all [KEPT|all]], lists with commas
  *
  * SPDX-License-Identifier: MIT */
+#include "common/curves.h"
 #include "common/dataset.h"
 #include "common/latency.h"
 #include "common/method.h"
@@ -436,6 +438,8 @@ static void run(study *s)
     snprintf(path, PATH, "%s/bench-accuracy.csv", s->out);
     sheet_write(&s->sheet, path);
     printf("written: %s\n", path);
+    snprintf(path, PATH, "%s/bench-accuracy.svg", s->out);
+    curves_write(&s->sheet, fractions, FRACTIONS, path);
 }
 
 static const plan *find_plan(const char *name)
