@@ -194,7 +194,7 @@ static prune_status look_for_total(const search *s, uint64_t *total)
 
 static prune_status carry_out(search *s, prune_removal *removal)
 {
-    uint64_t total;
+    uint64_t total = 0;
     prune_status status = measure(s, &s->target.before);
     if (status == PRUNE_OK)
         status = look_for_total(s, &total);
