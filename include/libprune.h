@@ -2,20 +2,9 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, distill, fmath, fold, gemm, group, importance, initializer, joint, layer, loss, mask,
- * model, optimizer, predict, regularizer, rng, schedule, snapshot, tensor, trainer, unit, and
- * prune_data_check() of data.
- * Agree, evaluate, fit, fraction, history, idx, metrics, refit, rule, save, split, standardize, summary,
- * threshold and validate are for hosts.
- * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base,
- * checkpoint, compact, criterion, encode, encoded, encoding, fmath, fold, gemm, group, importance,
- * initializer, layer, loss, mask, model, optimizer, predict, rng, schedule, snapshot, tensor, trainer,
- * unit, and prune_data_check() of data. Evaluate, fit, fraction, history, idx, metrics, rule, save,
- * split, standardize, summary, threshold and validate are for hosts.
- * Activity, curvature, data_free, evaluate, fit, fraction, hessian, history, idx, metrics, row_mask, rule,
- * save, snip, split, standardize, summary, synflow, threshold and validate are for hosts.
- * Curvature, evaluate, fit, fraction, hessian, history, idx, metrics, rule, save, split, standardize,
- * summary, threshold and validate are for hosts. Idle, picture and report too.
+ * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance, initializer,
+ * joint, layer, loss, mask, model, optimizer, predict, regularizer, rng, schedule, snapshot, supplied, tensor,
+ * trainer, unit, and prune_data_check() of data. All others are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H

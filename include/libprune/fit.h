@@ -73,9 +73,9 @@ typedef struct prune_fit_options {
     /* Early stopping. Default 0: none. Else the fit ends after the epoch that is the patience-th in a row
      * that was not better than the last one that was, by more than min_delta (any number is better than
      * nothing, and than NaN); needs validation data. The ending epoch is reported like any other. Once
-     * the callback has masked the model, waiting starts anew. Patience is not saved with a trainer. To end
-     * with the best weights and not those of the last epoch, set keep_best as well, which any improvement
-     * counts for. */
+     * the callback has masked the model, waiting starts anew (but not in the very epoch that ends the fit).
+     * Patience is not saved with a trainer. To end with the best weights and not those of the last epoch,
+     * set keep_best as well, which any improvement counts for. */
     uint64_t patience;
     double min_delta; /* default 0; in units of what is monitored; not negative */
     int32_t monitor;  /* default PRUNE_MONITOR_METRIC */

@@ -13,7 +13,7 @@
  *
  * epoch is prune_trainer_epochs(), which goes on over several fits and through saved trainers; the others
  * are prune_progress at the epoch's end (seconds: elapsed), and the rate of the next step, as the schedule
- * has it.
+ * has it. After a crash, the epochs since the last save are trained again, and so appended again.
  * Lines end with "\n". Numbers have up to 9 significant digits and a point whatever the locale is; a field is
  * empty where there is nothing to tell (NaN), and "inf" or "-inf" when infinite.
  *

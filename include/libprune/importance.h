@@ -68,7 +68,8 @@ prune_status prune_importance_refresh(prune_importance *importance);
 
 /* How the batches are averaged; forgets all samples.
  * 1, as after create: the mean over all samples, m = sum over batches of B m_t / sum of B.
- * 0 <= decay < 1: a moving average over batches, each of which counts once whatever its size B:
+ * 0 <= decay < 1: a moving average over batches, each of which counts once whatever its size
+ * (one of weight 0 not at all):
  *     E(0) = 0,  E(t) = decay E(t-1) + (1 - decay) m_t,  m = E(t) / (1 - decay^t)
  * as Adam's moments (D. Kingma and J. Ba, ICLR 2015); 0 is the last batch alone. m_t is the mean over batch t
  * of what the criterion is made of: g, |g_i| or g_i^2. So it is m that is averaged, not the score: w is that

@@ -3,7 +3,8 @@
  * Shapes: h[n][O] outputs of the model, n samples. A loss is a mean over samples,
  *     L = sum_i s_i l_i / sum_i s_i d_i
  * s_i being the sample's weight (1 without weights) and d_i = 1, but where a label has a class weight: there
- * it is that. So the weight 2 is that of two equal samples, 0 that of none (nothing is asked of its outputs),
+ * it is that. So the weight 2 is that of two equal samples, 0 that of none (nothing is asked of its outputs;
+ * batch normalisation in training still sees it),
  * and the results of a whole data set do not depend on how it is cut into batches: sums over batches keep
  * numerator and divisor apart. Where sum s_i d_i is 0, loss and gradient are 0; of a batch among others what
  * its labels of class weight 0 add to sum s_i l_i, by smoothing, still counts.
