@@ -9,7 +9,8 @@
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-/* What does not apply to the loss is NaN; to an own loss only `loss` does. Each sample counts as much as its
+/* What does not apply to the loss is NaN, and so is a mean of nothing (labels of class weight 0 alone,
+ * where a training step has a loss of 0); to an own loss only `loss` does. Each sample counts as much as its
  * weight; class weights count in the loss alone, as in loss.h. */
 typedef struct prune_metrics {
     size_t size; /* sizeof(prune_metrics), by prune_metrics_init() */
