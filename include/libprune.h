@@ -2,9 +2,9 @@
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance, initializer,
- * joint, layer, loss, mask, model, optimizer, predict, regularizer, rng, schedule, snapshot, supplied, tensor,
- * trainer, unit, and prune_data_check() of data. All others are for hosts.
+ * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance,
+ * initializer, joint, layer, loss, mask, model, optimizer, predict, regularizer, rng, schedule, snapshot,
+ * supplied, tensor, trainer, unit, and prune_data_check() of data. All others are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
