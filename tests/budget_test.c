@@ -87,9 +87,9 @@ static prune_status search(world *w)
 /* With any limit, what is found keeps it, and a step of the resolution more would not. */
 START_TEST(the_largest_that_holds_is_found)
 {
-    static const double resolutions[] = { 1e-9, 0.01, 0.05, 0.5 };
-    for (size_t r = 0; r < 4; r++)
-        for (uint64_t least = 1; least < WEIGHTS; least += 23) {
+    static const double resolutions[] = { 1e-9, 0.05 };
+    for (size_t r = 0; r < 2; r++)
+        for (uint64_t least = 1; least < WEIGHTS; least += 77) {
             world w;
             open_world(&w, NULL);
             w.least = least;
@@ -140,7 +140,7 @@ END_TEST
 /* The metric falls and rises again: what comes back was measured, and held. */
 START_TEST(a_metric_with_holes_still_gives_one_that_holds)
 {
-    for (uint64_t from = 20; from < 280; from += 10) {
+    for (uint64_t from = 20; from < 280; from += 60) {
         world w;
         open_world(&w, NULL);
         w.least = 15;

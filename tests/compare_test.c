@@ -170,7 +170,7 @@ END_TEST
 START_TEST(bounds_hold_as_often_as_they_say)
 {
     static const double cells[][2] = { { 0.02, 0.02 }, { 0.05, 0.01 }, { 0.2, 0.1 }, { 0.01, 0.0 } };
-    enum { DRAWS = 1500, SAMPLES = 200 };
+    enum { DRAWS = 400, SAMPLES = 200 };
     world w;
     prune_rng rng;
     prune_rng_seed(&rng, 9);
@@ -186,9 +186,9 @@ START_TEST(bounds_hold_as_often_as_they_say)
             above += w.comparison.high >= cells[c][0] - cells[c][1];
             below += w.comparison.low <= cells[c][0] - cells[c][1];
         }
-        ck_assert_uint_ge(above, DRAWS * 93 / 100);
-        ck_assert_uint_ge(below, DRAWS * 93 / 100);
-        ck_assert(c == 3 || above <= DRAWS * 98 / 100);
+        ck_assert_uint_ge(above, DRAWS * 92 / 100);
+        ck_assert_uint_ge(below, DRAWS * 92 / 100);
+        ck_assert(c == 3 || above <= DRAWS * 99 / 100);
     }
     close_world(&w);
 }
@@ -196,7 +196,7 @@ END_TEST
 
 START_TEST(sections_hold_as_often_as_they_say)
 {
-    enum { DRAWS = 400, SAMPLES = 100 };
+    enum { DRAWS = 100, SAMPLES = 100 };
     world w;
     prune_rng rng;
     size_t above = 0;
@@ -212,8 +212,8 @@ START_TEST(sections_hold_as_often_as_they_say)
         compare(&w);
         above += w.comparison.high >= 0.2;
     }
-    ck_assert_uint_ge(above, DRAWS * 91 / 100);
-    ck_assert_uint_le(above, DRAWS * 99 / 100);
+    ck_assert_uint_ge(above, DRAWS * 88 / 100);
+    ck_assert_uint_lt(above, DRAWS);
     close_world(&w);
 }
 END_TEST
