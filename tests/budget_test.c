@@ -405,6 +405,8 @@ START_TEST(refused_memory_leaves_the_dense_model)
     open_world(&w, &mem);
     prune_fit_options_init(&fit);
     fit.epochs = 1;
+    prune_validation_init(&w.metric); /* accuracy: fewer passes over the data */
+    w.metric.tolerance = 0.99;
     w.options.fine_tune = &fit;
     w.options.criterion = PRUNE_GRADIENT;
     w.options.max_trials = 2;
