@@ -24,7 +24,7 @@ static void library(float *h, problem *p, int32_t kind)
     for (size_t param = 0, at = 0; param < prune_model_param_count(p->model); param++) {
         prune_param_info info = { .size = sizeof info };
         ck_assert_ok(prune_model_param_info(&info, p->model, param));
-        memcpy(h + at, prune_curvature_diagonal(c, param), info.count * sizeof *h);
+        memcpy(h + at, prune_curvature_diagonal(c, param), (size_t)info.count * sizeof *h);
         at += (size_t)info.count;
     }
     prune_curvature_free(c);

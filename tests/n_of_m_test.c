@@ -113,7 +113,7 @@ static void check_world(uint64_t seed)
     prune_selection s;
     prune_removal removal;
     make(&w, seed);
-    const size_t of = 1 + seed % 9, keep = 1 + seed / 9 % of;
+    const size_t of = 1 + (size_t)(seed % 9), keep = 1 + (size_t)(seed / 9) % of;
     prune_selection_init(&s);
     s.layer = seed % 4 == 3 ? (int32_t)(seed / 4 % LAYERS) : -1;
     s.include_bias = seed % 2 != 0; /* biases are in no row */

@@ -70,16 +70,17 @@ START_TEST(rewinding_keeps_the_masks)
         prune_param_info info;
         prune_param_info_init(&info);
         ck_assert_ok(prune_model_param_info(&info, model, p));
-        ck_assert_ok(prune_mask_get(before, info.count, model, p));
-        ck_assert_ok(prune_mask_get(held, info.count, early, p));
+        const size_t count = (size_t)info.count;
+        ck_assert_ok(prune_mask_get(before, count, model, p));
+        ck_assert_ok(prune_mask_get(held, count, early, p));
         ck_assert_ok(prune_snapshot_rewind(snapshot, model));
-        ck_assert_ok(prune_mask_get(after, info.count, model, p));
-        ck_assert_mem_eq(after, before, info.count);
-        for (size_t i = 0; i < info.count; i++) {
+        ck_assert_ok(prune_mask_get(after, count, model, p));
+        ck_assert_mem_eq(after, before, count);
+        for (size_t i = 0; i < count; i++) {
             values[i] = after[i] ? prune_model_param(early, p)[i] : 0.0f;
             ck_assert(held[i] || prune_model_param(early, p)[i] == 0.0f);
         }
-        ck_assert_mem_eq(prune_model_param(model, p), values, info.count * sizeof values[0]);
+        ck_assert_mem_eq(prune_model_param(model, p), values, count * sizeof values[0]);
     }
     ck_assert_ok(prune_model_verify(model, NULL));
     ck_assert_status(prune_snapshot_rewind(NULL, model), PRUNE_E_ARGUMENT);

@@ -12,7 +12,7 @@ enum { INPUTS = 5, HIDDEN = 4, OUTPUTS = 3, FIRST = INPUTS * HIDDEN, SECOND = HI
 typedef struct world {
     prune_model *model;
     prune_importance *table;
-    float first[FIRST], second[SECOND];
+    float all[FIRST + SECOND]; /* scores of both layers */
 } world;
 
 /* A stretch of whole and half numbers around 0, the same number more than once. */
@@ -28,17 +28,17 @@ static world make_world(void)
     w.model = world_model(NULL, widths, 2, PRUNE_RELU, 3);
     ck_assert_ok(prune_importance_create(&w.table, NULL, w.model, PRUNE_SUPPLIED));
     for (size_t i = 0; i < FIRST; i++)
-        w.first[i] = number(i);
+        w.all[i] = number(i);
     for (size_t i = 0; i < SECOND; i++)
-        w.second[i] = number(i + FIRST);
+        w.all[FIRST + i] = number(i + FIRST);
     return w;
 }
 
 static world make_filled(void)
 {
     world w = make_world();
-    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.first, FIRST));
-    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.second, SECOND));
+    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.all, FIRST));
+    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.all + FIRST, SECOND));
     return w;
 }
 
@@ -50,7 +50,7 @@ static void end_world(world *w)
 
 static float score_of(const world *w, size_t i)
 {
-    return i < FIRST ? w->first[i] : w->second[i - FIRST];
+    return w->all[i];
 }
 
 /* How many come before weight i in the order (score, layer, index). */
@@ -114,11 +114,11 @@ START_TEST(minus_zero_is_zero)
     prune_removal removal;
     prune_removal_init(&removal);
     for (size_t i = 0; i < FIRST; i++)
-        w.first[i] = i % 2 ? 0.0f : -0.0f;
+        w.all[i] = i % 2 ? 0.0f : -0.0f;
     for (size_t i = 0; i < SECOND; i++)
-        w.second[i] = 1.0f;
-    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.first, FIRST));
-    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.second, SECOND));
+        w.all[FIRST + i] = 1.0f;
+    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.all, FIRST));
+    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.all + FIRST, SECOND));
     ck_assert_ok(prune_mask_lowest(&removal, w.model, w.table, NULL, 7));
     assert_mask(&w, 7);
     end_world(&w);
@@ -137,11 +137,11 @@ START_TEST(rules_move_with_the_scores)
         rule.kind = kind;
         for (size_t pass = 0; pass < 2; pass++) {
             for (size_t i = 0; i < FIRST; i++)
-                w.first[i] = number(i) + (pass ? -4.0f : 4.0f);
+                w.all[i] = number(i) + (pass ? -4.0f : 4.0f);
             for (size_t i = 0; i < SECOND; i++)
-                w.second[i] = number(i + FIRST) + (pass ? -4.0f : 4.0f);
-            ck_assert_ok(prune_importance_set_scores(w.table, 0, w.first, FIRST));
-            ck_assert_ok(prune_importance_set_scores(w.table, 2, w.second, SECOND));
+                w.all[FIRST + i] = number(i + FIRST) + (pass ? -4.0f : 4.0f);
+            ck_assert_ok(prune_importance_set_scores(w.table, 0, w.all, FIRST));
+            ck_assert_ok(prune_importance_set_scores(w.table, 2, w.all + FIRST, SECOND));
             ck_assert_ok(prune_threshold_from_rule(pass ? &moved : &there, w.table, NULL, &rule));
         }
         ck_assert_double_eq_tol((double)moved + 8.0, (double)there, 1e-5);
@@ -195,7 +195,7 @@ START_TEST(rows_below_zero)
         for (size_t o = 0; o < HIDDEN; o++) {
             double most = -1e9, sum = 0.0, squares = 0.0;
             for (size_t i = 0; i < INPUTS; i++) {
-                const double s = (double)w.first[o * INPUTS + i];
+                const double s = (double)w.all[o * INPUTS + i];
                 most = s > most ? s : most;
                 sum += s;
                 squares += s * s;
@@ -218,13 +218,13 @@ START_TEST(whole_before_it_is_used)
     const size_t all = FIRST + SECOND;
     ck_assert_ptr_null(prune_importance_scores(w.table, 0));
     ck_assert_status(prune_mask_lowest(NULL, w.model, w.table, NULL, 1), PRUNE_E_STATE);
-    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.second, SECOND));
+    ck_assert_ok(prune_importance_set_scores(w.table, 2, w.all + FIRST, SECOND));
     ck_assert_status(prune_mask_lowest(NULL, w.model, w.table, NULL, 1), PRUNE_E_STATE);
     ck_assert_status(prune_importance_refresh(w.table), PRUNE_E_STATE);
-    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.first, FIRST));
+    ck_assert_ok(prune_importance_set_scores(w.table, 0, w.all, FIRST));
     ck_assert_ok(prune_importance_refresh(w.table));
-    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.first, sizeof w.first);
-    ck_assert_mem_eq(prune_importance_scores(w.table, 2), w.second, sizeof w.second);
+    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.all, FIRST * sizeof(float));
+    ck_assert_mem_eq(prune_importance_scores(w.table, 2), w.all + FIRST, SECOND * sizeof(float));
     for (size_t o = 0; o < HIDDEN; o++)
         ck_assert(prune_importance_scores(w.table, 1)[o] == FLT_MAX);
     prune_selection with_bias;
@@ -249,13 +249,13 @@ START_TEST(wrong_scores_change_nothing)
         wrong[FIRST - 1] = bad[b];
         ck_assert_status(prune_importance_set_scores(w.table, 0, wrong, FIRST), PRUNE_E_NONFINITE);
     }
-    ck_assert_status(prune_importance_set_scores(w.table, 0, w.first, FIRST - 1), PRUNE_E_SHAPE);
-    ck_assert_status(prune_importance_set_scores(w.table, 4, w.first, FIRST), PRUNE_E_RANGE);
+    ck_assert_status(prune_importance_set_scores(w.table, 0, w.all, FIRST - 1), PRUNE_E_SHAPE);
+    ck_assert_status(prune_importance_set_scores(w.table, 4, w.all, FIRST), PRUNE_E_RANGE);
     ck_assert_status(prune_importance_set_scores(w.table, 0, NULL, FIRST), PRUNE_E_ARGUMENT);
-    ck_assert_status(prune_importance_set_scores(NULL, 0, w.first, FIRST), PRUNE_E_ARGUMENT);
-    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.first, sizeof w.first);
+    ck_assert_status(prune_importance_set_scores(NULL, 0, w.all, FIRST), PRUNE_E_ARGUMENT);
+    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.all, FIRST * sizeof(float));
     ck_assert_ok(prune_importance_create(&magnitude, NULL, w.model, PRUNE_MAGNITUDE));
-    ck_assert_status(prune_importance_set_scores(magnitude, 0, w.first, FIRST), PRUNE_E_STATE);
+    ck_assert_status(prune_importance_set_scores(magnitude, 0, w.all, FIRST), PRUNE_E_STATE);
     ck_assert_status(prune_mask_below(NULL, w.model, magnitude, NULL, -1.0f), PRUNE_E_RANGE);
     prune_importance_free(magnitude);
     ck_assert_status(prune_importance_set_decay(w.table, 0.5f), PRUNE_E_STATE);
@@ -275,7 +275,7 @@ START_TEST(data_is_refused)
     ck_assert_ok(prune_trainer_create(&trainer, NULL, w.model, &options, &error));
     ck_assert_status(prune_importance_accumulate(w.table, trainer, &data.labelled, &error), PRUNE_E_STATE);
     ck_assert_str_eq(error.place, "importance");
-    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.first, sizeof w.first);
+    ck_assert_mem_eq(prune_importance_scores(w.table, 0), w.all, FIRST * sizeof(float));
     prune_trainer_free(trainer);
     world_data_end(&data);
     end_world(&w);
@@ -292,7 +292,7 @@ START_TEST(memory_is_one_block)
     ck_assert_ok(prune_importance_bytes(&bytes, w.model, PRUNE_SUPPLIED));
     ck_assert_ok(prune_importance_create(&table, &mem, w.model, PRUNE_SUPPLIED));
     ck_assert_uint_eq(h.peak_bytes, bytes);
-    ck_assert_ok(prune_importance_set_scores(table, 0, w.first, FIRST));
+    ck_assert_ok(prune_importance_set_scores(table, 0, w.all, FIRST));
     ck_assert_uint_eq(h.requests, 1);
     prune_importance_free(table);
     heap_refuse_once(&h, 1);
