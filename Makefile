@@ -209,7 +209,7 @@ $B/locale/%:
 	    { echo "there is no locale $*: run 'make deps', or test without it by LOCALE=" >&2; exit 1; }
 check-long: check
 	MONK_SEEDS=20 $B/tests/textbook_test
-	COMPARE_DRAWS=20 $B/tests/compare_test
+	COMPARE_DRAWS=50 $B/tests/compare_test
 	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
 demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench) $(if $(filter demo,$@),$B)
