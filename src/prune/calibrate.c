@@ -2,41 +2,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "calibrate.h"
-#include "options.h"
 #include "text.h"
 
 #include <float.h>
 #include <string.h>
 
 enum { BATCH = 64 };
-
-/* Never called: it only stands for targets of any kind. */
-static prune_status no_loss(void *user, float *losses, prune_tensor *gradient, const prune_tensor *outputs,
-                            const prune_tensor *targets)
-{
-    (void)user;
-    (void)losses;
-    (void)gradient;
-    (void)outputs;
-    (void)targets;
-    return PRUNE_E_UNSUPPORTED;
-}
-
-static prune_status open_data(prn_calibration *c, const prune_model *model, const prune_data *given,
-                              prune_error *error)
-{
-    prune_data data;
-    prune_data_init(&data);
-    const prune_status status =
-        given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(&data, sizeof data, given);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "data", given == NULL ? "NULL" : prn_options_reason(status));
-    if (data.source == NULL && data.targets == NULL)
-        data.targets = data.inputs;
-    c->loss = prn_loss_of(PRUNE_LOSS_OWN);
-    c->loss.own = no_loss;
-    return prn_data_open(&c->data, &data, model, &c->loss, error);
-}
 
 static prune_status take_memory(prn_calibration *c, const prune_model *model)
 {
@@ -57,7 +28,7 @@ static prune_status take_memory(prn_calibration *c, const prune_model *model)
     c->buffers[0] = (float *)c->block + at[0] / sizeof(float);
     c->buffers[1] = (float *)c->block + at[1] / sizeof(float);
     c->rows = (double *)c->block + at[2] / sizeof(double);
-    return prn_batch_open(&c->batch, &c->mem, &c->data, BATCH, 1);
+    return PRUNE_OK;
 }
 
 prune_status prn_calibration_open(prn_calibration *calibration, const prune_model *model,
@@ -69,7 +40,7 @@ prune_status prn_calibration_open(prn_calibration *calibration, const prune_mode
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
     if (backend != NULL && backend->run == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
-    status = open_data(calibration, model, data, error);
+    status = prn_feed_open(&calibration->feed, &model->mem, data, model, BATCH, error);
     if (status != PRUNE_OK)
         return status;
     calibration->mem = model->mem;
@@ -81,7 +52,7 @@ prune_status prn_calibration_open(prn_calibration *calibration, const prune_mode
 
 void prn_calibration_close(prn_calibration *calibration)
 {
-    prn_batch_close(&calibration->batch);
+    prn_feed_close(&calibration->feed);
     if (calibration->block != NULL)
         prn_mem_free(&calibration->mem, calibration->block, 1, calibration->bytes);
     calibration->block = NULL;
@@ -90,7 +61,7 @@ void prn_calibration_close(prn_calibration *calibration)
 /* Runs the batch through all layers before this one. */
 static prn_pass run_front(const prn_calibration *c, const prune_model *model, size_t layer)
 {
-    const prune_tensor *x = &c->batch.inputs;
+    const prune_tensor *x = &c->feed.batch.inputs;
     prn_pass pass = {
         .backend = c->backend, .batch = prn_tensor_rows(x), .x = x->data, .ldx = prn_tensor_step(x)
     };
@@ -110,7 +81,7 @@ static double widen(const prn_calibration *c, const prn_pass *pass, size_t input
 {
     double sum = 0.0;
     for (size_t r = 0; r < pass->batch; r++) {
-        const double weight = (double)prn_target_weight(&c->batch.target, r);
+        const double weight = (double)prn_target_weight(&c->feed.batch.target, r);
         const double scale = __builtin_sqrt(2.0 * weight);
         double *row = c->rows + r * n;
         row[n - 1] = scale;
@@ -140,10 +111,13 @@ prune_status prn_calibration_moments(double *h, prn_calibration *calibration, co
     const size_t n = inputs + layer_ones[1];
     double samples = 0.0;
     memset(h, 0, n * n * sizeof *h);
-    for (size_t first = 0; first < prn_data_samples(&c->data); first += BATCH) {
-        const prune_status status = prn_data_slice(&c->batch, &c->data, first, BATCH, error);
+    for (size_t first = 0;; first += BATCH) {
+        const prune_tensor *inputs_of_batch;
+        const prune_status status = prn_feed_next(&inputs_of_batch, &c->feed, first, BATCH, error);
         if (status != PRUNE_OK)
             return status;
+        if (inputs_of_batch == NULL)
+            break;
         const prn_pass pass = run_front(c, model, layer);
         samples += widen(c, &pass, inputs, n);
         c->linalg->add_gram(h, n, c->rows, pass.batch);

@@ -2,7 +2,7 @@
 #ifndef PRN_CALIBRATE_H
 #define PRN_CALIBRATE_H
 
-#include "data.h"
+#include "feed.h"
 #include "linalg.h"
 #include "model.h"
 
@@ -11,9 +11,7 @@ typedef struct prn_calibration {
     prune_allocator mem;
     const prune_backend *backend;
     const prn_linalg *linalg;
-    prn_loss loss; /* any targets will do for it */
-    prn_data data;
-    prn_batch batch;
+    prn_feed feed;
     size_t bytes;
     void *block;
     float *buffers[2]; /* what layers write, in turn */
