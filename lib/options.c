@@ -30,6 +30,14 @@ prune_status prn_options_read(void *mine, size_t mine_size, const void *given)
     return status;
 }
 
+int32_t prn_options_switches(const int32_t *switches, size_t count)
+{
+    int32_t good = 1;
+    for (size_t i = 0; i < count; i++)
+        good &= switches[i] == 0 || switches[i] == 1;
+    return good;
+}
+
 const char *prn_options_reason(prune_status status)
 {
     switch (status) {

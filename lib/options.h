@@ -11,6 +11,9 @@ prune_status prn_options_read(void *mine, size_t mine_size, const void *given);
 /* Whether a caller's result struct can be filled: PRUNE_OK also for NULL (not wanted). */
 prune_status prn_result_check(const void *theirs, size_t mine_size);
 
+/* Whether all of them are 0 or 1. */
+int32_t prn_options_switches(const int32_t *switches, size_t count);
+
 /* What to tell a caller when one of these fails. */
 const char *prn_options_reason(prune_status status);
 

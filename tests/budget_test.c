@@ -374,6 +374,11 @@ START_TEST(arguments_are_checked)
     ck_assert(world_hash(w.model) == w.dense)
     REFUSED(w.options.validation = NULL, PRUNE_E_ARGUMENT);
     REFUSED(w.options.confirmation = NULL, PRUNE_E_ARGUMENT);
+    REFUSED(w.options.confirmation = w.options.validation, PRUNE_E_ARGUMENT);
+    const prune_data copy = *w.options.validation;
+    REFUSED(w.options.confirmation = &copy, PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(w.error.place, "options.confirmation");
+    REFUSED(w.options.cumulative = 2, PRUNE_E_ARGUMENT);
     REFUSED(w.options.resolution = 0.0, PRUNE_E_RANGE);
     REFUSED(w.options.resolution = (double)NAN, PRUNE_E_RANGE);
     REFUSED(w.options.max_trials = 0, PRUNE_E_RANGE);

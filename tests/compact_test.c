@@ -246,7 +246,9 @@ START_TEST(what_is_refused)
     refused(model, &o, &r, PRUNE_E_ARGUMENT);
     o.min_neurons = 1, o.rounding = 3;
     refused(model, &o, &r, PRUNE_E_ARGUMENT);
-    o.rounding = PRUNE_ROUND_UP, o.drop_inputs = 1;
+    o.rounding = PRUNE_ROUND_UP, o.merge = 2;
+    refused(model, &o, &r, PRUNE_E_ARGUMENT);
+    o.merge = 1, o.drop_inputs = 1;
     refused(model, &o, &r, PRUNE_E_ARGUMENT);
     refused(model, &o, NULL, PRUNE_E_ARGUMENT);
     r.kept = kept, r.kept_capacity = 5 + 7 + 3 - 1;

@@ -9,8 +9,8 @@
  * picture holds "nan". A curve is broken there. If nothing is left to draw it is PRUNE_E_EMPTY.
  *
  * Errors of all: PRUNE_E_ARGUMENT: NULL; PRUNE_E_VERSION: size; PRUNE_E_RANGE: width or height, a value
- * beyond +-1e100; before anything is written. Else what the writer returns, which ends it. Nothing is
- * allocated.
+ * beyond +-1e100, or above 0 and below 1e-100 on a logarithmic axis; before anything is written. Else what
+ * the writer returns, which ends it. Nothing is allocated.
  * Threads: as reading what is given.
  *
  * SPDX-License-Identifier: MIT */

@@ -34,7 +34,8 @@ typedef struct prune_selection {
     int32_t aggregate;      /* groups: PRUNE_ROW_*, see group.h; default PRUNE_ROW_L2 */
     int32_t layer;          /* only this layer; default -1: all. PRUNE_E_RANGE: it has no such units */
     int32_t include_output; /* neurons: may the last layer that has any lose some; default 0 */
-    int32_t include_bias;   /* weights: are biases chosen from too; joint: do they count; default 0 */
+    int32_t include_bias;   /* weights: are biases of dense layers chosen from too; joint: do they count;
+                               default 0 */
     uint64_t min_kept;      /* units that stay in each layer; default 1 */
     int32_t joint;          /* neurons: their joint scores, see joint.h, by the aggregate; default 0 */
     int32_t block_rows;     /* blocks: at least 1; default 4, as for PRUNE_ENCODING_BLOCKS */

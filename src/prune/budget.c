@@ -48,6 +48,15 @@ static prune_status fail(const search *s, prune_status status, const char *place
 
 /* ---- setting up ---- */
 
+/* As far as one can tell without a look at every sample. */
+static int32_t is_same(const prune_data *a, const prune_data *b)
+{
+    if (b == NULL)
+        return 0;
+    return a == b || (a->inputs != NULL && a->inputs == b->inputs) ||
+           (a->source != NULL && a->source == b->source);
+}
+
 static prune_status read_options(search *s, const prune_budget_options *given)
 {
     prune_validation defaults;
@@ -62,6 +71,11 @@ static prune_status read_options(search *s, const prune_budget_options *given)
         return fail(s, PRUNE_E_ARGUMENT,
                     o->validation == NULL ? "options.validation" : "options.confirmation",
                     "NULL: data to choose by, and others to confirm with, are needed");
+    if (is_same(o->confirmation, o->validation) || is_same(o->confirmation, s->train))
+        return fail(s, PRUNE_E_ARGUMENT, "options.confirmation",
+                    "samples that the pruning is trained on or chosen by confirm nothing");
+    if (o->cumulative != 0 && o->cumulative != 1)
+        return fail(s, PRUNE_E_ARGUMENT, "options.cumulative", "neither 0 nor 1");
     if (!(o->resolution > 0.0 && o->resolution < 1e9))
         return fail(s, PRUNE_E_RANGE, "options.resolution", "not above 0");
     if (o->max_trials == 0)

@@ -31,6 +31,8 @@ static prune_status read_options(prune_compact_options *mine, const prune_compac
         return prn_error_set(error, status, "options", prn_options_reason(status));
     if (mine->multiple == 0 || mine->min_neurons == 0)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "options", "multiple and min_neurons are at least 1");
+    if (!prn_options_switches((const int32_t[]){ mine->merge, mine->drop_inputs }, 2))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "options", "a switch is neither 0 nor 1");
     if (mine->rounding != PRUNE_ROUND_UP && mine->rounding != PRUNE_ROUND_DOWN)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "options.rounding", "not one of PRUNE_ROUND_");
     return PRUNE_OK;

@@ -18,11 +18,6 @@ void prune_selection_init(prune_selection *selection)
                                         .block_columns = 1 };
 }
 
-static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
-{
-    return param->prunable || (selection->include_bias && !param->statistic);
-}
-
 /* The parameter that is a matrix of weights, or their number. */
 static size_t matrix_of(const prn_layer *layer)
 {
@@ -30,6 +25,13 @@ static size_t matrix_of(const prn_layer *layer)
     while (p < layer->param_count && !(layer->params[p].prunable && layer->params[p].shape.rank == 2))
         p++;
     return p;
+}
+
+/* The parameter itself, or the bias of a layer that has a matrix: a shift of its own stays. */
+static int32_t is_chosen_from(const prune_selection *selection, const prn_layer *layer,
+                              const prn_param *param)
+{
+    return param->prunable || (selection->include_bias && matrix_of(layer) != layer->param_count);
 }
 
 /* Into how many parts of one size, but for the last, that many are cut. */
@@ -57,7 +59,7 @@ static int32_t has_choice(const prune_selection *selection, const prn_layer *lay
 {
     int32_t weights = 0;
     for (size_t p = 0; p < layer->param_count; p++)
-        weights |= is_chosen_from(selection, &layer->params[p]);
+        weights |= is_chosen_from(selection, layer, &layer->params[p]);
     return selection->granularity == PRUNE_WEIGHTS ? weights : groups_of(selection, layer) != 0;
 }
 
@@ -78,7 +80,8 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
         status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
         return status;
-    const int32_t known = mine->granularity >= PRUNE_WEIGHTS && mine->granularity <= PRUNE_BLOCKS &&
+    const int32_t switches[] = { mine->include_output, mine->include_bias, mine->joint };
+    const int32_t known = prn_options_switches(switches, 3) && mine->granularity >= PRUNE_WEIGHTS && mine->granularity <= PRUNE_BLOCKS &&
                           mine->block_rows >= 1 && mine->block_columns >= 1 &&
                           (mine->scope == PRUNE_GLOBAL || mine->scope == PRUNE_PER_LAYER) &&
                           mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
@@ -139,7 +142,7 @@ static prn_unit_count count_weights(const prune_selection *selection, const prn_
 {
     prn_unit_count count = { 0 };
     for (size_t p = 0; p < layer->param_count; p++)
-        if (is_chosen_from(selection, &layer->params[p])) {
+        if (is_chosen_from(selection, layer, &layer->params[p])) {
             count.units += layer->params[p].count;
             count.kept += layer->params[p].count - layer->params[p].removed;
         }
@@ -242,7 +245,7 @@ static int32_t next_weights(prn_run *run, prn_run_cursor *c)
         *run = (prn_run){ c->layer, c->param, 0, param->count, c->score, param->mask };
         c->score += param->count;
         c->param++;
-        if (is_chosen_from(c->selection, param))
+        if (is_chosen_from(c->selection, layer, param))
             return 1;
     }
     return 0;

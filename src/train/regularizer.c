@@ -36,9 +36,8 @@ prune_status prn_group_lasso_read(prune_group_lasso *mine, const prune_group_las
                              "not a finite number from 0 on");
     const int32_t switches[] = { mine->include_bias, mine->include_column, mine->include_output,
                                  mine->by_size, mine->proximal };
-    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
-        if (switches[i] != 0 && switches[i] != 1)
-            return prn_error_set(error, PRUNE_E_ARGUMENT, "group_lasso", "a switch is neither 0 nor 1");
+    if (!prn_options_switches(switches, sizeof switches / sizeof switches[0]))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "group_lasso", "a switch is neither 0 nor 1");
     return PRUNE_OK;
 }
 
