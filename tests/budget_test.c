@@ -379,6 +379,9 @@ START_TEST(arguments_are_checked)
     REFUSED(w.options.confirmation = &copy, PRUNE_E_ARGUMENT);
     ck_assert_str_eq(w.error.place, "options.confirmation");
     REFUSED(w.options.cumulative = 2, PRUNE_E_ARGUMENT);
+    REFUSED(w.options.criterion = PRUNE_SUPPLIED, PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(w.error.place, "options.score");
+    REFUSED(w.options.criterion = PRUNE_MOVEMENT, PRUNE_E_ARGUMENT);
     REFUSED(w.options.resolution = 0.0, PRUNE_E_RANGE);
     REFUSED(w.options.resolution = (double)NAN, PRUNE_E_RANGE);
     REFUSED(w.options.max_trials = 0, PRUNE_E_RANGE);

@@ -42,7 +42,7 @@ typedef struct prune_budget_options {
      * has at the start. Default NULL: prune_validation_init(), with a tolerance of 0. */
     const prune_validation *metric;
     const prune_selection *selection; /* default NULL: weights, global */
-    int32_t criterion;                /* default PRUNE_MAGNITUDE; from `train` where it needs data */
+    int32_t criterion; /* default PRUNE_MAGNITUDE; from `train` where it needs data; not SUPPLIED, MOVEMENT */
     /* Default NULL; scores in another way: fills a PRUNE_SUPPLIED table; `criterion` is then not looked at.
      * Not PRUNE_OK ends the call. */
     prune_status (*score)(void *user, prune_importance *scores, prune_model *model);

@@ -74,6 +74,10 @@ static prune_status read_options(search *s, const prune_budget_options *given)
     if (is_same(o->confirmation, o->validation) || is_same(o->confirmation, s->train))
         return fail(s, PRUNE_E_ARGUMENT, "options.confirmation",
                     "samples that the pruning is trained on or chosen by confirm nothing");
+    if (o->score == NULL && o->criterion == PRUNE_SUPPLIED)
+        return fail(s, PRUNE_E_ARGUMENT, "options.score", "NULL: nobody would supply the scores");
+    if (o->score == NULL && o->criterion == PRUNE_MOVEMENT)
+        return fail(s, PRUNE_E_ARGUMENT, "options.criterion", "it is of a model in training: use `score`");
     if (o->cumulative != 0 && o->cumulative != 1)
         return fail(s, PRUNE_E_ARGUMENT, "options.cumulative", "neither 0 nor 1");
     if (!(o->resolution > 0.0 && o->resolution < 1e9))
