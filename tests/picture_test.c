@@ -191,6 +191,25 @@ START_TEST(any_text_is_a_name)
 }
 END_TEST
 
+/* A title may be as wide as the picture, in letters of 9 pixels, and a label as its axis. */
+START_TEST(what_would_not_fit_is_cut)
+{
+    char text[201];
+    bytes_file file = { 0 };
+    prune_picture_options options;
+    const prune_picture_series series = { "curve", xs, ys, NULL, 6 };
+    memset(text, 'x', 200);
+    text[200] = '\0';
+    prune_picture_options_init(&options);
+    options.title = options.x_label = options.y_label = text;
+    const char *picture = tradeoff(&file, &series, 1, &options);
+    text[640 / 9 + 1] = '\0';
+    ck_assert_ptr_null(strstr(picture, text));
+    ck_assert_uint_eq(wellformed_count(picture, "xxx..."), 3);
+    bytes_end(&file);
+}
+END_TEST
+
 /* A legend that is longer than the picture makes it higher. */
 START_TEST(a_long_legend_fits)
 {
@@ -246,6 +265,7 @@ int main(void)
         ticks_are_few_and_around_everything,
         sensitivity_has_the_metric_before,
         any_text_is_a_name,
+        what_would_not_fit_is_cut,
         a_long_legend_fits,
         bad_curves,
     };

@@ -2,8 +2,8 @@
  *
  * Each call writes one picture through a writer: an SVG 1.1 document, UTF-8, with axes, ticks, labels, title
  * and legend; no library is needed, and no font but sans-serif. The same numbers give the same bytes, in any
- * locale. Titles, labels and names may be any text: what XML does not take becomes '?', and names longer
- * than 22 characters are cut.
+ * locale. Titles, labels and names may be any text: what XML does not take becomes '?'. Names longer than 22
+ * characters are cut, titles and labels where they would not fit in most fonts.
  *
  * Values that are NaN or infinite are left out, and so is what is not above 0 on a logarithmic axis: no
  * picture holds "nan". A curve is broken there. If nothing is left to draw it is PRUNE_E_EMPTY.

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "plot.h"
 
-enum { LEFT = 70, TOP = 44, RIGHT = 24, BOTTOM = 52, LEGEND = 180, ENTRY = 18, NAME = 22, LONG = 400 };
+enum { LEFT = 70, TOP = 44, RIGHT = 24, BOTTOM = 52, LEGEND = 180, ENTRY = 18, NAME = 22 };
 
 const char *prn_plot_color(size_t n)
 {
@@ -224,22 +224,30 @@ static void put_y_ticks(prn_plot *plot)
     }
 }
 
+/* Characters that fit: in most sans-serif fonts the mean one is a little over half as wide as its size. */
+static size_t fitting(double length, double font_size)
+{
+    return (size_t)(length / (0.6 * font_size));
+}
+
 static void put_labels(prn_plot *plot, const prn_frame *frame)
 {
     prn_sink *out = &plot->out;
+    const size_t across = fitting(plot->x.to - plot->x.from, 12.0);
+    const size_t upwards = fitting(plot->y.from - plot->y.to, 12.0);
     const double x = 0.5 * (plot->x.from + plot->x.to), y = 0.5 * (plot->y.from + plot->y.to);
     prn_sink_add(out, "<text font-size=\"15\" text-anchor=\"middle\"");
     put_attribute(out, "x", 0.5 * plot->width);
     prn_sink_add(out, " y=\"22\">");
-    put_escaped(out, frame->title, LONG);
+    put_escaped(out, frame->title, fitting(plot->width, 15.0));
     end_text(out);
     start_text(out, x, plot->height - 12.0, "middle");
-    put_escaped(out, frame->x_label, LONG);
+    put_escaped(out, frame->x_label, across);
     end_text(out);
     prn_sink_add(out, "<text text-anchor=\"middle\" transform=\"translate(16 ");
     prn_sink_fixed(out, y, 2);
     prn_sink_add(out, ") rotate(-90)\">");
-    put_escaped(out, frame->y_label, LONG);
+    put_escaped(out, frame->y_label, upwards);
     end_text(out);
 }
 
