@@ -1,5 +1,5 @@
-/* system.h -- what the library asks of an operating system: files, a clock and memory; one of system_posix.c and
- * system_windows.c is linked */
+/* system.h -- what the library asks of an operating system: files, a clock and memory; one of system_posix.c
+ * and system_windows.c is linked */
 #ifndef PRN_SYSTEM_H
 #define PRN_SYSTEM_H
 

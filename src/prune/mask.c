@@ -254,7 +254,7 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
 
 /* ---- keep N of M ---- */
 
-enum { FEW = 32 }; /* where value by value is faster than bit by bit */
+enum { FEW = 8 }; /* so many are found faster value by value than bit by bit */
 
 /* Weights side by side in a row of a matrix. */
 typedef struct row_part {
@@ -311,7 +311,7 @@ static size_t excess_of(const row_part *part, uint64_t keep)
 
 static void remove_lowest(prune_removal *r, const row_part *part, size_t k)
 {
-    prn_cut cut = k < FEW ? few_lowest_in_row(part, k) : lowest_in_row(part, k);
+    prn_cut cut = k <= FEW ? few_lowest_in_row(part, k) : lowest_in_row(part, k);
     const float highest = prn_bits_ordered(cut.order);
     r->threshold = r->removed == 0 || highest > r->threshold ? highest : r->threshold;
     r->removed += k;
