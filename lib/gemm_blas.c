@@ -1,11 +1,13 @@
 /* gemm_blas.c -- matrix products by any BLAS with the C interface
  *
  * OpenBLAS (0.3.21 seen) spins for ever, or ends the process, when the first sgemm cannot map its work
- * buffer. So before the BLAS is handed out the same amount of memory is asked for on trial, and one
- * small product is computed while it is known to be there; OpenBLAS keeps the buffer from then on.
+ * buffer. So before the BLAS is handed out the system is asked on trial for as much, which nothing
+ * touches, and one small product is computed while it is known to be there; OpenBLAS keeps the buffer
+ * from then on.
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/gemm.h"
+#include "system.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -50,11 +52,8 @@ static int32_t warm_up(void)
 
 const prune_backend *prune_backend_blas(void)
 {
-    void *volatile trial =
-        malloc(WORK_BYTES); /* else clang drops the pair of calls, and success is certain */
-    if (trial == NULL)
+    if (!prn_system_can_map(WORK_BYTES))
         return NULL;
-    free(trial);
     return warm_up() ? &blas : NULL;
 }
 

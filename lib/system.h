@@ -1,5 +1,5 @@
-/* system.h -- what the library asks of an operating system: files and a clock; one of system_posix.c and
- * system_windows.c is linked */
+/* system.h -- what the library asks of an operating system: files, a clock and memory; one of system_posix.c
+ * and system_windows.c is linked */
 #ifndef PRN_SYSTEM_H
 #define PRN_SYSTEM_H
 
@@ -34,5 +34,9 @@ prune_status prn_system_replace(const char *path, prn_system_put *put, void *use
 
 /* Nanoseconds, never going back; 0 where there is no clock. */
 uint64_t prn_system_now(void);
+
+/* Whether it would give so many bytes more in one piece, to write to. No allocator is asked: what stands in
+ * for malloc (sanitizers, debuggers) looks at every byte of a block. */
+int32_t prn_system_can_map(size_t bytes);
 
 #endif

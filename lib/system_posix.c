@@ -1,4 +1,4 @@
-/* system_posix.c -- what POSIX gives: files, one of them replaced so that nothing is lost, and a clock
+/* system_posix.c -- what POSIX gives: files, one of them replaced so that nothing is lost, a clock, memory
  *
  * A replacement is made under a temporary name, which is also the lock: whoever holds flock() on the file
  * that has this name may write it, rename it or remove it. So a name without an owner is what a killed
@@ -18,6 +18,7 @@
 #include <stdio.h> /* renameat() */
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -373,4 +374,12 @@ uint64_t prn_system_now(void)
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
         return 0;
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- memory ---- */
+
+int32_t prn_system_can_map(size_t bytes)
+{
+    void *trial = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return trial != MAP_FAILED && munmap(trial, bytes) == 0;
 }

@@ -1,4 +1,4 @@
-/* system_windows.c -- what Windows gives: files, one of them replaced so that nothing is lost, and a clock
+/* system_windows.c -- what Windows gives: files, replaced so that nothing is lost, a clock, memory
  *
  * A replacement is made under a temporary name. Whoever has opened that file has it alone, so two that save
  * to one path cannot mix their bytes, and what a killed process left is just written anew. The file takes its
@@ -273,4 +273,12 @@ uint64_t prn_system_now(void)
         return 0;
     const uint64_t t = (uint64_t)ticks.QuadPart, each = (uint64_t)rate.QuadPart;
     return t / each * 1000000000u + t % each * 1000000000u / each;
+}
+
+/* ---- memory ---- */
+
+int32_t prn_system_can_map(size_t bytes)
+{
+    void *trial = VirtualAlloc(NULL, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    return trial != NULL && VirtualFree(trial, 0, MEM_RELEASE);
 }

@@ -278,6 +278,59 @@ START_TEST(sources_give_the_same)
 }
 END_TEST
 
+typedef struct counted {
+    world *w;
+    size_t rows;
+} counted;
+
+static prune_status count_rows(void *user, const size_t *samples, size_t count, float *inputs, void *targets)
+{
+    counted *c = user;
+    c->rows += count;
+    return read_rows(c->w, samples, count, inputs, targets);
+}
+
+START_TEST(each_model_runs_once)
+{
+    world w;
+    prune_source source;
+    counted all = { &w, 0 };
+    open_world(&w, NULL, 300);
+    for (size_t i = 0; i < 300; i++)
+        set_sample(&w, i, i % 3 != 0, i % 4 != 0);
+    prune_source_init(&source);
+    source.samples = 300;
+    source.inputs = COLUMNS;
+    source.read = count_rows;
+    source.user = &all;
+    w.data.inputs = w.data.targets = NULL;
+    w.data.source = &source;
+    for (int32_t metric = PRUNE_METRIC_LOSS; metric <= PRUNE_METRIC_ACCURACY; metric++) {
+        all.rows = 0;
+        w.validation.metric = metric;
+        compare(&w);
+        ck_assert_uint_eq(all.rows, 600);
+    }
+    close_world(&w);
+}
+END_TEST
+
+/* What is said of all samples still is; there are no bounds. */
+START_TEST(a_section_may_say_nothing)
+{
+    world w;
+    open_world(&w, NULL, 100);
+    for (size_t i = 0; i < 100; i++) {
+        set_sample(&w, i, i % 3 != 0, i % 2 != 0);
+        w.weight[i] = i < 20 ? 0.0f : 1.0f;
+    }
+    w.data.weights = w.weights;
+    compare(&w);
+    ck_assert(w.comparison.worse > 0.1 && isnan(w.comparison.low) && isnan(w.comparison.high));
+    close_world(&w);
+}
+END_TEST
+
 START_TEST(arguments_are_checked)
 {
     world w;
@@ -347,6 +400,8 @@ int main(void)
         bounds_hold_as_often_as_they_say,
         sections_hold_as_often_as_they_say,
         sources_give_the_same,
+        each_model_runs_once,
+        a_section_may_say_nothing,
         arguments_are_checked,
         refused_memory_is_reported,
     };

@@ -1,9 +1,7 @@
-/* lasso_road_test.c -- the group lasso on the road: options, files, zero groups to removed neurons
+/* lasso_road_test.c -- the group lasso on the road: options, zero groups to removed neurons
  *
  * SPDX-License-Identifier: MIT */
 #include "fixtures/lasso.h"
-#include "support/bytes.h"
-#include "support/heap.h"
 #include "support/work.h"
 
 #include <math.h>
@@ -80,107 +78,6 @@ START_TEST(bad_schedules_and_scales_are_refused)
     }
     prune_trainer_free(trainer);
     prune_model_free(model);
-}
-END_TEST
-
-/* ---- files ---- */
-
-static prune_trainer *open_trainer(work *w, int32_t with)
-{
-    static const size_t widths[] = { 6, 12, 4 };
-    const prune_schedule ramp = { sizeof ramp, PRUNE_SCHEDULE_STEP, 0.9f, 0.0f, 9, 5 };
-    const prune_group_lasso lasso = { sizeof lasso, 0.01f, 0.02f, 0, 1, 1, 0, 1 };
-    prune_trainer_options options = work_options(PRUNE_ADAM);
-    options.group_lasso = with ? &lasso : NULL;
-    options.penalty_schedule = with ? &ramp : NULL;
-    world_data_make(&w->data, 45, 6, 4, 3);
-    w->model = world_model(NULL, widths, 2, PRUNE_TANH, 8);
-    work_remove_some(w->model, 5, 9);
-    w->trainer = world_trainer(w->model, &options);
-    const prune_layer_training second = { sizeof second, 0, 0.5f, 2.0f, 0.75f };
-    if (with)
-        ck_assert_ok(prune_trainer_set_layer(w->trainer, 1, &second));
-    return w->trainer;
-}
-
-START_TEST(training_goes_on_bit_for_bit)
-{
-    work w;
-    prune_model *model;
-    open_trainer(&w, 1);
-    work_fit(w.trainer, &w.data, 1);
-    bytes_file file = work_write_trainer(w.trainer);
-    prune_trainer *back = work_read_trainer(&model, &file);
-    bytes_file again = work_write_trainer(back);
-    work_check_same(&file, &again);
-    prune_layer_training got;
-    prune_layer_training_init(&got);
-    ck_assert_ok(prune_trainer_get_layer(&got, back, 1));
-    ck_assert(got.group_scale == 0.75f);
-    work_fit(w.trainer, &w.data, 4);
-    work_fit(back, &w.data, 4);
-    ck_assert_uint_eq(world_trainer_hash(back), world_trainer_hash(w.trainer));
-    bytes_end(&again);
-    bytes_end(&file);
-    prune_trainer_free(back);
-    prune_model_free(model);
-    work_end(&w);
-}
-END_TEST
-
-/* So files from before there was one are still read, as the golden files of container_test.c are. */
-START_TEST(the_section_is_there_only_where_it_says_something)
-{
-    for (int32_t with = 0; with < 2; with++) {
-        work w;
-        open_trainer(&w, with);
-        bytes_file file = work_write_trainer(w.trainer);
-        ck_assert_int_eq(bytes_entry(&file, "PNLT") != 0, with);
-        bytes_end(&file);
-        work_end(&w);
-    }
-}
-END_TEST
-
-static prune_status read_trainer(bytes_file *file, prune_error *error)
-{
-    heap h = { 0 };
-    prune_trainer *trainer;
-    prune_model *model;
-    const prune_allocator mem = heap_allocator(&h);
-    const prune_reader reader = bytes_reader(file);
-    const prune_status status = prune_trainer_read(&trainer, &model, &mem, &reader, NULL, error);
-    ck_assert((trainer == NULL && model == NULL) == (status != PRUNE_OK));
-    prune_trainer_free(trainer);
-    prune_model_free(model);
-    ck_assert(heap_is_clean(&h));
-    return status;
-}
-
-START_TEST(numbers_of_the_section_are_checked)
-{
-    static const struct bad {
-        size_t offset;
-        uint64_t value;
-    } cases[] = {
-        { 0, 0x7fc00000 },  { 0, 0xbf800000 },  { 4, 0x7f800000 }, { 8, 2 },           { 12, 2 },
-        { 16, 0xffffffff }, { 20, 5 },          { 24, 2 },         { 28, 4 },          { 32, 0 },
-        { 36, 0xbf800000 }, { 44, 0 },          { 48, 1 },         { 48, 0xffffffff }, { 52, 0x7fc00000 },
-        { 56, 0x7f800000 }, { 56, 0xbf800000 },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        work w;
-        prune_error error = { 0 };
-        open_trainer(&w, 1);
-        bytes_file file = work_write_trainer(w.trainer);
-        ck_assert_ok(read_trainer(&file, &error));
-        bytes_put(&file, bytes_payload(&file, "PNLT") + cases[i].offset, 4, cases[i].value);
-        bytes_repair(&file);
-        ck_assert_status(read_trainer(&file, &error), PRUNE_E_FORMAT);
-        ck_assert_str_eq(error.place, "section PNLT");
-        bytes_end(&file);
-        work_end(&w);
-    }
 }
 END_TEST
 
@@ -386,9 +283,6 @@ int main(void)
     const TTest *const tests[] = {
         what_is_wrong_is_named,
         bad_schedules_and_scales_are_refused,
-        training_goes_on_bit_for_bit,
-        the_section_is_there_only_where_it_says_something,
-        numbers_of_the_section_are_checked,
         neurons_that_are_0_can_be_removed,
         inputs_that_say_nothing_become_0,
         scores_may_include_the_penalty,

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/compare.h"
+#include "data.h"
 #include "evaluate.h"
 #include "interval.h"
 #include "model.h"
@@ -10,7 +11,7 @@
 #include "text.h"
 #include "validate.h"
 
-enum { SECTIONS = PRUNE_COMPARE_SECTIONS, CHUNK = 64 };
+enum { SECTIONS = PRUNE_COMPARE_SECTIONS };
 
 void prune_comparison_init(prune_comparison *comparison)
 {
@@ -18,52 +19,91 @@ void prune_comparison_init(prune_comparison *comparison)
         *comparison = (prune_comparison){ .size = sizeof *comparison, .confidence = 0.95 };
 }
 
-/* One call; the data have been checked by measuring on them. */
+/* One call. */
 typedef struct pair {
-    const prune_model *first, *second;
-    prune_data data;
-    size_t samples;
+    const prune_model *models[2];
+    prn_loss loss;
+    prn_data data;
     prune_validation validation;
     prune_comparison result;
     prune_error *error;
+    double *differences;          /* of samples without weights by accuracy, else NULL; see add_rights() */
+    double whole[2];              /* the metric of each model, */
+    double sections[2][SECTIONS]; /* and of each section, unless there are differences */
+    size_t which;                 /* of the two models is looked at */
 } pair;
 
-/* ---- sample by sample ---- */
+/* ---- what a model's outputs say ---- */
 
-typedef struct rights {
-    int32_t kind;
-    double sign; /* what the rights are added with */
-    double *sums;
-} rights;
-
-static prune_status add_rights(void *user, double *value, const prune_tensor *outputs,
-                               const prune_tensor *targets)
+/* differences[samples]: 1 where only the first model is right, -1 where only the second is. */
+static void add_rights(pair *p, const prune_tensor *outputs, const prune_tensor *targets)
 {
-    const rights *r = user;
-    *value = 0.0;
+    const double sign = p->which == 0 ? 1.0 : -1.0;
     for (size_t row = 0; row < prn_tensor_rows(outputs); row++) {
         const float *h = (const float *)outputs->data + row * outputs->ld;
-        r->sums[row] += r->sign * prn_tally_right(r->kind, h, prn_tensor_row(outputs), targets, row);
+        p->differences[row] += sign * prn_tally_right(p->loss.kind, h, prn_tensor_row(outputs), targets, row);
     }
-    return PRUNE_OK;
 }
 
-/* differences[samples] = 1 where only the first model is right, -1 where only the second is. */
-static prune_status subtract(double *differences, const pair *p)
+/* Samples side by side. */
+typedef struct part {
+    const prune_tensor *outputs, *targets;
+    size_t first, count;
+} part;
+
+static prune_status measure(double *value, const pair *p, const part *samples)
 {
-    prune_loss_options plain;
-    double value;
-    const prune_loss_options *loss = prn_validation_loss(&plain, &p->validation);
-    rights r = { loss->kind, 1.0, differences };
-    const prune_metric metric = { add_rights, &r, 0 };
-    for (size_t i = 0; i < p->samples; i++)
-        differences[i] = 0.0;
-    prune_status status = prune_evaluate_metric_with(&value, p->first, &p->data, loss, &metric, p->error);
-    r.sign = -1.0;
-    if (status == PRUNE_OK)
-        status = prune_evaluate_metric_with(&value, p->second, &p->data, loss, &metric, p->error);
+    const size_t first = samples->first, count = samples->count;
+    prune_tensor h, y, s;
+    prn_tally tally = { 0 };
+    prn_rows_slice(&h, samples->outputs, first, count);
+    prn_rows_slice(&y, samples->targets, first, count);
+    *value = prn_tally_none();
+    if (p->validation.metric == PRUNE_METRIC_OWN)
+        return p->validation.own->measure(p->validation.own->user, value, &h, &y);
+    if (p->data.weights != NULL)
+        prn_rows_slice(&s, p->data.weights, first, count);
+    const prn_target target = { &y, p->data.weights != NULL ? &s : NULL };
+    const prune_status status = prn_tally_add_all(&tally, &p->loss, &h, &target);
+    const prune_metrics metrics = prn_tally_metrics(&tally, p->loss.kind);
+    *value = prn_validation_pick(&p->validation, &metrics);
     return status;
 }
+
+static size_t section_start(size_t samples, size_t i)
+{
+    return samples / SECTIONS * i + samples % SECTIONS * i / SECTIONS;
+}
+
+static prune_status look(void *user, double *value, const prune_tensor *outputs, const prune_tensor *targets)
+{
+    pair *p = user;
+    part some = { outputs, targets, 0, prn_tensor_rows(outputs) };
+    prune_status status = measure(value, p, &some);
+    if (p->differences != NULL)
+        add_rights(p, outputs, targets);
+    for (size_t i = 0; status == PRUNE_OK && p->differences == NULL && i < SECTIONS; i++) {
+        some.first = section_start(prn_tensor_rows(outputs), i);
+        some.count = section_start(prn_tensor_rows(outputs), i + 1) - some.first;
+        status = measure(&p->sections[p->which][i], p, &some);
+    }
+    return status;
+}
+
+/* Each model runs once over the data. */
+static prune_status look_at_both(pair *p, const prune_data *data)
+{
+    const prune_metric metric = { look, p, 0 };
+    prune_status status = PRUNE_OK;
+    for (p->which = 0; status == PRUNE_OK && p->which < 2; p->which++)
+        status = prune_evaluate_metric_with(&p->whole[p->which], p->models[p->which], data, &p->loss, &metric,
+                                            p->error);
+    p->result.first = p->whole[0];
+    p->result.second = p->whole[1];
+    return status;
+}
+
+/* ---- sample by sample ---- */
 
 /* What only the first model gets right, what only the second does, and all. */
 typedef struct discord {
@@ -97,115 +137,59 @@ static double solve(const discord *x, double level)
     return 0.5 * (low + high);
 }
 
-static void bound_differences(pair *p, const double *differences)
+static void bound_by_samples(pair *p)
 {
-    discord x = { 0.0, 0.0, (double)p->samples };
+    const size_t samples = prn_data_samples(&p->data);
+    discord x = { 0.0, 0.0, (double)samples };
     const double quantile = prn_normal_quantile(p->result.confidence);
-    for (size_t i = 0; i < p->samples; i++) {
-        x.b += differences[i] > 0.0 ? differences[i] : 0.0;
-        x.c -= differences[i] < 0.0 ? differences[i] : 0.0;
+    for (size_t i = 0; i < samples; i++) {
+        x.b += p->differences[i] > 0.0 ? p->differences[i] : 0.0;
+        x.c -= p->differences[i] < 0.0 ? p->differences[i] : 0.0;
     }
     p->result.worse = (x.b - x.c) / x.n;
     p->result.low = solve(&x, quantile);
     p->result.high = solve(&x, -quantile);
 }
 
-static prune_status compare_samples(pair *p)
+static prune_status compare_samples(pair *p, const prune_data *data)
 {
-    const prune_allocator *mem = &p->first->mem;
-    double *differences = prn_mem_alloc(mem, p->samples, sizeof *differences);
-    if (differences == NULL)
+    const prune_allocator *mem = &p->models[0]->mem;
+    const size_t samples = prn_data_samples(&p->data);
+    p->differences = prn_mem_alloc(mem, samples, sizeof *p->differences);
+    if (p->differences == NULL)
         return prn_error_set(p->error, PRUNE_E_MEMORY, "comparison", "no memory for the samples");
-    const prune_status status = subtract(differences, p);
+    for (size_t i = 0; i < samples; i++)
+        p->differences[i] = 0.0;
+    const prune_status status = look_at_both(p, data);
     if (status == PRUNE_OK)
-        bound_differences(p, differences);
-    prn_mem_free(mem, differences, p->samples, sizeof *differences);
+        bound_by_samples(p);
+    prn_mem_free(mem, p->differences, samples, sizeof *p->differences);
     return status;
 }
 
 /* ---- section by section ---- */
 
-/* Some samples of a data set, side by side. */
-typedef struct section {
-    prune_data data;
-    prune_tensor inputs, targets, weights;
-    prune_source source;
-    const prune_source *whole;
-    size_t first;
-} section;
-
-static prune_status read_section(void *user, const size_t *samples, size_t count, float *inputs,
-                                 void *targets)
+static void bound_by_sections(pair *p)
 {
-    const section *s = user;
-    const size_t target = s->whole->target_columns * 4; /* bytes: labels and floats alike */
-    size_t numbers[CHUNK];
-    prune_status status = PRUNE_OK;
-    for (size_t done = 0, some = 0; done < count && status == PRUNE_OK; done += some) {
-        for (some = 0; some < CHUNK && done + some < count; some++)
-            numbers[some] = s->first + samples[done + some];
-        status = s->whole->read(s->whole->user, numbers, some, inputs + done * s->whole->inputs,
-                                (unsigned char *)targets + done * target);
-    }
-    return status;
-}
-
-static void cut(section *s, const pair *p, size_t first, size_t count)
-{
-    prune_data_init(&s->data);
-    s->whole = p->data.source;
-    s->first = first;
-    if (s->whole != NULL) {
-        prune_source_init(&s->source);
-        (void)prn_options_read(&s->source, sizeof s->source, s->whole);
-        s->source.samples = count;
-        s->source.read = read_section;
-        s->source.user = s;
-        s->data.source = &s->source;
-    } else {
-        prn_rows_slice(&s->inputs, p->data.inputs, first, count);
-        prn_rows_slice(&s->targets, p->data.targets, first, count);
-        s->data.inputs = &s->inputs;
-        s->data.targets = &s->targets;
-    }
-    if (p->data.weights != NULL) {
-        prn_rows_slice(&s->weights, p->data.weights, first, count);
-        s->data.weights = &s->weights;
-    }
-}
-
-/* *worse on these data, and what both models are there. */
-static prune_status measure(double values[3], pair *p, const prune_data *data)
-{
-    prune_status status = prn_validation_measure(&p->validation, p->first, data, p->error);
-    values[0] = p->validation.value;
-    if (status == PRUNE_OK)
-        status = prn_validation_measure(&p->validation, p->second, data, p->error);
-    values[1] = p->validation.value;
-    values[2] = prn_validation_worse(&p->validation, values[1], values[0]);
-    return status;
-}
-
-static prune_status compare_sections(pair *p)
-{
-    double squares = 0.0;
-    for (size_t i = 0; i < SECTIONS; i++) {
-        section s;
-        double values[3];
-        const size_t first = p->samples / SECTIONS * i + p->samples % SECTIONS * i / SECTIONS;
-        const size_t next = p->samples / SECTIONS * (i + 1) + p->samples % SECTIONS * (i + 1) / SECTIONS;
-        cut(&s, p, first, next - first);
-        const prune_status status = measure(values, p, &s.data);
-        if (status != PRUNE_OK)
-            return status;
-        squares += (values[2] - p->result.worse) * (values[2] - p->result.worse);
-    }
     const double freedom = SECTIONS - 1;
+    double squares = 0.0;
+    p->result.worse = prn_validation_worse(&p->validation, p->whole[1], p->whole[0]);
+    for (size_t i = 0; i < SECTIONS; i++) {
+        const double worse = prn_validation_worse(&p->validation, p->sections[1][i], p->sections[0][i]);
+        squares += (worse - p->result.worse) * (worse - p->result.worse);
+    }
     const double half = prn_student_quantile(p->result.confidence, freedom) *
                         __builtin_sqrt(squares / freedom / (double)SECTIONS);
     p->result.low = p->result.worse - half;
     p->result.high = p->result.worse + half;
-    return PRUNE_OK;
+}
+
+static prune_status compare_sections(pair *p, const prune_data *data)
+{
+    const prune_status status = look_at_both(p, data);
+    if (status == PRUNE_OK)
+        bound_by_sections(p);
+    return status;
 }
 
 /* ---- the call ---- */
@@ -224,31 +208,34 @@ static prune_status open_pair(pair *p, const prune_comparison *comparison, const
         return prn_error_set(p->error, PRUNE_E_RANGE, "comparison.confidence",
                              "not above 0.5 and at most 0.999: 95 % is 0.95");
     status = prn_validation_open(&p->validation, validation != NULL ? validation : &defaults, p->error);
-    if (status == PRUNE_OK && prune_model_outputs(p->first) != prune_model_outputs(p->second))
+    if (status == PRUNE_OK && prune_model_outputs(p->models[0]) != prune_model_outputs(p->models[1]))
         status = prn_error_set(p->error, PRUNE_E_SHAPE, "models", "not the same number of outputs");
+    return status;
+}
+
+static prune_status open_data(pair *p, const prune_data *data)
+{
+    prune_loss_options plain;
+    const prune_loss_options *loss = prn_validation_loss(&plain, &p->validation);
+    prune_status status = prn_data_loss(&p->loss, loss, p->models[0], p->error);
+    if (status == PRUNE_OK)
+        status = prn_data_open(&p->data, data, p->models[0], &p->loss, p->error);
     return status;
 }
 
 prune_status prune_compare(prune_comparison *comparison, const prune_model *first, const prune_model *second,
                            const prune_data *data, const prune_validation *validation, prune_error *error)
 {
-    pair p = { .first = first, .second = second, .error = error };
-    double values[3];
-    prune_data_init(&p.data);
+    pair p = { .models = { first, second }, .error = error };
     prune_status status = open_pair(&p, comparison, validation);
     if (status == PRUNE_OK)
-        status = measure(values, &p, data);
+        status = open_data(&p, data);
     if (status != PRUNE_OK)
         return status;
-    (void)prn_options_read(&p.data, sizeof p.data, data);
-    p.samples = p.data.source != NULL ? p.data.source->samples : prn_tensor_rows(p.data.inputs);
-    p.result.first = values[0];
-    p.result.second = values[1];
-    p.result.worse = values[2];
     const int32_t paired = p.validation.metric == PRUNE_METRIC_ACCURACY && p.data.weights == NULL;
-    if (p.samples < (paired ? 2u : 2u * SECTIONS))
+    if (prn_data_samples(&p.data) < (paired ? 2u : 2u * SECTIONS))
         return prn_error_set(error, PRUNE_E_EMPTY, "data", "too few samples to tell: 2, or 2 for a section");
-    status = paired ? compare_samples(&p) : compare_sections(&p);
+    status = paired ? compare_samples(&p, data) : compare_sections(&p, data);
     if (status == PRUNE_OK)
         prn_result_write(comparison, &p.result);
     return status;

@@ -14,8 +14,22 @@
 
 typedef struct parts {
     size_t bytes;
-    size_t gradient, score, signs, cuts, rules, means, given; /* offsets */
+    size_t gradient, score, signs, cuts, rules, means, groups, given; /* offsets */
+    size_t group_room;
 } parts;
+
+/* For neurons, inputs, and blocks of four and more, those at the edges too. */
+static size_t group_room(const prune_model *model)
+{
+    size_t room = 0;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_layer *layer = model->layers[l];
+        if (layer->ops->units(layer) != 0)
+            room += prn_layer_floats(layer) / 4 + prn_shape_count(&layer->input) +
+                    prn_shape_count(&layer->output);
+    }
+    return room;
+}
 
 static prune_status lay_out(parts *out, const prune_model *model, const prn_criterion *criterion)
 {
@@ -26,11 +40,13 @@ static prune_status lay_out(parts *out, const prune_model *model, const prn_crit
         return PRUNE_E_ARGUMENT;
     const size_t floats = prn_model_floats(model);
     prn_layout layout = { 0 };
+    out->group_room = group_room(model);
     prn_layout_add(&layout, 1, sizeof(prune_importance));
     out->score = prn_layout_add(&layout, floats, sizeof(float));
     out->cuts = prn_layout_add(&layout, model->layer_count, sizeof(prn_cut));
     out->rules = prn_layout_add(&layout, model->layer_count, 2 * sizeof(prn_layer_rule));
     out->means = prn_layout_add(&layout, model->layer_count, sizeof(float));
+    out->groups = prn_layout_add(&layout, out->group_room, sizeof(float));
     out->signs = prn_layout_add(&layout, criterion->has_sign ? prn_mask_words(floats) : 0, sizeof(uint32_t));
     out->given = prn_layout_add(&layout, criterion->supplied ? prune_model_param_count(model) : 0, 1);
     out->gradient = prn_layout_add(&layout, criterion->takes ? floats : 0, sizeof(prn_sum));
@@ -62,11 +78,13 @@ static prune_importance *build(const prune_allocator *mem, const prune_model *mo
                                       .signature = prn_model_signature(model),
                                       .criterion = criterion,
                                       .decay = 1.0f,
-                                      .floats = prn_model_floats(model) };
+                                      .floats = prn_model_floats(model),
+                                      .group_room = plan->group_room };
     importance->score = (float *)(void *)(block + plan->score);
     importance->cuts = (prn_cut *)(void *)(block + plan->cuts);
     importance->rules = (prn_layer_rule *)(void *)(block + plan->rules);
     importance->means = (float *)(void *)(block + plan->means);
+    importance->groups = (float *)(void *)(block + plan->groups);
     if (criterion->supplied)
         importance->given = block + plan->given;
     if (criterion->has_sign)

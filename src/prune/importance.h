@@ -36,6 +36,8 @@ struct prune_importance {
     /* Room to choose in without allocating, see rank.h and unit.h. */
     prn_cut *cuts; /* one per layer */
     float *means;  /* one per layer, of joint scores of its neurons under the selection at work */
+    float *groups; /* [group_room], scores under that selection, see prn_unit_prepare() */
+    size_t group_room;
 };
 
 /* PRUNE_E_ARGUMENT, or PRUNE_E_STATE: no scores, or not of this model's architecture any more. */

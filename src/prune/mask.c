@@ -254,6 +254,8 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
 
 /* ---- keep N of M ---- */
 
+enum { FEW = 8 }; /* so many are found faster value by value than bit by bit */
+
 /* Weights side by side in a row of a matrix. */
 typedef struct row_part {
     prn_param *param;
@@ -278,6 +280,26 @@ static prn_cut lowest_in_row(const row_part *part, size_t k)
     return cut;
 }
 
+/* The same value by value from the lowest, in at most k rounds. */
+static prn_cut few_lowest_in_row(const row_part *part, size_t k)
+{
+    prn_cut cut = { 0, k };
+    for (uint32_t from = 0;; from = cut.order + 1) {
+        size_t equal = 0;
+        cut.order = UINT32_MAX;
+        for (size_t i = part->start; i < part->end; i++) {
+            const uint32_t order = prn_bits_order(part->score[i]);
+            if (order < from || order > cut.order || !prn_mask_test(part->param->mask, i))
+                continue;
+            equal = order < cut.order ? 1 : equal + 1;
+            cut.order = order;
+        }
+        if (equal >= cut.ties)
+            return cut;
+        cut.ties -= equal;
+    }
+}
+
 /* How many weights of a part are too many. */
 static size_t excess_of(const row_part *part, uint64_t keep)
 {
@@ -289,7 +311,7 @@ static size_t excess_of(const row_part *part, uint64_t keep)
 
 static void remove_lowest(prune_removal *r, const row_part *part, size_t k)
 {
-    prn_cut cut = lowest_in_row(part, k);
+    prn_cut cut = k <= FEW ? few_lowest_in_row(part, k) : lowest_in_row(part, k);
     const float highest = prn_bits_ordered(cut.order);
     r->threshold = r->removed == 0 || highest > r->threshold ? highest : r->threshold;
     r->removed += k;

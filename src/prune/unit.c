@@ -2,8 +2,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "unit.h"
+#include "bits.h"
 #include "joint.h"
 #include "options.h"
+
+#include <float.h>
 
 void prune_selection_init(prune_selection *selection)
 {
@@ -175,9 +178,24 @@ static const prn_layer *layer_of(const prn_run_cursor *c)
 static void to_next_layer(prn_run_cursor *c)
 {
     c->layer_score += prn_layer_floats(layer_of(c));
+    if (c->groups != NULL)
+        c->groups += groups_of(c->selection, layer_of(c));
     c->score = c->layer_score;
     c->layer++;
     c->param = c->unit = 0;
+}
+
+static int32_t has_room(const prune_importance *importance, const prune_selection *selection)
+{
+    const prune_model *model = importance->model;
+    size_t left = importance->group_room;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const size_t groups = groups_of(selection, model->layers[l]);
+        if (groups > left)
+            return 0;
+        left -= groups;
+    }
+    return 1;
 }
 
 void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const prune_selection *selection,
@@ -188,6 +206,8 @@ void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const 
                            .last = first_last[1],
                            .layer_score = importance->score,
                            .score = importance->score };
+    if (selection->granularity != PRUNE_WEIGHTS && has_room(importance, selection))
+        c->groups = importance->groups;
     while (c->layer < first_last[0])
         to_next_layer(c);
 }
@@ -195,19 +215,6 @@ void prn_run_start(prn_run_cursor *c, const prune_importance *importance, const 
 static int32_t is_joint(const prune_selection *selection)
 {
     return selection->granularity == PRUNE_NEURONS && selection->joint;
-}
-
-prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
-{
-    const prune_model *model = importance->model;
-    if (selection->granularity == PRUNE_WEIGHTS)
-        return PRUNE_OK;
-    const prune_status status = prn_group_aggregate(importance, selection->aggregate);
-    for (size_t l = 0; status == PRUNE_OK && is_joint(selection) && l < model->layer_count; l++)
-        if (prn_unit_covers(selection, model, l))
-            importance->means[l] =
-                prn_joint_mean(importance, l, selection->aggregate, selection->include_bias);
-    return status;
 }
 
 static float score_of(const prn_run_cursor *c, size_t u)
@@ -223,15 +230,48 @@ static float score_of(const prn_run_cursor *c, size_t u)
     return prn_group_score(c->importance, layer, offset, &group, s->aggregate);
 }
 
+/* NaN if it is removed. */
+static float kept_score(const prn_run_cursor *c, size_t u)
+{
+    return is_kept(c->selection, layer_of(c), u) ? score_of(c, u) : prn_bits_float(0x7fc00000u);
+}
+
+static void keep_scores(const prune_importance *importance, const prune_selection *selection)
+{
+    const prune_model *model = importance->model;
+    prn_run_cursor c;
+    prn_run_start(&c, importance, selection, (const size_t[2]){ 0, model->layer_count });
+    for (; c.groups != NULL && c.layer < c.last; to_next_layer(&c))
+        if (prn_unit_covers(selection, model, c.layer))
+            for (size_t u = 0; u < groups_of(selection, layer_of(&c)); u++)
+                c.groups[u] = kept_score(&c, u);
+}
+
+prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection)
+{
+    const prune_model *model = importance->model;
+    if (selection->granularity == PRUNE_WEIGHTS)
+        return PRUNE_OK;
+    const prune_status status = prn_group_aggregate(importance, selection->aggregate);
+    for (size_t l = 0; status == PRUNE_OK && is_joint(selection) && l < model->layer_count; l++)
+        if (prn_unit_covers(selection, model, l))
+            importance->means[l] =
+                prn_joint_mean(importance, l, selection->aggregate, selection->include_bias);
+    if (status == PRUNE_OK)
+        keep_scores(importance, selection);
+    return status;
+}
+
 static int32_t next_groups(prn_run *run, prn_run_cursor *c)
 {
     const size_t units = groups_of(c->selection, layer_of(c)), first = c->unit;
     size_t count = 0;
     c->group_mask = 0;
     for (; c->unit < units && count < PRN_RUN_GROUPS; count++, c->unit++) {
-        const int32_t kept = is_kept(c->selection, layer_of(c), c->unit);
+        const float score = c->groups != NULL ? c->groups[c->unit] : kept_score(c, c->unit);
+        const int32_t kept = score <= FLT_MAX;
         c->group_mask |= (uint32_t)kept << count;
-        c->group_score[count] = kept ? score_of(c, c->unit) : 0.0f;
+        c->group_score[count] = kept ? score : 0.0f;
     }
     *run = (prn_run){ c->layer, 0, first, count, c->group_score, &c->group_mask };
     return count != 0;

@@ -42,12 +42,15 @@ typedef struct prn_run_cursor {
     size_t layer, last; /* layers layer .. last - 1 */
     size_t param, unit;
     const float *layer_score, *score; /* of the layer, and of the parameter */
+    float *groups;                    /* the scores of the layer's groups, NaN where removed; or NULL */
     float group_score[PRN_RUN_GROUPS];
     uint32_t group_mask;
 } prn_run_cursor;
 
-/* Once before runs are walked, and while the masks stay as they are: what scores of all groups of a layer
- * hang on. PRUNE_E_ARGUMENT: the aggregate is not one for these scores. */
+/* Once before runs are walked, and until the last walk the masks stay as they are, but for units that it has
+ * passed: what scores of all groups of a layer hang on, and the scores, unless there are more groups than
+ * room for them (blocks of fewer than four); then each walk computes them anew. PRUNE_E_ARGUMENT: the
+ * aggregate is not one for these scores. */
 prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection);
 
 /* All runs of layers first .. last - 1 that the selection covers. */

@@ -18,9 +18,9 @@ void prune_validation_init(prune_validation *validation)
                                           .reference = prn_tally_none() };
 }
 
-static double pick(const prune_metrics *metrics, int32_t metric)
+double prn_validation_pick(const prune_validation *v, const prune_metrics *metrics)
 {
-    switch (metric) {
+    switch (v->metric) {
     case PRUNE_METRIC_ACCURACY:
         return metrics->accuracy;
     case PRUNE_METRIC_MAE:
@@ -127,7 +127,7 @@ prune_status prn_validation_measure(prune_validation *v, const prune_model *mode
     prune_metrics_init(&metrics);
     const prune_status status = prune_evaluate_with(&metrics, model, data, loss, error);
     if (status == PRUNE_OK)
-        v->value = pick(&metrics, v->metric);
+        v->value = prn_validation_pick(v, &metrics);
     return status;
 }
 

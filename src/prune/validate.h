@@ -11,6 +11,9 @@ prune_status prn_validation_open(prune_validation *mine, const prune_validation 
 prune_status prn_validation_measure(prune_validation *validation, const prune_model *model,
                                     const prune_data *data, prune_error *error);
 
+/* Of these metrics the one that it is about, unless that is an own one. */
+double prn_validation_pick(const prune_validation *validation, const prune_metrics *metrics);
+
 /* How much worse a value is than another; NaN if one of them is. */
 double prn_validation_worse(const prune_validation *validation, double value, double than);
 

@@ -101,6 +101,24 @@ prune_status prn_tally_add(prn_tally *tally, const prn_loss *loss, const prune_t
     return status;
 }
 
+prune_status prn_tally_add_all(prn_tally *tally, const prn_loss *loss, const prune_tensor *h,
+                               const prn_target *target)
+{
+    const size_t rows = prn_tensor_rows(h);
+    prune_status status = PRUNE_OK;
+    for (size_t first = 0, some; first < rows && status == PRUNE_OK; first += some) {
+        prune_tensor part_h, part_y, part_s;
+        some = rows - first < BATCH ? rows - first : BATCH;
+        prn_rows_slice(&part_h, h, first, some);
+        prn_rows_slice(&part_y, target->values, first, some);
+        if (target->weights != NULL)
+            prn_rows_slice(&part_s, target->weights, first, some);
+        const prn_target part = { &part_y, target->weights != NULL ? &part_s : NULL };
+        status = prn_tally_add(tally, loss, &part_h, &part);
+    }
+    return status;
+}
+
 double prn_tally_mean(double sum, double weight)
 {
     return weight > 0.0 ? sum / weight : prn_tally_none();

@@ -20,6 +20,11 @@ typedef struct prn_tally {
 prune_status prn_tally_add(prn_tally *tally, const prn_loss *loss, const prune_tensor *h,
                            const prn_target *target);
 
+/* The same for outputs of any number of samples, cut into batches as a pass over a data set cuts it: to the
+ * same bits. */
+prune_status prn_tally_add_all(prn_tally *tally, const prn_loss *loss, const prune_tensor *h,
+                               const prn_target *target);
+
 /* The metrics of at least one sample. */
 prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t kind);
 
