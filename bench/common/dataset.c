@@ -84,12 +84,12 @@ static size_t *shuffled(size_t count, uint64_t seed)
     return order;
 }
 
-void dataset_head(dataset *head, const dataset *set, size_t samples)
+void dataset_part(dataset *part, const dataset *set, size_t first, size_t samples)
 {
     size_t *order = take(samples, sizeof *order);
     for (size_t i = 0; i < samples; i++)
-        order[i] = i;
-    gather(head, set, order, samples);
+        order[i] = first + i;
+    gather(part, set, order, samples);
     free(order);
 }
 

@@ -38,8 +38,8 @@ void dataset_open(dataset *train, dataset *validation, const dataset_info *info,
 /* Reads the test part of the fold: the only way to it. */
 void dataset_open_test(dataset *test, const dataset_info *info, const char *folder, size_t fold);
 
-/* The first `samples` of a set, as a set of its own. */
-void dataset_head(dataset *head, const dataset *set, size_t samples);
+/* The samples from `first` on, so many, of a set, as a set of their own. */
+void dataset_part(dataset *part, const dataset *set, size_t first, size_t samples);
 
 void dataset_end(dataset *set);
 

@@ -44,17 +44,27 @@ static void write_line(progress *p, double left)
             p->stage);
 }
 
-int32_t progress_epoch(void *user, const prune_progress *epoch)
+static void go_on(progress *p, uint64_t epochs)
 {
-    progress *p = user;
-    (void)epoch;
-    p->done += p->done < p->epochs;
+    p->done += epochs < p->epochs - p->done ? epochs : p->epochs - p->done;
     const double left = (now() - p->started) * (double)(p->epochs - p->done) / (double)p->done;
     if (p->is_terminal)
         draw_bar(p, left);
     else
         write_line(p, left);
+}
+
+int32_t progress_epoch(void *user, const prune_progress *epoch)
+{
+    (void)epoch;
+    go_on(user, 1);
     return 0;
+}
+
+void progress_skip(progress *p, uint64_t epochs)
+{
+    if (epochs != 0)
+        go_on(p, epochs);
 }
 
 void progress_end(progress *p)

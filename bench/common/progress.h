@@ -22,6 +22,9 @@ void progress_stage(progress *p, const char *stage);
 /* A prune_fit progress callback: counts the epochs that end. `user` is the progress. */
 int32_t progress_epoch(void *user, const prune_progress *epoch);
 
+/* So many of the epochs were not needed. */
+void progress_skip(progress *p, uint64_t epochs);
+
 /* Leaves the line clean. */
 void progress_end(progress *p);
 
