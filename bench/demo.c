@@ -237,7 +237,7 @@ int main(int argc, char **argv)
     plan.info = info;
     plan.folder = argv[2];
     const study_plan short_plan = with_few_samples(plan);
-    progress_start(&bar, study_epochs(&plan) + study_epochs(&short_plan) + example_epochs(&plan, budget));
+    progress_start(&bar, study_work(&plan) + study_work(&short_plan) + example_work(&plan, budget));
     take_example(&one, &plan, budget, &bar);
     study_train(&all, &plan, &bar);
     study_train(&few, &short_plan, &bar);

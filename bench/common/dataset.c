@@ -198,9 +198,9 @@ typedef struct source {
 } source;
 
 static const source sources[] = {
-    { { "digits", 64, 10, 5, "each sample once, by the model of the fold that it was held out of" },
+    { { "digits", 64, 10, 5, 1198, "each sample once, by the model of the fold that it was held out of" },
       read_digits },
-    { { "fashion-mnist", 784, 10, 1, "the 10 000 test images" }, read_fashion },
+    { { "fashion-mnist", 784, 10, 1, 50000, "the 10 000 test images" }, read_fashion },
 };
 
 static const source *find(const char *name)

@@ -24,6 +24,7 @@ typedef struct dataset_info {
     const char *name;
     size_t inputs, classes;
     size_t folds;           /* ways to part it into training and test */
+    size_t training;        /* samples to train on; a fold may have one more */
     const char *test_means; /* what the held-out figures are measured on */
 } dataset_info;
 

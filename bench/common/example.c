@@ -8,9 +8,14 @@
 
 enum { SEED = 1 };
 
-uint64_t example_epochs(const study_plan *plan, const example_plan *budget)
+static uint64_t epoch_work(const study_plan *plan, const example_plan *budget)
 {
-    return plan->epochs + 2 * budget->trials * budget->tuning;
+    return study_epoch(plan->info, plan->info->training - budget->confirmation);
+}
+
+uint64_t example_work(const study_plan *plan, const example_plan *budget)
+{
+    return (plan->epochs + 2 * budget->trials * budget->tuning) * epoch_work(plan, budget);
 }
 
 static void part_data(example *e)
@@ -61,6 +66,7 @@ static void name_prunings(example *e)
 void example_start(example *e, const study_plan *plan, const example_plan *budget, progress *bar)
 {
     *e = (example){ .plan = *plan, .budget = *budget, .bar = bar, .fold = plan->info->folds - 1 };
+    progress_each(bar, epoch_work(plan, budget));
     part_data(e);
     train_dense(e);
     score_dense(e);
@@ -128,7 +134,7 @@ void example_search(example *e, example_pruning *p)
 {
     tuning t;
     prune_error error;
-    const uint64_t end = e->bar->done + e->budget.trials * e->budget.tuning;
+    const uint64_t end = e->bar->done + e->budget.trials * e->budget.tuning * e->bar->each;
     start_tuning(&t, e);
     prune_budget_result_init(&p->search);
     p->search.log = p->log;

@@ -42,8 +42,8 @@ typedef struct example {
     example_pruning weights, neurons;
 } example;
 
-/* Epochs that training and searching report to the progress. */
-uint64_t example_epochs(const study_plan *plan, const example_plan *budget);
+/* The work that training and both searches report to the progress. */
+uint64_t example_work(const study_plan *plan, const example_plan *budget);
 
 /* Trains the dense net of the last fold, and scores it. */
 void example_start(example *e, const study_plan *plan, const example_plan *budget, progress *bar);

@@ -31,10 +31,20 @@ const char *study_name(size_t row)
     return row == STUDY_GRADUAL ? "|w|, gradually" : pruned[study_criterion(row)];
 }
 
-uint64_t study_epochs(const study_plan *plan)
+uint64_t study_epoch(const dataset_info *info, size_t samples)
+{
+    return samples + info->training / 15;
+}
+
+static size_t samples_of(const study_plan *plan)
+{
+    return plan->samples == 0 ? plan->info->training : plan->samples;
+}
+
+uint64_t study_work(const study_plan *plan)
 {
     const uint64_t fold = 5 * plan->epochs + (STUDY_GRADUAL - STUDY_ONE_SHOT) * plan->tuning + plan->gradual;
-    return plan->info->folds * fold;
+    return plan->info->folds * fold * study_epoch(plan->info, samples_of(plan));
 }
 
 /* ---- one fold ---- */
@@ -179,6 +189,7 @@ static void open_data(const study *s, study_fold *f, size_t number)
 void study_train(study *s, const study_plan *plan, progress *bar)
 {
     *s = (study){ .plan = *plan, .bar = bar };
+    progress_each(bar, study_epoch(plan->info, samples_of(plan)));
     for (size_t number = 0; number < plan->info->folds; number++) {
         study_fold *f = &s->folds[number];
         open_data(s, f, number);

@@ -58,8 +58,12 @@ typedef struct study {
     progress *bar;
 } study;
 
-/* Epochs that study_train() will report to the progress. */
-uint64_t study_epochs(const study_plan *plan);
+/* The work of an epoch with so many samples, in samples: those of the validation part, a fifth of the training
+ * part, go forward alone after each, which is a third of the way. */
+uint64_t study_epoch(const dataset_info *info, size_t samples);
+
+/* The work that study_train() will report to the progress. */
+uint64_t study_work(const study_plan *plan);
 
 /* Trains, chooses and cuts, over all folds of the data set. */
 void study_train(study *s, const study_plan *plan, progress *bar);
