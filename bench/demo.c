@@ -6,7 +6,7 @@
 #include "common/cuts.h"
 #include "common/example.h"
 #include "common/output.h"
-#include "common/sizes.h"
+#include "common/footprint.h"
 #include "common/sketch.h"
 #include "common/table.h"
 
@@ -162,17 +162,17 @@ static const char *kind_of(const example_pruning *p, const char *name)
 static void show_sizes(const example *e)
 {
     dataset test;
-    const sizes_net nets[] = { { "dense", e->dense },
-                               { kind_of(&e->weights, "weights removed"), e->weights.masked },
-                               { "  and compacted", e->weights.small },
-                               { kind_of(&e->neurons, "neurons removed"), e->neurons.masked },
-                               { "  and compacted", e->neurons.small } };
+    const footprint_net nets[] = { { "dense", e->dense },
+                                   { kind_of(&e->weights, "weights removed"), e->weights.masked },
+                                   { "  and compacted", e->weights.small },
+                                   { kind_of(&e->neurons, "neurons removed"), e->neurons.masked },
+                                   { "  and compacted", e->neurons.small } };
     dataset_open_test(&test, e->plan.info, e->plan.folder, e->fold);
     printf("\nThat net on its %d test samples, and what it takes: weights that are kept; multiply-\n"
            "accumulates that are computed; bytes as a file, and with each matrix in the smallest encoding;\n"
            "processor time for a sample, measured, as a ratio to that of the dense net.\n\n",
            (int)test.samples);
-    sizes_print(nets, sizeof nets / sizeof nets[0], &test);
+    footprint_print(nets, sizeof nets / sizeof nets[0], &test);
     dataset_end(&test);
 }
 

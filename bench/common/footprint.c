@@ -1,7 +1,7 @@
-/* sizes.c -- how good and how large nets are, before and after
+/* footprint.c -- how good and how large nets are, before and after
  *
  * SPDX-License-Identifier: MIT */
-#include "sizes.h"
+#include "footprint.h"
 #include "latency.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ static double time_ratio(const prune_model *model, const prune_model *first, con
     return us[1] / us[0];
 }
 
-static void print_net(const sizes_net *net, const prune_model *first, const dataset *test)
+static void print_net(const footprint_net *net, const prune_model *first, const dataset *test)
 {
     uint64_t encoded;
     prune_report report;
@@ -45,7 +45,7 @@ static void print_net(const sizes_net *net, const prune_model *first, const data
         printf(" %6.2f\n", time_ratio(net->model, first, test));
 }
 
-void sizes_print(const sizes_net *nets, size_t count, const dataset *test)
+void footprint_print(const footprint_net *nets, size_t count, const dataset *test)
 {
     printf("%-22s %8s %8s %11s %9s %9s %9s %9s %6s\n", "net", "held out", "neurons", "parameters", "weights",
            "MACs", "file", "encoded", "time");
