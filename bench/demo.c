@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: MIT */
 #include "common/cuts.h"
 #include "common/example.h"
-#include "common/output.h"
 #include "common/footprint.h"
+#include "common/output.h"
 #include "common/sketch.h"
 #include "common/table.h"
 

@@ -58,8 +58,8 @@ typedef struct study {
     progress *bar;
 } study;
 
-/* The work of an epoch with so many samples, in samples: those of the validation part, a fifth of the training
- * part, go forward alone after each, which is a third of the way. */
+/* The work of an epoch with so many samples, in samples: those of the validation part, a fifth of the
+ * training part, go forward alone after each, which is a third of the way. */
 uint64_t study_epoch(const dataset_info *info, size_t samples);
 
 /* The work that study_train() will report to the progress. */

@@ -85,8 +85,8 @@ void prune_budget_result_init(prune_budget_result *result);
  * and comparing take. result must be given; error may be NULL.
  * PRUNE_E_UNCONFIRMED: nothing held, or what held was not confirmed: result says which, and the model is the
  * dense one. PRUNE_E_ARGUMENT: NULL, no validation or confirmation data, no data where needed;
- * PRUNE_E_RANGE: resolution, max_trials, confidence, search_share; errors as those of its parts, which leave the dense
- * model too. */
+ * PRUNE_E_RANGE: resolution, max_trials, confidence, search_share; errors as those of its parts, which leave
+ * the dense model too. */
 prune_status prune_budget(prune_budget_result *result, prune_model *model, const prune_data *train,
                           const prune_budget_options *options, prune_error *error);
 /* FFI-END */
