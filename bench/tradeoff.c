@@ -271,7 +271,7 @@ static void train_seed(study *s, uint64_t seed)
 {
     split d = { .seed = seed };
     dataset_open(&d.train, &d.validation, s->info, s->folder, fold_of(s, seed));
-    dataset_head(&d.scored, &d.train, d.train.samples < SCORED ? d.train.samples : SCORED);
+    dataset_part(&d.scored, &d.train, 0, d.train.samples < SCORED ? d.train.samples : SCORED);
     prune_model *start = new_start(s, &d);
     make_dense(s, &d, start);
     for (size_t k = 0; k < FRACTIONS; k++)

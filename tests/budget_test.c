@@ -222,6 +222,33 @@ START_TEST(what_other_data_do_not_confirm_is_taken_back)
 }
 END_TEST
 
+/* All of the tolerance used up by the search is more than other data confirm; a part of it they do, who have
+ * all of it. */
+START_TEST(what_the_search_leaves_is_for_the_confirmation)
+{
+    static const double shares[] = { 1.0, 0.15 };
+    const double tolerance = 0.2;
+    world w;
+    open_world(&w, NULL);
+    label_by(&w.validation, w.model);
+    label_by(&w.confirmation, w.model);
+    prune_validation_init(&w.metric);
+    w.metric.tolerance = tolerance;
+    for (size_t i = 0; i < 2; i++) {
+        w.options.search_share = shares[i];
+        const prune_status status = search(&w);
+        ck_assert_status(status, i == 0 ? PRUNE_E_UNCONFIRMED : PRUNE_OK);
+        for (uint64_t t = 0; t < w.result.trials; t++)
+            ck_assert_int_eq(w.log[t].held, w.log[t].value >= 1.0 - shares[i] * tolerance - 1e-9);
+        ck_assert(w.result.comparison.high > shares[i] * tolerance);
+        ck_assert_int_eq(w.result.confirmed, w.result.comparison.high <= tolerance);
+        prune_model_free(w.model);
+        w.model = world_model(NULL, widths, 2, PRUNE_TANH, 7);
+    }
+    close_world(&w);
+}
+END_TEST
+
 /* Fine-tuned trials are functions of data and options alone: the winner comes again by hand. */
 START_TEST(fine_tuning_and_scores_from_data)
 {
@@ -387,6 +414,9 @@ START_TEST(arguments_are_checked)
     REFUSED(w.options.max_trials = 0, PRUNE_E_RANGE);
     REFUSED(w.options.confidence = 0.5, PRUNE_E_RANGE);
     REFUSED(w.options.confidence = (double)NAN, PRUNE_E_RANGE);
+    REFUSED(w.options.search_share = -0.1, PRUNE_E_RANGE);
+    REFUSED(w.options.search_share = 1.1, PRUNE_E_RANGE);
+    REFUSED(w.options.search_share = (double)NAN, PRUNE_E_RANGE);
     REFUSED(w.options.criterion = 77, PRUNE_E_ARGUMENT);
     REFUSED(w.options.size++, PRUNE_E_VERSION);
     w.options = good;
@@ -442,6 +472,7 @@ int main(void)
         a_metric_with_holes_still_gives_one_that_holds,
         nothing_holds_leaves_the_dense_model,
         what_other_data_do_not_confirm_is_taken_back,
+        what_the_search_leaves_is_for_the_confirmation,
         fine_tuning_and_scores_from_data,
         cumulative_trials_and_stopping,
         own_scores,

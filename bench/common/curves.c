@@ -4,6 +4,7 @@
 #include "curves.h"
 #include "dataset.h"
 #include "method.h"
+#include "output.h"
 
 #include <stdio.h>
 
@@ -12,11 +13,6 @@ enum { CURVES = 32 };
 typedef struct curve {
     double x[CURVES_POINTS], y[CURVES_POINTS], error[CURVES_POINTS];
 } curve;
-
-static prune_status to_file(void *user, const void *bytes, size_t count)
-{
-    return fwrite(bytes, 1, count, user) == count ? PRUNE_OK : PRUNE_E_IO;
-}
 
 /* The points that there are. */
 static prune_picture_series trace(curve *c, const sheet *s, const char *name, const double *kept,
@@ -37,7 +33,7 @@ static prune_picture_series trace(curve *c, const sheet *s, const char *name, co
 static prune_status draw(FILE *file, const sheet *s, const prune_picture_series *series, size_t count)
 {
     char title[128];
-    const prune_writer writer = { .write = to_file, .user = file };
+    const prune_writer writer = output_to(file);
     prune_picture_options options;
     prune_picture_options_init(&options);
     snprintf(title, sizeof title, "%s, %s", s->data, s->net);

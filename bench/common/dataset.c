@@ -84,12 +84,12 @@ static size_t *shuffled(size_t count, uint64_t seed)
     return order;
 }
 
-void dataset_head(dataset *head, const dataset *set, size_t samples)
+void dataset_part(dataset *part, const dataset *set, size_t first, size_t samples)
 {
     size_t *order = take(samples, sizeof *order);
     for (size_t i = 0; i < samples; i++)
-        order[i] = i;
-    gather(head, set, order, samples);
+        order[i] = first + i;
+    gather(part, set, order, samples);
     free(order);
 }
 
@@ -198,9 +198,9 @@ typedef struct source {
 } source;
 
 static const source sources[] = {
-    { { "digits", 64, 10, 5, "each sample once, by the model of the fold that it was held out of" },
+    { { "digits", 64, 10, 5, 1198, "each sample once, by the model of the fold that it was held out of" },
       read_digits },
-    { { "fashion-mnist", 784, 10, 1, "the 10 000 test images" }, read_fashion },
+    { { "fashion-mnist", 784, 10, 1, 50000, "the 10 000 test images" }, read_fashion },
 };
 
 static const source *find(const char *name)

@@ -24,6 +24,7 @@ typedef struct dataset_info {
     const char *name;
     size_t inputs, classes;
     size_t folds;           /* ways to part it into training and test */
+    size_t training;        /* samples to train on; a fold may have one more */
     const char *test_means; /* what the held-out figures are measured on */
 } dataset_info;
 
@@ -38,8 +39,8 @@ void dataset_open(dataset *train, dataset *validation, const dataset_info *info,
 /* Reads the test part of the fold: the only way to it. */
 void dataset_open_test(dataset *test, const dataset_info *info, const char *folder, size_t fold);
 
-/* The first `samples` of a set, as a set of its own. */
-void dataset_head(dataset *head, const dataset *set, size_t samples);
+/* The samples from `first` on, so many, of a set, as a set of their own. */
+void dataset_part(dataset *part, const dataset *set, size_t first, size_t samples);
 
 void dataset_end(dataset *set);
 

@@ -47,7 +47,7 @@ void latency_measure(double us[2], const prune_model *const models[2], const dat
 {
     dataset first;
     runner runners[2];
-    dataset_head(&first, set, 1);
+    dataset_part(&first, set, 0, 1);
     for (int m = 0; m < 2; m++)
         start(&runners[m], models[m]);
     for (int round = 0; round < ROUNDS; round++)

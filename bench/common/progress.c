@@ -17,9 +17,16 @@ static double now(void)
     return (double)time(NULL);
 }
 
-void progress_start(progress *p, uint64_t epochs)
+void progress_start(progress *p, uint64_t work)
 {
-    *p = (progress){ .epochs = epochs, .started = now(), .is_terminal = isatty(STDERR_FILENO), .stage = "" };
+    *p = (progress){
+        .work = work, .each = 1, .started = now(), .is_terminal = isatty(STDERR_FILENO), .stage = ""
+    };
+}
+
+void progress_each(progress *p, uint64_t work)
+{
+    p->each = work;
 }
 
 void progress_stage(progress *p, const char *stage)
@@ -29,32 +36,38 @@ void progress_stage(progress *p, const char *stage)
 
 static void draw_bar(const progress *p, double left)
 {
-    const int full = (int)(p->done * BAR / p->epochs);
+    const int full = (int)(p->done * BAR / p->work);
     fprintf(stderr, "\r[%.*s%.*s] %3d %%  %.0f s left  %-36.36s", full, "##############################",
-            BAR - full, "..............................", (int)(p->done * 100 / p->epochs), left, p->stage);
+            BAR - full, "..............................", (int)(p->done * 100 / p->work), left, p->stage);
 }
 
 /* Every tenth of the way. */
 static void write_line(progress *p, double left)
 {
-    if (p->done * PLAIN_LINES / p->epochs <= (uint64_t)p->lines)
+    if (p->done * PLAIN_LINES / p->work <= (uint64_t)p->lines)
         return;
-    p->lines = (int)(p->done * PLAIN_LINES / p->epochs);
-    fprintf(stderr, "%3d %% of the epochs, %.0f s left: %s\n", (int)(p->done * 100 / p->epochs), left,
-            p->stage);
+    p->lines = (int)(p->done * PLAIN_LINES / p->work);
+    fprintf(stderr, "%3d %% done, %.0f s left: %s\n", (int)(p->done * 100 / p->work), left, p->stage);
 }
 
 int32_t progress_epoch(void *user, const prune_progress *epoch)
 {
     progress *p = user;
+    const uint64_t left_over = p->work - p->done;
     (void)epoch;
-    p->done += p->done < p->epochs;
-    const double left = (now() - p->started) * (double)(p->epochs - p->done) / (double)p->done;
+    p->done += p->each < left_over ? p->each : left_over;
+    const double left = (now() - p->started) * (double)(p->work - p->done) / (double)p->done;
     if (p->is_terminal)
         draw_bar(p, left);
     else
         write_line(p, left);
     return 0;
+}
+
+void progress_skip(progress *p, uint64_t work)
+{
+    const uint64_t left_over = p->work - p->done;
+    p->work -= work < left_over ? work : left_over;
 }
 
 void progress_end(progress *p)

@@ -31,10 +31,20 @@ const char *study_name(size_t row)
     return row == STUDY_GRADUAL ? "|w|, gradually" : pruned[study_criterion(row)];
 }
 
-uint64_t study_epochs(const study_plan *plan)
+uint64_t study_epoch(const dataset_info *info, size_t samples)
+{
+    return samples + info->training / 15;
+}
+
+static size_t samples_of(const study_plan *plan)
+{
+    return plan->samples == 0 ? plan->info->training : plan->samples;
+}
+
+uint64_t study_work(const study_plan *plan)
 {
     const uint64_t fold = 5 * plan->epochs + (STUDY_GRADUAL - STUDY_ONE_SHOT) * plan->tuning + plan->gradual;
-    return plan->info->folds * fold;
+    return plan->info->folds * fold * study_epoch(plan->info, samples_of(plan));
 }
 
 /* ---- one fold ---- */
@@ -120,19 +130,14 @@ static void make_pruned(const study *s, study_fold *f, size_t row)
 }
 
 /* Pruned on the way, in a training of its own after the dense one. */
-static void prune_gradually(const study *s, const study_fold *f, prune_model *model, double share)
+static void make_gradual(const study *s, study_fold *f)
 {
     recipe how = recipe_of(s, s->plan.gradual);
     how.pruning_epochs = how.epochs * 2 / 3;
-    how.removed = share;
-    train(f, model, &how);
-}
-
-static void make_gradual(const study *s, study_fold *f)
-{
+    how.removed = study_share(&s->plan, STUDY_GRADUAL);
     progress_stage(s->bar, study_name(STUDY_GRADUAL));
     f->after[STUDY_GRADUAL] = copy_of(f->after[STUDY_DENSE]);
-    prune_gradually(s, f, f->after[STUDY_GRADUAL], study_share(&s->plan, STUDY_GRADUAL));
+    train(f, f->after[STUDY_GRADUAL], &how);
 }
 
 /* ---- measuring ---- */
@@ -158,12 +163,14 @@ static void add_size(study_row *row, const prune_model *model)
     }
 }
 
-static void measure(study *s, const study_fold *f, const dataset *test)
+static void measure(study *s, size_t number, const dataset *test)
 {
+    const study_fold *f = &s->folds[number];
     for (size_t r = 0; r < STUDY_ROWS; r++) {
         must(prune_model_verify(f->after[r], NULL), "masks", NULL);
         add_figures(&s->rows[r].before, f->before[r], &f->train, test);
         add_figures(&s->rows[r].after, f->after[r], &f->train, test);
+        s->rows[r].by_fold[number] = 100.0 * dataset_accuracy(f->after[r], test);
         add_size(&s->rows[r], f->after[r]);
         s->rows[r].threshold = (double)f->threshold[r];
     }
@@ -175,13 +182,14 @@ static void open_data(const study *s, study_fold *f, size_t number)
 {
     dataset all;
     dataset_open(&all, &f->validation, s->plan.info, s->plan.folder, number);
-    dataset_head(&f->train, &all, s->plan.samples == 0 ? all.samples : s->plan.samples);
+    dataset_part(&f->train, &all, 0, s->plan.samples == 0 ? all.samples : s->plan.samples);
     dataset_end(&all);
 }
 
 void study_train(study *s, const study_plan *plan, progress *bar)
 {
     *s = (study){ .plan = *plan, .bar = bar };
+    progress_each(bar, study_epoch(plan->info, samples_of(plan)));
     for (size_t number = 0; number < plan->info->folds; number++) {
         study_fold *f = &s->folds[number];
         open_data(s, f, number);
@@ -208,7 +216,7 @@ void study_measure(study *s)
     for (size_t number = 0; number < s->plan.info->folds; number++) {
         dataset test;
         dataset_open_test(&test, s->plan.info, s->plan.folder, number);
-        measure(s, &s->folds[number], &test);
+        measure(s, number, &test);
         dataset_end(&test);
     }
     for (size_t r = 0; r < STUDY_ROWS; r++)
@@ -226,14 +234,4 @@ void study_end(study *s)
         dataset_end(&f->train);
         dataset_end(&f->validation);
     }
-}
-
-const study_fold *study_example(const study *s)
-{
-    return &s->folds[s->plan.info->folds - 1];
-}
-
-void study_prune(const study *s, prune_model *model, double share)
-{
-    prune_gradually(s, study_example(s), model, share);
 }

@@ -58,6 +58,9 @@ typedef struct prune_budget_options {
     /* Default NULL; called after each trial; not 0 ends the search, and confirms what it has. */
     int32_t (*progress)(void *user, const prune_trial *trial);
     void *user;
+    /* Default 1; 0 .. 1: the part of the tolerance that the search may use. The confirmation has all of it,
+     * and needs some for its own uncertainty: a pruning that uses it up is refused as often as not. */
+    double search_share;
 } prune_budget_options;
 
 /* The defaults above. NULL is fine. */
@@ -83,8 +86,8 @@ void prune_budget_result_init(prune_budget_result *result);
  * and comparing take. result must be given; error may be NULL.
  * PRUNE_E_UNCONFIRMED: nothing held, or what held was not confirmed: result says which, and the model is the
  * dense one. PRUNE_E_ARGUMENT: NULL, no validation or confirmation data, no data where needed;
- * PRUNE_E_RANGE: resolution, max_trials, confidence; errors as those of its parts, which leave the dense
- * model too. */
+ * PRUNE_E_RANGE: resolution, max_trials, confidence, search_share; errors as those of its parts, which leave
+ * the dense model too. */
 prune_status prune_budget(prune_budget_result *result, prune_model *model, const prune_data *train,
                           const prune_budget_options *options, prune_error *error);
 /* FFI-END */

@@ -18,7 +18,8 @@ void prune_budget_options_init(prune_budget_options *options)
                                            .criterion = PRUNE_MAGNITUDE,
                                            .resolution = 0.05,
                                            .max_trials = 16,
-                                           .confidence = 0.95 };
+                                           .confidence = 0.95,
+                                           .search_share = 1.0 };
 }
 
 void prune_budget_result_init(prune_budget_result *result)
@@ -32,7 +33,8 @@ typedef struct search {
     prune_model *model;
     const prune_data *train;
     prune_budget_options options;
-    prune_validation metric;
+    prune_validation metric; /* its tolerance is the search's part */
+    double tolerance;        /* all of it */
     prune_importance *scores;
     prune_snapshot *dense, *best; /* best: the largest pruning that held */
     double held, failed;          /* densities: the lowest that held, the highest that did not (0: none) */
@@ -86,6 +88,8 @@ static prune_status read_options(search *s, const prune_budget_options *given)
         return fail(s, PRUNE_E_RANGE, "options.max_trials", "0: at least one trial");
     if (!(o->confidence > 0.5 && o->confidence <= 0.999))
         return fail(s, PRUNE_E_RANGE, "options.confidence", "not above 0.5 and at most 0.999");
+    if (!(o->search_share >= 0.0 && o->search_share <= 1.0))
+        return fail(s, PRUNE_E_RANGE, "options.search_share", "not in 0 .. 1");
     return prn_validation_open(&s->metric, o->metric != NULL ? o->metric : &defaults, s->error);
 }
 
@@ -113,6 +117,8 @@ static prune_status open_search(search *s, const prune_budget_result *result,
         status = read_options(s, given);
     if (status != PRUNE_OK)
         return status;
+    s->tolerance = s->metric.tolerance;
+    s->metric.tolerance *= s->options.search_share;
     if (wants_data(s) && s->train == NULL)
         return fail(s, PRUNE_E_ARGUMENT, "train", "NULL, but fine-tuning or scoring needs data");
     status = prune_mask_units(&s->result.units, &kept, s->model, s->options.selection);
@@ -276,7 +282,7 @@ static prune_status confirm(search *s)
                                               s->options.confirmation, &s->metric, s->error);
     if (status != PRUNE_OK)
         return status;
-    r->confirmed = r->comparison.high <= s->metric.tolerance;
+    r->confirmed = r->comparison.high <= s->tolerance;
     return r->confirmed ? PRUNE_OK
                         : fail(s, PRUNE_E_UNCONFIRMED, "options.confirmation",
                                "it may be worse by more than the tolerance: more data, or more tolerance");
