@@ -66,6 +66,7 @@ static void open_world(world *w, const prune_allocator *mem)
     w->options.validation = &w->validation.labelled;
     w->options.confirmation = &w->confirmation.labelled;
     w->options.max_trials = LOG;
+    w->options.search_share = 1.0;
     prune_budget_result_init(&w->result);
     w->result.log = w->log;
     w->result.capacity = LOG;

@@ -19,7 +19,7 @@ void prune_budget_options_init(prune_budget_options *options)
                                            .resolution = 0.05,
                                            .max_trials = 16,
                                            .confidence = 0.95,
-                                           .search_share = 1.0 };
+                                           .search_share = 0.5 };
 }
 
 void prune_budget_result_init(prune_budget_result *result)
