@@ -84,8 +84,9 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
     if (status != PRUNE_OK)
         return status;
     const int32_t switches[] = { mine->include_output, mine->include_bias, mine->joint };
-    const int32_t known = prn_options_switches(switches, 3) && mine->granularity >= PRUNE_WEIGHTS && mine->granularity <= PRUNE_BLOCKS &&
-                          mine->block_rows >= 1 && mine->block_columns >= 1 &&
+    const int32_t known = prn_options_switches(switches, 3) && mine->granularity >= PRUNE_WEIGHTS &&
+                          mine->granularity <= PRUNE_BLOCKS && mine->block_rows >= 1 &&
+                          mine->block_columns >= 1 &&
                           (mine->scope == PRUNE_GLOBAL || mine->scope == PRUNE_PER_LAYER) &&
                           mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
     if (!known)
