@@ -1,8 +1,8 @@
 /* faults_test.c -- whatever goes wrong in a pruning call: a status, and nothing is half-changed
  *
- * Every call that prunes, scores or measures with data, under every fault: numbers that are not finite in data
- * and in weights, a source that fails, each allocation in turn, no data, results of another version. After each
- * the model, the trainer, the scores and the result are the same bits as before.
+ * Every call that prunes, scores or measures with data, under every fault: numbers that are not finite in
+ * data and in weights, a source that fails, each allocation in turn, no data, results of another version.
+ * After each the model, the trainer, the scores and the result are the same bits as before.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/heap.h"

@@ -1,8 +1,8 @@
 /* peers_test.c -- the masks, scores and schedules of other systems, by the rules they go by
  *
  * Their own rules are in fixtures/make_peers.py. torch.nn.utils.prune has masks_torch_test.c; SparseGPT
- * layerwise_test.c; GraSP hessian_test.c; Wanda's rows, SNIP, SynFlow and LAMP foresight_test.c; SNNS's optimal
- * brain surgeon surgeon_test.c.
+ * layerwise_test.c; GraSP hessian_test.c; Wanda's rows, SNIP, SynFlow and LAMP foresight_test.c; movement
+ * movement_test.c; SNNS's optimal brain surgeon surgeon_test.c, its optimal brain damage curvature_test.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "fixtures/peers.h"
