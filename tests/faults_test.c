@@ -25,6 +25,9 @@ typedef struct world {
     prune_trainer *trainer;
     prune_importance *table, *gradients, *magnitudes;
     prune_snapshot *snapshot;
+    const prune_data *given; /* to the call, as the other two */
+    prune_removal removal;
+    prune_error error;
 } world;
 
 static void open_world(world *w)
@@ -95,149 +98,129 @@ static uint64_t state_of(world *w)
 
 /* ---- the calls ---- */
 
-typedef prune_status action(world *w, prune_removal *removal, const prune_data *data, prune_error *error);
+typedef prune_status action(world *w);
 
-static prune_status by_count(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_count(world *w)
 {
-    (void)data, (void)error;
-    return prune_mask_lowest(removal, w->model, w->table, NULL, 5);
+    return prune_mask_lowest(&w->removal, w->model, w->table, NULL, 5);
 }
 
-static prune_status by_threshold(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_threshold(world *w)
 {
-    (void)data, (void)error;
-    return prune_mask_below(removal, w->model, w->table, NULL, 0.5f);
+    return prune_mask_below(&w->removal, w->model, w->table, NULL, 0.5f);
 }
 
-static prune_status by_fraction(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_fraction(world *w)
 {
-    (void)data, (void)error;
-    return prune_mask_fraction(removal, w->model, w->table, NULL, 0.5, PRUNE_OF_ALL);
+    return prune_mask_fraction(&w->removal, w->model, w->table, NULL, 0.5, PRUNE_OF_ALL);
 }
 
-static prune_status by_rows(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_rows(world *w)
 {
-    (void)data, (void)error;
-    return prune_mask_rows(removal, w->model, w->table, -1, 0.5);
+    return prune_mask_rows(&w->removal, w->model, w->table, -1, 0.5);
 }
 
-static prune_status by_groups(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_groups(world *w)
 {
-    (void)data, (void)error;
-    return prune_mask_n_of_m(removal, w->model, w->table, NULL, 1, 2);
+    return prune_mask_n_of_m(&w->removal, w->model, w->table, NULL, 1, 2);
 }
 
-static prune_status by_layers(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_layers(world *w)
 {
     static const uint64_t counts[LAYERS] = { 3, 2, 1 };
-    (void)data, (void)error;
-    return prune_mask_allocated(removal, w->model, w->table, NULL, counts, LAYERS);
+    return prune_mask_allocated(&w->removal, w->model, w->table, NULL, counts, LAYERS);
 }
 
-static prune_status by_target(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_target(world *w)
 {
     prune_target target;
-    (void)data;
     prune_target_init(&target);
     target.most = 60;
     target.compacted = 1;
-    return prune_mask_target(removal, w->model, w->table, NULL, &target, error);
+    return prune_mask_target(&w->removal, w->model, w->table, NULL, &target, &w->error);
 }
 
-static prune_status by_flow(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_flow(world *w)
 {
-    (void)data, (void)error;
-    return prune_synflow(removal, w->model, NULL, 0.5, 3);
+    return prune_synflow(&w->removal, w->model, NULL, 0.5, 3);
 }
 
-static prune_status by_gates(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_gates(world *w)
 {
-    return prune_snip(removal, w->trainer, data, NULL, 0.5, error);
+    return prune_snip(&w->removal, w->trainer, w->given, NULL, 0.5, &w->error);
 }
 
-static prune_status by_surgery(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status by_surgery(world *w)
 {
-    return prune_obs(removal, w->model, data, NULL, error);
+    return prune_obs(&w->removal, w->model, w->given, NULL, &w->error);
 }
 
-static prune_status by_layers_surgery(world *w, prune_removal *removal, const prune_data *data,
-                                      prune_error *error)
+static prune_status by_layers_surgery(world *w)
 {
-    return prune_obs_layerwise(removal, w->model, data, NULL, error);
+    return prune_obs_layerwise(&w->removal, w->model, w->given, NULL, &w->error);
 }
 
-static prune_status score_gates(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status score_gates(world *w)
 {
-    (void)removal;
-    return prune_score_snip(w->table, w->trainer, data, error);
+    return prune_score_snip(w->table, w->trainer, w->given, &w->error);
 }
 
-static prune_status score_grasp(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status score_grasp(world *w)
 {
-    (void)removal;
-    return prune_score_grasp(w->table, w->trainer, data, 200.0f, error);
+    return prune_score_grasp(w->table, w->trainer, w->given, 200.0f, &w->error);
 }
 
-static prune_status score_surgery(world *w, prune_removal *removal, const prune_data *data,
-                                  prune_error *error)
+static prune_status score_surgery(world *w)
 {
-    (void)removal;
-    return prune_score_obs(w->table, data, NULL, error);
+    return prune_score_obs(w->table, w->given, NULL, &w->error);
 }
 
-static prune_status score_layers(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status score_layers(world *w)
 {
-    (void)removal;
-    return prune_score_layerwise(w->table, data, NULL, error);
+    return prune_score_layerwise(w->table, w->given, NULL, &w->error);
 }
 
-static prune_status score_curvature(world *w, prune_removal *removal, const prune_data *data,
-                                    prune_error *error)
+static prune_status score_curvature(world *w)
 {
     prune_curvature *curvature;
-    (void)removal;
     prune_status status = prune_curvature_create(&curvature, &w->mem, w->model, PRUNE_HESSIAN_EXACT);
     if (status == PRUNE_OK)
-        status = prune_curvature_accumulate(curvature, w->trainer, data, error);
+        status = prune_curvature_accumulate(curvature, w->trainer, w->given, &w->error);
     if (status == PRUNE_OK)
         status = prune_score_curvature(w->table, curvature);
     prune_curvature_free(curvature);
     return status;
 }
 
-static prune_status score_wanda(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status score_wanda(world *w)
 {
     prune_activity *activity;
-    (void)removal;
     prune_status status = prune_activity_create(&activity, &w->mem, w->model);
     if (status == PRUNE_OK)
-        status = prune_activity_add(activity, data, NULL, error);
+        status = prune_activity_add(activity, w->given, NULL, &w->error);
     if (status == PRUNE_OK)
         status = prune_score_wanda(w->table, activity);
     prune_activity_free(activity);
     return status;
 }
 
-static prune_status measure_product(world *w, prune_removal *removal, const prune_data *data,
-                                    prune_error *error)
+static prune_status measure_product(world *w)
 {
     prune_hessian *hessian;
-    (void)removal;
     prune_status status = prune_hessian_create(&hessian, &w->mem, w->trainer);
     if (status == PRUNE_OK)
-        status = prune_hessian_accumulate(hessian, data, error);
+        status = prune_hessian_accumulate(hessian, w->given, &w->error);
     prune_hessian_free(hessian);
     return status;
 }
 
-static prune_status scan(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status scan(world *w)
 {
     static const double fractions[] = { 0.5, 0.9 };
     double values[2 * LAYERS];
     prune_sensitivity table;
     prune_sensitivity_options options;
     prune_validation metric;
-    (void)removal;
     prune_validation_init(&metric);
     metric.metric = PRUNE_METRIC_LOSS;
     prune_sensitivity_options_init(&options);
@@ -247,65 +230,60 @@ static prune_status scan(world *w, prune_removal *removal, const prune_data *dat
     table.levels = 2;
     table.values = values;
     table.capacity = 2 * LAYERS;
-    return prune_sensitivity_scan(&table, w->model, w->table, data, &options, error);
+    return prune_sensitivity_scan(&table, w->model, w->table, w->given, &options, &w->error);
 }
 
-static prune_status compare(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status compare(world *w)
 {
     prune_comparison comparison;
     prune_validation metric;
-    (void)removal;
     prune_validation_init(&metric);
     metric.metric = PRUNE_METRIC_LOSS;
     prune_comparison_init(&comparison);
     const prune_comparison before = comparison;
-    const prune_status status = prune_compare(&comparison, w->dense, w->model, data, &metric, error);
+    const prune_status status = prune_compare(&comparison, w->dense, w->model, w->given, &metric, &w->error);
     ck_assert(status == PRUNE_OK || memcmp(&comparison, &before, sizeof before) == 0);
     return status;
 }
 
-static prune_status validate(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status validate(world *w)
 {
     prune_validation metric;
-    (void)removal;
     prune_validation_init(&metric);
     metric.reference = 1.0;
     metric.tolerance = 0.99;
-    return prune_validate(&metric, w->model, w->snapshot, data, error);
+    return prune_validate(&metric, w->model, w->snapshot, w->given, &w->error);
 }
 
-static prune_status agree(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status agree(world *w)
 {
-    (void)removal;
-    return prune_models_agree(NULL, w->model, w->model, NULL, data, error);
+    return prune_models_agree(NULL, w->model, w->model, NULL, w->given, &w->error);
 }
 
-static prune_status refit(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status refit(world *w)
 {
-    (void)removal;
-    return prune_refit(w->model, w->dense, NULL, data, NULL, error);
+    return prune_refit(w->model, w->dense, NULL, w->given, NULL, &w->error);
 }
 
-static prune_status spend(world *w, prune_removal *removal, const prune_data *data, prune_error *error)
+static prune_status spend(world *w)
 {
     prune_budget_options options;
     prune_budget_result result;
     prune_validation metric;
     prune_fit_options fit;
-    (void)removal;
     prune_validation_init(&metric);
     metric.metric = PRUNE_METRIC_LOSS;
     metric.tolerance = 5.0;
     prune_fit_options_init(&fit);
     fit.epochs = 1;
     prune_budget_options_init(&options);
-    options.validation = options.confirmation = data;
+    options.validation = options.confirmation = w->given;
     options.metric = &metric;
     options.criterion = PRUNE_TAYLOR;
     options.fine_tune = &fit;
     options.max_trials = 1;
     prune_budget_result_init(&result);
-    return prune_budget(&result, w->model, data, &options, error);
+    return prune_budget(&result, w->model, w->given, &options, &w->error);
 }
 
 /* BLIND: to the weights' values. MEASURES: what is not a number may be the answer. */
@@ -349,20 +327,19 @@ enum { CALLS = sizeof calls / sizeof calls[0] };
 static prune_status run(world *w, size_t i, const prune_data *data)
 {
     uint64_t by_layer[LAYERS] = { 77, 77, 77 };
-    prune_removal removal;
-    prune_error error = { 0 };
-    prune_removal_init(&removal);
-    removal.by_layer = by_layer;
-    removal.by_layer_capacity = LAYERS;
-    const prune_removal before = removal;
+    w->given = data;
+    prune_removal_init(&w->removal);
+    w->removal.by_layer = by_layer;
+    w->removal.by_layer_capacity = LAYERS;
+    const prune_removal before = w->removal;
     const uint64_t state = state_of(w);
     const size_t live = w->h.live_bytes;
-    const prune_status status = calls[i].run(w, &removal, data, &error);
+    const prune_status status = calls[i].run(w);
     ck_assert_msg(w->h.live_bytes == live, "%s: memory is left", calls[i].name);
     if (status == PRUNE_OK)
         return status;
     ck_assert_msg(state_of(w) == state, "%s: changed, but %s", calls[i].name, prune_status_string(status));
-    ck_assert_msg(memcmp(&removal, &before, sizeof before) == 0, "%s: removal", calls[i].name);
+    ck_assert_msg(memcmp(&w->removal, &before, sizeof before) == 0, "%s: removal", calls[i].name);
     ck_assert_msg(by_layer[0] == 77 && by_layer[LAYERS - 1] == 77, "%s: by_layer", calls[i].name);
     return status;
 }
@@ -403,7 +380,6 @@ START_TEST(no_data)
 }
 END_TEST
 
-/* The last number of the last sample. */
 START_TEST(inputs_that_are_not_finite)
 {
     static const float bad[] = { NAN, INFINITY, -INFINITY };
@@ -418,7 +394,6 @@ START_TEST(inputs_that_are_not_finite)
 }
 END_TEST
 
-/* At each call of its read(), by itself or by what it reads. */
 START_TEST(sources_that_fail)
 {
     for (size_t i = 0; i < CALLS; i++)
@@ -475,9 +450,9 @@ START_TEST(weights_that_are_not_finite)
             const uint64_t model = world_hash(w.model), table = hash_scores(0, w.table, w.model);
             const float was = prune_model_param(w.model, 2)[3];
             world_plant(w.model, 2, 3, bad[b]);
-            prune_removal removal;
-            prune_removal_init(&removal);
-            const prune_status status = calls[i].run(&w, &removal, &w.data.labelled, NULL);
+            w.given = &w.data.labelled;
+            prune_removal_init(&w.removal);
+            const prune_status status = calls[i].run(&w);
             world_plant(w.model, 2, 3, was);
             ck_assert_msg(status == PRUNE_E_NONFINITE || status == PRUNE_E_DIVERGED ||
                               (status == PRUNE_OK && (calls[i].flags & MEASURES)),
@@ -496,18 +471,18 @@ START_TEST(results_that_do_not_fit)
     for (size_t i = 0; i < CALLS; i++) {
         world w;
         uint64_t by_layer[LAYERS] = { 77, 77, 77 };
-        prune_removal removal;
         if (!(calls[i].flags & REMOVAL))
             continue;
         open_world(&w);
+        w.given = &w.data.labelled;
         const uint64_t state = state_of(&w);
-        prune_removal_init(&removal);
-        removal.size++;
-        ck_assert_int_eq(calls[i].run(&w, &removal, &w.data.labelled, NULL), PRUNE_E_VERSION);
-        prune_removal_init(&removal);
-        removal.by_layer = by_layer;
-        removal.by_layer_capacity = LAYERS - 1;
-        ck_assert_int_eq(calls[i].run(&w, &removal, &w.data.labelled, NULL), PRUNE_E_SHAPE);
+        prune_removal_init(&w.removal);
+        w.removal.size++;
+        ck_assert_int_eq(calls[i].run(&w), PRUNE_E_VERSION);
+        prune_removal_init(&w.removal);
+        w.removal.by_layer = by_layer;
+        w.removal.by_layer_capacity = LAYERS - 1;
+        ck_assert_int_eq(calls[i].run(&w), PRUNE_E_SHAPE);
         ck_assert_uint_eq(by_layer[0], 77);
         ck_assert_uint_eq(state_of(&w), state);
         close_world(&w);

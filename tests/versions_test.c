@@ -1,7 +1,7 @@
 /* versions_test.c -- structs of other versions in the calls that prune and measure
  *
- * As options_test.c for those that train. What a caller must set is where it must be, so a struct too short for
- * it is answered as one in which it is not set.
+ * As options_test.c for those that train. What a caller must set is where it must be, so a struct too short
+ * for it is answered as one in which it is not set.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/versions.h"
