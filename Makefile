@@ -50,8 +50,8 @@ RANKS    = base \
            / unit curvature hessian data_free activity \
            / rank \
            / mask snapshot surgery \
-           / fraction row_mask \
-           / threshold split layerwise surgeon synflow snip \
+           / fraction \
+           / threshold row_mask split layerwise surgeon synflow snip \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \

@@ -243,6 +243,12 @@ START_TEST(bad_arguments)
     ck_assert_status(prune_activity_create(NULL, NULL, w.model), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_activity_create(&none, NULL, NULL), PRUNE_E_ARGUMENT);
     ck_assert_ptr_null(none);
+    prune_model *empty;
+    ck_assert_ok(prune_model_create(&empty, NULL, INPUTS));
+    ck_assert_status(prune_activity_create(&none, NULL, empty), PRUNE_E_NO_LAYERS);
+    ck_assert_status(prune_activity_bytes(&bytes, empty), PRUNE_E_NO_LAYERS);
+    ck_assert_ptr_null(none);
+    prune_model_free(empty);
     ck_assert_status(prune_activity_bytes(NULL, w.model), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_activity_bytes(&bytes, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_activity_reset(NULL), PRUNE_E_ARGUMENT);

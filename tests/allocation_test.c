@@ -414,6 +414,14 @@ START_TEST(refused_memory_changes_nothing)
     }
     ck_assert_ok(status);
     ck_assert_uint_ge(h.refused, 2);
+    status = PRUNE_E_MEMORY;
+    for (size_t i = 1; status == PRUNE_E_MEMORY; i++) {
+        uint64_t least = 77, most = 77;
+        heap_refuse_once(&h, i);
+        status = prune_allocate_range(&least, &most, n.model, &n.allocation);
+        ck_assert(status == PRUNE_OK || (least == 77 && most == 77));
+    }
+    ck_assert_ok(status);
     allot_close(&n);
     ck_assert(heap_is_clean(&h));
 }

@@ -348,6 +348,10 @@ START_TEST(arguments_are_checked)
     REFUSED(w.first, NULL, &w.data, PRUNE_E_SHAPE);
     REFUSED(NULL, NULL, &w.data, PRUNE_E_ARGUMENT);
     REFUSED(w.first, w.second, NULL, PRUNE_E_ARGUMENT);
+    const float was = w.x[3][0];
+    w.x[3][0] = NAN;
+    REFUSED(w.first, w.second, &w.data, PRUNE_E_NONFINITE);
+    w.x[3][0] = was;
     ck_assert_status(prune_compare(NULL, w.first, w.second, &w.data, NULL, &error), PRUNE_E_ARGUMENT);
     w.validation.metric = PRUNE_METRIC_LOSS; /* 39 are one too few for 20 sections of 2 */
     REFUSED(w.first, w.second, &w.data, PRUNE_E_EMPTY);

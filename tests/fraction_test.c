@@ -111,18 +111,6 @@ START_TEST(counts_are_the_nearest_integer_ties_to_even)
 }
 END_TEST
 
-/* Where int(n * (1 - r)) is off by one for a seventh of them. */
-START_TEST(percentages_are_what_people_mean)
-{
-    for (uint64_t units = 100; units <= 100000; units *= 10)
-        for (uint64_t percent = 0; percent <= 100; percent++) {
-            uint64_t count;
-            ck_assert_ok(prune_fraction_count(&count, (double)percent / 100.0, units));
-            ck_assert_uint_eq(count, units / 100 * percent);
-        }
-}
-END_TEST
-
 START_TEST(halves_go_to_the_even_side)
 {
     static const struct {
@@ -133,6 +121,39 @@ START_TEST(halves_go_to_the_even_side)
         ck_assert_ok(prune_fraction_count(&count, 0.5, halves[i].units));
         ck_assert_uint_eq(count, halves[i].count);
     }
+}
+END_TEST
+
+/* Python: int(n * f); n - max(round(n * (1 - f)), 1); n - int(n * (1 - f)). */
+START_TEST(rules_of_others)
+{
+    static const struct {
+        double fraction;
+        uint64_t units, nearest, down, left_nearest, left_down;
+    } cases[] = { { 0.0, 10, 0, 0, 0, 0 },  { 1.0, 10, 10, 10, 9, 10 },    { 0.29, 100, 29, 28, 29, 29 },
+                  { 0.9, 10, 9, 9, 9, 10 }, { 0.8, 10, 8, 8, 8, 9 },       { 0.125, 12, 2, 1, 2, 2 },
+                  { 0.25, 10, 2, 2, 2, 3 }, { 0.99, 3, 3, 2, 2, 3 },       { 0.5, 1, 0, 0, 0, 1 },
+                  { 0.5, 0, 0, 0, 0, 0 },   { 0.58, 100, 58, 57, 58, 58 }, { 0.5, 3, 2, 1, 1, 2 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t wanted[] = { cases[i].nearest, cases[i].down, cases[i].left_nearest,
+                                    cases[i].left_down };
+        for (int32_t rule = PRUNE_COUNT_NEAREST; rule <= PRUNE_COUNT_LEFT_DOWN; rule++) {
+            uint64_t count = 77;
+            ck_assert_ok(prune_fraction_count_by(&count, cases[i].fraction, cases[i].units, rule));
+            ck_assert_msg(count == wanted[rule - 1], "%g of %d, rule %d: %d", cases[i].fraction,
+                          (int)cases[i].units, (int)rule, (int)count);
+        }
+    }
+    for (int32_t rule = PRUNE_COUNT_NEAREST; rule <= PRUNE_COUNT_LEFT_DOWN; rule++)
+        for (size_t u = 0; u < sizeof many / sizeof many[0]; u++) {
+            uint64_t none, all, most;
+            ck_assert_ok(prune_fraction_count_by(&none, 0.0, many[u], rule));
+            ck_assert_ok(prune_fraction_count_by(&most, 0x1.fffffffffffffp-1, many[u], rule));
+            ck_assert_ok(prune_fraction_count_by(&all, 1.0, many[u], rule));
+            ck_assert_uint_eq(none, 0);
+            ck_assert_uint_le(most, many[u]);
+            ck_assert_uint_eq(all, many[u] - (rule == PRUNE_COUNT_LEFT_NEAREST && many[u] > 0));
+        }
 }
 END_TEST
 
@@ -150,11 +171,15 @@ START_TEST(what_is_no_fraction_is_refused)
     uint64_t count = 77;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         ck_assert_status(prune_fraction_count(&count, wrong[i], 10), PRUNE_E_RANGE);
+        ck_assert_status(prune_fraction_count_by(&count, wrong[i], 10, PRUNE_COUNT_LEFT_DOWN), PRUNE_E_RANGE);
         ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, wrong[i], PRUNE_OF_ALL),
                          PRUNE_E_RANGE);
         ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, wrong[i], PRUNE_OF_REMAINING),
                          PRUNE_E_RANGE);
     }
+    ck_assert_status(prune_fraction_count_by(&count, 0.5, 10, 0), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_fraction_count_by(&count, 0.5, 10, 5), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_fraction_count_by(NULL, 0.5, 10, 1), PRUNE_E_ARGUMENT);
     ck_assert_uint_eq(count, 77);
     ck_assert_status(prune_fraction_count(NULL, 0.5, 10), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_mask_fraction(NULL, model, scores, NULL, 0.5, 0), PRUNE_E_ARGUMENT);
@@ -274,8 +299,8 @@ int main(void)
 {
     const TTest *const tests[] = {
         counts_are_the_nearest_integer_ties_to_even,
-        percentages_are_what_people_mean,
         halves_go_to_the_even_side,
+        rules_of_others,
         what_is_no_fraction_is_refused,
         requested_is_achieved,
         calls_may_follow_each_other,

@@ -3,7 +3,7 @@
  * Through the public calls that take such structs; every prefix of each is tried.
  *
  * SPDX-License-Identifier: MIT */
-#include "support/runner.h"
+#include "support/versions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,10 +15,7 @@ static const size_t widths[] = { 4, 3, 2 };
 
 /* ---- options: read ---- */
 
-/* A call that takes options and changes nothing when it succeeds. */
-typedef prune_status try_options(prune_model *model, const void *options);
-
-static prune_status try_trainer(prune_model *model, const void *options)
+static prune_status try_trainer(prune_model *model, void *options)
 {
     prune_trainer *trainer;
     const prune_status status = prune_trainer_create(&trainer, NULL, model, options, NULL);
@@ -27,13 +24,13 @@ static prune_status try_trainer(prune_model *model, const void *options)
     return status;
 }
 
-static prune_status try_trainer_bytes(prune_model *model, const void *options)
+static prune_status try_trainer_bytes(prune_model *model, void *options)
 {
     size_t bytes;
     return prune_trainer_bytes(&bytes, model, options);
 }
 
-static prune_status try_fit(prune_model *model, const void *options)
+static prune_status try_fit(prune_model *model, void *options)
 {
     world_data data;
     prune_trainer *trainer;
@@ -46,29 +43,29 @@ static prune_status try_fit(prune_model *model, const void *options)
     return status;
 }
 
-static prune_status try_selection(prune_model *model, const void *options)
+static prune_status try_selection(prune_model *model, void *options)
 {
     uint64_t units, kept;
     return prune_mask_units(&units, &kept, model, options);
 }
 
-static prune_status try_schedule(prune_model *model, const void *options)
+static prune_status try_schedule(prune_model *model, void *options)
 {
     float rate;
     (void)model;
     return prune_schedule_rate(&rate, options, 0.1f, 3);
 }
 
-static prune_status try_layer(prune_model *model, const void *options)
+static prune_status try_layer(prune_model *model, void *options)
 {
     prune_trainer *trainer;
     ck_assert_ok(prune_trainer_create(&trainer, NULL, model, NULL, NULL));
     const prune_status status = prune_trainer_set_layer(trainer, 1, options);
     prune_trainer_free(trainer);
-    return options == NULL ? PRUNE_OK : status; /* this call wants them */
+    return status;
 }
 
-static prune_status try_rule(prune_model *model, const void *options)
+static prune_status try_rule(prune_model *model, void *options)
 {
     float threshold;
     prune_importance *scores;
@@ -78,39 +75,45 @@ static prune_status try_rule(prune_model *model, const void *options)
     return status;
 }
 
-static void *defaults_of(size_t *size, size_t which)
+static void each_case(void (*check)(const version_case *c, prune_model *model))
 {
-    static prune_trainer_options trainer;
-    static prune_fit_options fit;
-    static prune_selection selection;
-    static prune_schedule schedule;
-    static prune_layer_training layer;
-    static prune_threshold_rule rule;
+    prune_trainer_options trainer;
+    prune_fit_options fit;
+    prune_selection selection;
+    prune_schedule schedule;
+    prune_layer_training layer;
+    prune_threshold_rule rule;
     prune_trainer_options_init(&trainer);
     prune_fit_options_init(&fit);
     prune_selection_init(&selection);
     prune_schedule_init(&schedule);
     prune_layer_training_init(&layer);
     prune_threshold_rule_init(&rule);
-    void *const all[] = { &trainer, &trainer, &fit, &selection, &schedule, &layer, &rule };
-    const size_t sizes[] = { sizeof trainer,  sizeof trainer, sizeof fit, sizeof selection,
-                             sizeof schedule, sizeof layer,   sizeof rule };
-    *size = sizes[which];
-    return all[which];
+    const version_case cases[] = {
+        { "trainer", try_trainer, &trainer, sizeof trainer, 4 },
+        { "trainer bytes", try_trainer_bytes, &trainer, sizeof trainer, 4 },
+        { "fit", try_fit, &fit, sizeof fit, 4 },
+        { "selection", try_selection, &selection, sizeof selection, 4 },
+        { "schedule", try_schedule, &schedule, sizeof schedule, 4 },
+        { "layer", try_layer, &layer, sizeof layer, 4 },
+        { "rule", try_rule, &rule, sizeof rule, 4 },
+    };
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check(&cases[i], model);
+    prune_model_free(model);
 }
 
-static try_options *const calls[] = { try_trainer,  try_trainer_bytes, try_fit, try_selection,
-                                      try_schedule, try_layer,         try_rule };
-enum { CALLS = sizeof calls / sizeof calls[0] };
+/* But where a call wants them. */
+static void null_is_the_defaults(const version_case *c, prune_model *model)
+{
+    ck_assert_status(c->run(model, NULL), c->run == try_layer ? PRUNE_E_ARGUMENT : PRUNE_OK);
+}
 
 START_TEST(initialisers_set_the_size)
 {
-    for (size_t i = 0; i < CALLS; i++) {
-        size_t size, said;
-        const void *options = defaults_of(&size, i);
-        memcpy(&said, options, sizeof said);
-        ck_assert_uint_eq(said, size);
-    }
+    each_case(versions_size);
+    each_case(null_is_the_defaults);
     prune_trainer_options_init(NULL);
     prune_fit_options_init(NULL);
     prune_selection_init(NULL);
@@ -118,65 +121,21 @@ START_TEST(initialisers_set_the_size)
 }
 END_TEST
 
-/* A block of `room` bytes whose first ones are the defaults, and whose size field says `said`. */
-static void *block_with(size_t room, const void *from, size_t size, size_t said)
-{
-    unsigned char *block = malloc(room);
-    ck_assert_ptr_nonnull(block);
-    memset(block, 0xA5, room);
-    memcpy(block, from, size < room ? size : room);
-    memcpy(block, &said, sizeof said);
-    return block;
-}
-
-/* In memory of exactly that size, so that a sanitizer sees a byte read beyond. */
 START_TEST(every_shorter_struct_is_taken)
 {
-    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    for (size_t i = 0; i < CALLS; i++) {
-        size_t size;
-        const void *options = defaults_of(&size, i);
-        for (size_t said = sizeof(size_t); said <= size; said += 4) {
-            void *block = block_with(said, options, size, said);
-            ck_assert_msg(calls[i](model, block) == PRUNE_OK, "call %d, %d bytes", (int)i, (int)said);
-            free(block);
-        }
-        ck_assert_ok(calls[i](model, NULL));
-    }
-    prune_model_free(model);
+    each_case(versions_shorter);
 }
 END_TEST
 
 START_TEST(every_longer_struct_is_refused)
 {
-    static const size_t more[] = { 1, 4, 8, EXTRA };
-    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    for (size_t i = 0; i < CALLS; i++) {
-        size_t size;
-        const void *options = defaults_of(&size, i);
-        for (size_t k = 0; k < 5; k++) {
-            void *block = block_with(size + EXTRA, options, size, k < 4 ? size + more[k] : SIZE_MAX);
-            ck_assert_status(calls[i](model, block), PRUNE_E_VERSION);
-            free(block);
-        }
-    }
-    prune_model_free(model);
+    each_case(versions_longer);
 }
 END_TEST
 
 START_TEST(a_size_that_has_no_room_for_itself_is_refused)
 {
-    prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
-    for (size_t i = 0; i < CALLS; i++) {
-        size_t size;
-        const void *options = defaults_of(&size, i);
-        for (size_t said = 0; said < sizeof(size_t); said++) {
-            void *block = block_with(size, options, size, said);
-            ck_assert_status(calls[i](model, block), PRUNE_E_ARGUMENT);
-            free(block);
-        }
-    }
-    prune_model_free(model);
+    each_case(versions_without_room);
 }
 END_TEST
 

@@ -186,6 +186,8 @@ START_TEST(arguments_are_checked)
     ck_assert_status(prune_mask_regrow(NULL, w.model, other.drop, w.grow, NULL, 0.1), PRUNE_E_STATE);
     ck_assert_status(prune_mask_regrow(NULL, w.model, w.drop, w.grow, NULL, -0.1), PRUNE_E_RANGE);
     ck_assert_status(prune_mask_regrow(NULL, w.model, w.drop, w.grow, NULL, (double)NAN), PRUNE_E_RANGE);
+    ck_assert_status(prune_mask_regrow(NULL, w.model, w.drop, w.grow, NULL, 1.1), PRUNE_E_RANGE);
+    ck_assert_status(prune_mask_regrow(NULL, w.model, w.drop, w.grow, NULL, (double)INFINITY), PRUNE_E_RANGE);
     w.selection.granularity = PRUNE_NEURONS;
     ck_assert_status(prune_mask_regrow(NULL, w.model, w.drop, w.grow, &w.selection, 0.1), PRUNE_E_ARGUMENT);
     ck_assert(world_hash(w.model) == before);

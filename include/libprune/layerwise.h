@@ -65,7 +65,7 @@ prune_status prune_obs_layerwise(prune_removal *removal, prune_model *model, con
  * as they are, damped, with the bias as above; twice what its removal costs. An input that is always 0
  * gives 0. Of the options only layer, damping, bias and backend count. Other parameters and layers have the
  * largest score there is. Errors as above; PRUNE_E_STATE: not such a table, or its model has changed. On
- * failure the table has no scores, or those it had. */
+ * failure the table is as it was, but for PRUNE_E_NONFINITE of a score: then it is without scores. */
 prune_status prune_score_layerwise(prune_importance *scores, const prune_data *data,
                                    const prune_layerwise_options *options, prune_error *error);
 /* FFI-END */

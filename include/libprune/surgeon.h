@@ -54,7 +54,7 @@ prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_d
 
 /* Fills a table of PRUNE_SUPPLIED with s_q: of weights and biases that are kept; of removed ones it is 0.
  * Only alpha, loss and backend matter. Errors as above; PRUNE_E_STATE: not such a table, or its model has
- * changed. On failure the table has no scores, or those it had. */
+ * changed. On failure the table is as it was, but for PRUNE_E_NONFINITE of a score: then it is without. */
 prune_status prune_score_obs(prune_importance *scores, const prune_data *data,
                              const prune_surgeon_options *options, prune_error *error);
 /* FFI-END */

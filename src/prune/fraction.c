@@ -4,25 +4,38 @@
 #include "libprune/fraction.h"
 #include "mask.h"
 
-prune_status prune_fraction_count(uint64_t *count, double fraction, uint64_t units)
+/* Below 2^64 even for the most units. */
+static uint64_t part_of(double fraction, uint64_t units, int32_t nearest)
 {
-    if (count == NULL)
-        return PRUNE_E_ARGUMENT;
-    if (!(fraction >= 0.0 && fraction <= 1.0))
-        return PRUNE_E_RANGE;
-    if (!(fraction < 1.0)) {
-        *count = units;
-        return PRUNE_OK;
-    }
-    /* Below 2^64 even for the most units. */
+    if (!(fraction < 1.0))
+        return units;
     const double exact = fraction * (double)units;
     const uint64_t whole = (uint64_t)exact;
     const double rest = exact - (double)whole;
-    const int32_t up = rest > 0.5 || (!(rest < 0.5) && whole % 2 == 1);
-    *count = whole + (up ? 1 : 0);
-    if (*count > units)
-        *count = units;
+    const int32_t up = nearest && (rest > 0.5 || (!(rest < 0.5) && whole % 2 == 1));
+    const uint64_t count = whole + (up ? 1 : 0);
+    return count < units ? count : units;
+}
+
+prune_status prune_fraction_count_by(uint64_t *count, double fraction, uint64_t units, int32_t rule)
+{
+    if (count == NULL || rule < PRUNE_COUNT_NEAREST || rule > PRUNE_COUNT_LEFT_DOWN)
+        return PRUNE_E_ARGUMENT;
+    if (!(fraction >= 0.0 && fraction <= 1.0))
+        return PRUNE_E_RANGE;
+    const int32_t nearest = rule == PRUNE_COUNT_NEAREST || rule == PRUNE_COUNT_LEFT_NEAREST;
+    if (rule == PRUNE_COUNT_NEAREST || rule == PRUNE_COUNT_DOWN) {
+        *count = part_of(fraction, units, nearest);
+        return PRUNE_OK;
+    }
+    const uint64_t left = part_of(1.0 - fraction, units, nearest);
+    *count = nearest && left == 0 && units > 0 ? units - 1 : units - left;
     return PRUNE_OK;
+}
+
+prune_status prune_fraction_count(uint64_t *count, double fraction, uint64_t units)
+{
+    return prune_fraction_count_by(count, fraction, units, PRUNE_COUNT_NEAREST);
 }
 
 typedef struct share {

@@ -202,6 +202,22 @@ static void score_layer(float *scores, const prn_surgery *s)
         }
 }
 
+/* What belongs to the chosen layers; the rest of the table is as write left it. */
+static prune_status give_scores(prune_importance *table, const float *scores,
+                                const prune_layerwise_options *options)
+{
+    float *to;
+    const prune_model *model = table->model;
+    const prune_status status = prn_importance_write(&to, table);
+    for (size_t l = 0; l < model->layer_count && status == PRUNE_OK; l++) {
+        const size_t first = prn_model_first_param(model, l);
+        if (is_chosen(options, model, l))
+            memcpy(to + prn_model_offset(model, first), scores + prn_model_offset(model, first),
+                   model->layers[l]->params[WEIGHT].count * sizeof *to);
+    }
+    return status == PRUNE_OK ? prn_importance_written(table) : status;
+}
+
 static prune_status score_layers(float *scores, const prune_model *model, prn_calibration *c,
                                  const prune_layerwise_options *options, prune_error *error)
 {
@@ -218,24 +234,35 @@ static prune_status score_layers(float *scores, const prune_model *model, prn_ca
     return status;
 }
 
+/* Computed beside the table, which is touched when all of it is there. */
+static prune_status score_beside(prune_importance *scores, prn_calibration *c,
+                                 const prune_layerwise_options *options, prune_error *error)
+{
+    const prune_model *model = scores->model;
+    float *room = prn_mem_alloc(&model->mem, scores->floats, sizeof *room);
+    if (room == NULL)
+        return prn_error_set(error, PRUNE_E_MEMORY, "scores", "no memory for them");
+    prune_status status = score_layers(room, model, c, options, error);
+    if (status == PRUNE_OK && (status = give_scores(scores, room, options)) != PRUNE_OK)
+        (void)prn_error_set(error, status, "scores", "a score is not finite");
+    prn_mem_free(&model->mem, room, scores->floats, sizeof *room);
+    return status;
+}
+
 prune_status prune_score_layerwise(prune_importance *scores, const prune_data *data,
                                    const prune_layerwise_options *options, prune_error *error)
 {
     prune_layerwise_options mine;
     prn_calibration calibration = { 0 };
-    float *table;
-    if (scores == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "NULL");
-    const prune_model *model = scores->model;
-    prune_status status = read_options(&mine, options, model, error);
+    prune_status status = prn_importance_is_supplied(scores);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "scores",
+                             "NULL, not of PRUNE_SUPPLIED, or its model has changed");
+    status = read_options(&mine, options, scores->model, error);
     if (status == PRUNE_OK)
-        status = prn_calibration_open(&calibration, model, data, mine.backend, error);
-    if (status == PRUNE_OK && (status = prn_importance_write(&table, scores)) != PRUNE_OK)
-        status = prn_error_set(error, status, "scores", "not of PRUNE_SUPPLIED, or its model has changed");
+        status = prn_calibration_open(&calibration, scores->model, data, mine.backend, error);
     if (status == PRUNE_OK)
-        status = score_layers(table, model, &calibration, &mine, error);
-    if (status == PRUNE_OK && (status = prn_importance_written(scores)) != PRUNE_OK)
-        status = prn_error_set(error, status, "scores", "a score is not finite");
+        status = score_beside(scores, &calibration, &mine, error);
     prn_calibration_close(&calibration);
     return status;
 }

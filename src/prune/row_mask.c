@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/row_mask.h"
+#include "libprune/fraction.h"
 #include "bits.h"
 #include "importance.h"
 #include "options.h"
@@ -51,21 +52,16 @@ static void remove_lowest(prune_removal *removal, const row *r, size_t k)
     }
 }
 
-/* floor(fraction * count), as it says. */
-static size_t share_of(size_t count, double fraction)
-{
-    return (size_t)(fraction * (double)count);
-}
-
 static void remove_rows(prune_removal *removal, prn_param *param, const float *score, double fraction)
 {
     const size_t rows = param->shape.dims[0], columns = param->count / rows;
-    const size_t wanted = share_of(columns, fraction);
+    uint64_t wanted = 0;
+    (void)prune_fraction_count_by(&wanted, fraction, columns, PRUNE_COUNT_DOWN);
     for (size_t o = 0; o < rows; o++) {
         const row r = { param, score, o * columns, columns };
         const size_t gone = columns - count_up_to(&r, UINT32_MAX);
         if (wanted > gone)
-            remove_lowest(removal, &r, wanted - gone);
+            remove_lowest(removal, &r, (size_t)wanted - gone);
     }
     removal->units += param->count;
     removal->kept += param->count - param->removed;

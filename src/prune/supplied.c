@@ -6,7 +6,7 @@
 #include <float.h>
 #include <string.h>
 
-static prune_status check_supplied(const prune_importance *importance)
+prune_status prn_importance_is_supplied(const prune_importance *importance)
 {
     if (importance == NULL)
         return PRUNE_E_ARGUMENT;
@@ -46,7 +46,7 @@ static int32_t is_complete(const prune_importance *importance)
 prune_status prune_importance_set_scores(prune_importance *importance, size_t param, const float *scores,
                                          size_t count)
 {
-    const prune_status status = check_supplied(importance);
+    const prune_status status = prn_importance_is_supplied(importance);
     if (status != PRUNE_OK)
         return status;
     if (scores == NULL)
@@ -67,7 +67,7 @@ prune_status prune_importance_set_scores(prune_importance *importance, size_t pa
 
 prune_status prn_importance_write(float **scores, prune_importance *importance)
 {
-    const prune_status status = check_supplied(importance);
+    const prune_status status = prn_importance_is_supplied(importance);
     if (status != PRUNE_OK)
         return status;
     (void)prune_importance_reset(importance);
@@ -78,7 +78,7 @@ prune_status prn_importance_write(float **scores, prune_importance *importance)
 
 prune_status prn_importance_written(prune_importance *importance)
 {
-    const prune_status status = check_supplied(importance);
+    const prune_status status = prn_importance_is_supplied(importance);
     if (status != PRUNE_OK)
         return status;
     if (prn_scan_finite(importance->score, importance->floats) != importance->floats)

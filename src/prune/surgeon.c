@@ -233,13 +233,11 @@ static prune_status give_weights(const surgeon *s, prune_error *error)
     return PRUNE_OK;
 }
 
-static void note(prune_removal *gone, const element *e, double cost)
+static void note(prune_removal *gone, double cost)
 {
     const float threshold = cost < (double)FLT_MAX ? (float)cost : FLT_MAX;
     gone->removed++;
     gone->threshold = threshold > gone->threshold ? threshold : gone->threshold;
-    if (gone->by_layer != NULL)
-        gone->by_layer[e->layer]++;
 }
 
 static prune_status remove_all(surgeon *s, prune_removal *gone, prune_error *error)
@@ -252,7 +250,7 @@ static prune_status remove_all(surgeon *s, prune_removal *gone, prune_error *err
             break;
         const double cost = saliency(s, q);
         operate(s, q);
-        note(gone, &s->elements[q], cost);
+        note(gone, cost);
         if (every == 0 || gone->removed % every != 0) {
             forget(s, q);
             continue;
@@ -281,16 +279,20 @@ static prune_status open_removal(prune_removal *mine, const prune_removal *given
     return PRUNE_OK;
 }
 
-/* Weights, and biases if they may go. */
-static void count_units(prune_removal *gone, const surgeon *s)
+/* Weights, and biases if they may go; the model is as it was. */
+static void count_units(prune_removal *gone, const surgeon *s, const prune_model *model)
 {
-    for (size_t l = 0; l < s->model->layer_count; l++) {
+    for (size_t l = 0; l < model->layer_count; l++) {
         const prn_layer *layer = s->model->layers[l];
+        uint64_t removed = 0;
         for (size_t p = 0; p < layer->param_count; p++)
             if (may_go(s, layer, &layer->params[p])) {
                 gone->units += layer->params[p].count;
                 gone->kept += layer->params[p].count - layer->params[p].removed;
+                removed += layer->params[p].removed - model->layers[l]->params[p].removed;
             }
+        if (gone->by_layer != NULL)
+            gone->by_layer[l] = removed;
     }
 }
 
@@ -305,12 +307,6 @@ static void take_over(prune_model *model, const prune_model *clone)
     }
 }
 
-static void clear_layers(prune_removal *gone, const prune_model *model)
-{
-    for (size_t l = 0; l < model->layer_count && gone->by_layer != NULL; l++)
-        gone->by_layer[l] = 0;
-}
-
 prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_data *data,
                        const prune_surgeon_options *options, prune_error *error)
 {
@@ -322,12 +318,10 @@ prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_d
     status = open_removal(&gone, removal, model, error);
     if (status == PRUNE_OK)
         status = open_surgeon(&s, model, data, options, error);
-    if (status == PRUNE_OK) {
-        clear_layers(&gone, model);
+    if (status == PRUNE_OK)
         status = remove_all(&s, &gone, error);
-    }
     if (status == PRUNE_OK) {
-        count_units(&gone, &s);
+        count_units(&gone, &s, model);
         take_over(model, s.model);
         prn_result_write(removal, &gone);
     }
@@ -338,20 +332,19 @@ prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_d
 static prune_status fill(prune_importance *scores, surgeon *s, prune_error *error)
 {
     float *table;
-    prune_status status = prn_importance_write(&table, scores);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "scores", "not of PRUNE_SUPPLIED, or its model has changed");
-    status = look(s, error);
+    prune_status status = look(s, error);
+    if (status != PRUNE_OK || (status = prn_importance_write(&table, scores)) != PRUNE_OK)
+        return status;
     prn_walk w = { .model = s->model };
     float *next = table;
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
         memset(next, 0, param->count * sizeof *next);
         next += param->count;
     }
-    for (size_t q = 0; status == PRUNE_OK && q < s->n; q++)
+    for (size_t q = 0; q < s->n; q++)
         table[s->index[q]] = (float)saliency(s, q);
-    if (status == PRUNE_OK && (status = prn_importance_written(scores)) != PRUNE_OK)
-        status = prn_error_set(error, status, "scores", "a score is not finite");
+    if ((status = prn_importance_written(scores)) != PRUNE_OK)
+        (void)prn_error_set(error, status, "scores", "a score is not finite");
     return status;
 }
 
@@ -359,9 +352,11 @@ prune_status prune_score_obs(prune_importance *scores, const prune_data *data,
                              const prune_surgeon_options *options, prune_error *error)
 {
     surgeon s = { 0 };
-    if (scores == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "NULL");
-    prune_status status = open_surgeon(&s, scores->model, data, options, error);
+    prune_status status = prn_importance_is_supplied(scores);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "scores",
+                             "NULL, not of PRUNE_SUPPLIED, or its model has changed");
+    status = open_surgeon(&s, scores->model, data, options, error);
     if (status == PRUNE_OK)
         status = fill(scores, &s, error);
     close_surgeon(&s);
