@@ -59,8 +59,8 @@ typedef struct prune_budget_options {
     int32_t (*progress)(void *user, const prune_trial *trial);
     void *user;
     /* Default 0.5; 0 .. 1: the part of the tolerance that the search may use. The confirmation has all of
-     * it, and needs some for its own uncertainty: a pruning that uses it up is refused as often as not. With n
-     * samples of which the two models judge d differently, the upper bound of an accuracy lies about
+     * it, and needs some for its own uncertainty: a pruning that uses it up is refused as often as not. Of n
+     * samples of which the two models judge d differently the upper bound of an accuracy lies about
      * 1.6 sqrt(d) / n above what is measured (confidence 0.95): half the tolerance should be more. */
     double search_share;
 } prune_budget_options;
