@@ -6,7 +6,7 @@
 #include <string.h>
 
 const unsigned char plain_log[PLAIN_LOG_BYTES] = {
-    0x92, 0xD9, 0x23, 0x8D, 1,    0,    0,    0,    2, 0,    0,    0,    2, /* signature, layers, parameters */
+    0x92, 0xD9, 0x23, 0x8D, 1,    0,    0,    0,    2, 0,    0,    0,    2, /* signature, layers, ... */
     0,    0,    0,    0,    40,   0,    0,    0,    0, 0,    0,    0,       /* statistic, elements */
     0,    0,    0,    0,    1,    0,    0,    0,    0, 0,    0,    0,       /* of the bias */
     0xFB, 0xFF, 0xFF, 0xFF, 0xFF, 0x01,                                     /* masks at the beginning */
