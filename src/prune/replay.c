@@ -14,8 +14,7 @@ static void masks_before(uint32_t *state, const prune_log *log, size_t index)
 {
     prn_log_walk w;
     size_t range[2];
-    if (log->words != 0)
-        memcpy(state, log->start, log->words * sizeof *state);
+    memcpy(state, log->start, log->words * sizeof *state);
     for (size_t e = 0; e < index; e++)
         for (prn_log_walk_start(&w, log, log->entries[e]); prn_log_walk_next(range, &w);)
             for (size_t i = range[0]; i < range[1]; i++)
@@ -57,8 +56,10 @@ static prune_status compare(const uint32_t *state, const prune_log *log, const p
 static prune_status check_masks(const prune_log *log, const prune_model *model, size_t entry,
                                 prune_error *error)
 {
-    uint32_t *state = log->words == 0 ? NULL : prn_mem_alloc(&model->mem, log->words, sizeof *state);
-    if (state == NULL && log->words != 0)
+    if (log->words == 0) /* nor are there parameters */
+        return PRUNE_OK;
+    uint32_t *state = prn_mem_alloc(&model->mem, log->words, sizeof *state);
+    if (state == NULL)
         return prn_error_set(error, PRUNE_E_MEMORY, "model", prune_status_string(PRUNE_E_MEMORY));
     masks_before(state, log, entry);
     const prune_status status = compare(state, log, model, entry, error);
