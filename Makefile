@@ -49,17 +49,18 @@ RANKS    = base \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
-           / mask snapshot surgery \
+           / mask snapshot surgery flips \
            / fraction \
            / threshold row_mask split layerwise surgeon synflow snip \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \
-           / summary save history gradual target idle axis \
+           / summary history gradual target idle axis \
            / report plot \
-           / gone picture \
+           / log \
+           / gone picture replay log_section log_table \
            / tables \
-           / render
+           / render save
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \

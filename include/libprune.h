@@ -45,6 +45,7 @@
 #include "libprune/joint.h"
 #include "libprune/layer.h"
 #include "libprune/layerwise.h"
+#include "libprune/log.h"
 #include "libprune/loss.h"
 #include "libprune/mask.h"
 #include "libprune/metrics.h"

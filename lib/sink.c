@@ -29,12 +29,31 @@ void prn_sink_bytes(prn_sink *sink, const char *bytes, size_t count)
     }
 }
 
-void prn_sink_add(prn_sink *sink, const char *string)
+static size_t length_of(const char *string)
 {
     size_t length = 0;
     while (string[length] != '\0')
         length++;
+    return length;
+}
+
+void prn_sink_add(prn_sink *sink, const char *string)
+{
+    prn_sink_bytes(sink, string, length_of(string));
+}
+
+static void fill(prn_sink *sink, size_t length, size_t width)
+{
+    for (; length < width; length++)
+        prn_sink_bytes(sink, " ", 1);
+}
+
+void prn_sink_cell(prn_sink *sink, const char *string, size_t width, int32_t right)
+{
+    const size_t length = length_of(string);
+    fill(sink, right ? length : width, width);
     prn_sink_bytes(sink, string, length);
+    fill(sink, right ? width : length, width);
 }
 
 void prn_sink_count(prn_sink *sink, uint64_t value)

@@ -18,6 +18,9 @@ void prn_sink_start(prn_sink *sink, const prune_writer *writer);
 void prn_sink_add(prn_sink *sink, const char *string);
 void prn_sink_bytes(prn_sink *sink, const char *bytes, size_t count);
 
+/* A string filled up with spaces to `width`, on the right or (right) the left. */
+void prn_sink_cell(prn_sink *sink, const char *string, size_t width, int32_t right);
+
 /* Decimal digits; and as prn_decimal_add() and prn_decimal_fixed(). */
 void prn_sink_count(prn_sink *sink, uint64_t value);
 void prn_sink_number(prn_sink *sink, double value);

@@ -34,14 +34,25 @@
  *   PNLT  beside TRNR, where group lasso, penalty schedule or group_scale are in use: floats neuron_lambda,
  *         input_lambda, 5 x 4 include_bias, include_column, include_output, by_size, proximal; the schedule
  *         as above; 4 layers L, then L floats group_scale                                 (required)
+ *   PLOG  a pruning log (log.h), of the model as it was, which need not be the one in the file: 4
+ *         signature, 4 layers, 4 parameters; per layer: 1 how many of the parameters are its, and for each
+ *         of them 4 statistic (0 or 1), 8 elements; the masks that it begins with, as in MASK; 8 how many
+ *         entries there are, and each of them: 8 step, 4 criterion, 4 granularity, 4 ask, 8 asked (IEEE 754
+ *         binary64), 4 length of the text (0 .. 63), the text, 8 bytes that follow, and these: of each
+ *         parameter 1 coding, then what has changed as that says: 0: nothing has, and nothing follows; 1:
+ *         lengths of runs of elements, in turn unchanged and changed, up to the last element (7 bits a
+ *         byte, the lowest first, bit 7 set in all bytes of a length but the last; no longer than it need
+ *         be; the first length may be 0, no other); 2: a bit for each element (1 = changed), laid out as in
+ *         MASK. The signature is the CRC-32 of these numbers, 8 bytes each: inputs, then of each layer
+ *         kind, activation (0 where there is none), its floats, outputs                (not required)
  *
  * Widths are 1 .. 2^31 - 1. Where a mask bit is 0, weight and moments are 0.
  *
  * A file is checked completely (structure, sizes, checksums) before any memory is taken, and every
- * number must be valid and finite. A model's memory is then at most a small multiple of the file. A
- * trainer's also grows with max_batch times the widths, and layers without parameters may be wide in a short
- * file: one that needs more than 64 MiB and 64 times parameters and moments for its samples, from the first
- * on, is neither written nor read.
+ * number must be valid and finite (the inside of a pruning log is checked as it is read). A model's memory
+ * is then at most a small multiple of the file. A trainer's also grows with max_batch times the widths, and
+ * layers without parameters may be wide in a short file: one that needs more than 64 MiB and 64 times
+ * parameters and moments for its samples, from the first on, is neither written nor read.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CHECKPOINT_H

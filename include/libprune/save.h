@@ -17,6 +17,7 @@
 #include "libprune/checkpoint.h"
 #include "libprune/fit.h"
 #include "libprune/idx.h"
+#include "libprune/log.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
@@ -34,6 +35,13 @@ prune_status prune_model_load(prune_model **out, const prune_allocator *mem, con
                               prune_error *error);
 prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const prune_allocator *mem,
                                 const char *path, const prune_backend *backend, prune_error *error);
+
+/* The same with a pruning log beside the model, or the trainer unless that is NULL; and the log alone of
+ * such a file. Errors as prune_log_write() and prune_log_read(), and as above. */
+prune_status prune_log_save(const prune_log *log, const prune_model *model, const prune_trainer *trainer,
+                            const char *path, prune_error *error);
+prune_status prune_log_load(prune_log **out, const prune_allocator *mem, const char *path,
+                            prune_error *error);
 
 /* Saves the trainer every so many epochs of a fit: fit.progress = prune_autosave_progress, fit.user = a
  * struct like this. prune_trainer_load() and a fit of the epochs that are left then give the same bits as a

@@ -7,25 +7,13 @@
 
 enum { NAME_WIDTH = 24, SHAPE_WIDTH = 14, NUMBER_WIDTH = 12, CELL = 64 };
 
-static void put_cell(prn_sink *out, const char *string, size_t width, int32_t right)
-{
-    char bytes[CELL];
-    prn_text cell;
-    prn_text_start(&cell, bytes, sizeof bytes);
-    if (right)
-        prn_text_right(&cell, string, width);
-    else
-        prn_text_left(&cell, string, width);
-    prn_sink_bytes(out, cell.bytes, cell.length);
-}
-
 static void put_count(prn_sink *out, uint64_t value)
 {
     char bytes[CELL];
     prn_text cell;
     prn_text_start(&cell, bytes, sizeof bytes);
     prn_text_number(&cell, (size_t)value);
-    put_cell(out, bytes, NUMBER_WIDTH, 1);
+    prn_sink_cell(out, bytes, NUMBER_WIDTH, 1);
 }
 
 static void put_ratio(prn_sink *out, double value, double scale)
@@ -34,7 +22,7 @@ static void put_ratio(prn_sink *out, double value, double scale)
     prn_text cell;
     prn_text_start(&cell, bytes, sizeof bytes);
     prn_decimal_fixed(&cell, scale * value, 2);
-    put_cell(out, prn_report_finite(value) ? bytes : "-", NUMBER_WIDTH, 1);
+    prn_sink_cell(out, prn_report_finite(value) ? bytes : "-", NUMBER_WIDTH, 1);
 }
 
 static void put_figures(prn_sink *out, const prune_report *report)
@@ -55,10 +43,10 @@ void prn_tables_header(prn_sink *out)
 {
     static const char *const titles[] = { "parameters",  "non-zeros", "sparsity %", "MACs",      "MACs kept",
                                           "compression", "speed-up",  "bytes",      "best coded" };
-    put_cell(out, "layer", NAME_WIDTH, 0);
-    put_cell(out, "shape", SHAPE_WIDTH, 0);
+    prn_sink_cell(out, "layer", NAME_WIDTH, 0);
+    prn_sink_cell(out, "shape", SHAPE_WIDTH, 0);
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        put_cell(out, titles[i], NUMBER_WIDTH, 1);
+        prn_sink_cell(out, titles[i], NUMBER_WIDTH, 1);
     prn_sink_add(out, "\n");
 }
 
@@ -74,12 +62,12 @@ void prn_tables_layer(prn_sink *out, const prn_layer *layer, size_t l, const pru
         prn_text_add(&cell, ", ");
         prn_text_add(&cell, prune_activation_name(layer->spec.activation));
     }
-    put_cell(out, bytes, NAME_WIDTH, 0);
+    prn_sink_cell(out, bytes, NAME_WIDTH, 0);
     prn_text_start(&cell, bytes, sizeof bytes);
     prn_text_number(&cell, (size_t)report->inputs);
     prn_text_add(&cell, " -> ");
     prn_text_number(&cell, (size_t)report->outputs);
-    put_cell(out, bytes, SHAPE_WIDTH, 0);
+    prn_sink_cell(out, bytes, SHAPE_WIDTH, 0);
     put_figures(out, report);
 }
 
@@ -178,7 +166,7 @@ static void put_compaction(prn_sink *out, const prune_compact_report *c)
 
 void prn_tables_total(prn_sink *out, const prn_reporting *r, const prune_report *total)
 {
-    put_cell(out, "total", NAME_WIDTH + SHAPE_WIDTH, 0);
+    prn_sink_cell(out, "total", NAME_WIDTH + SHAPE_WIDTH, 0);
     put_figures(out, total);
     put_encodings(out, total);
     if (r->compacted)

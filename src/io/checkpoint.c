@@ -1,10 +1,9 @@
 /* checkpoint.c -- models and trainers as bytes: the section TRNR, and the calls
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/checkpoint.h"
+#include "checkpoint.h"
 #include "penalty.h"
 #include "scan.h"
-#include "sections.h"
 #include "text.h"
 #include "plan.h"
 
@@ -160,11 +159,9 @@ prune_status prune_model_write(const prune_model *model, const prune_writer *wri
     return prn_container_write(writer, payloads, prn_sections_put(payloads, model), error);
 }
 
-prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer, prune_error *error)
+prune_status prn_checkpoint_put(prn_payload payloads[PRN_SECTIONS], size_t *count,
+                                const prune_trainer *trainer, prune_error *error)
 {
-    prn_payload payloads[PRN_SECTIONS];
-    if (writer == NULL || writer->write == NULL)
-        return argument_error(error);
     prune_status status = prn_trainer_open(trainer, error);
     if (status != PRUNE_OK)
         return status;
@@ -173,11 +170,21 @@ prune_status prune_trainer_write(const prune_trainer *trainer, const prune_write
         status = check_trainer(trainer, error);
     if (status != PRUNE_OK)
         return status;
-    size_t count = prn_sections_put(payloads, trainer->model);
-    payloads[count++] = (prn_payload){ prn_sections_known[PRN_TRNR], put_trainer, trainer };
+    *count = prn_sections_put(payloads, trainer->model);
+    payloads[(*count)++] = (prn_payload){ prn_sections_known[PRN_TRNR], put_trainer, trainer };
     if (prn_penalty_is_there(trainer))
-        payloads[count++] = (prn_payload){ prn_sections_known[PRN_PNLT], prn_penalty_put, trainer };
-    return prn_container_write(writer, payloads, count, error);
+        payloads[(*count)++] = (prn_payload){ prn_sections_known[PRN_PNLT], prn_penalty_put, trainer };
+    return PRUNE_OK;
+}
+
+prune_status prune_trainer_write(const prune_trainer *trainer, const prune_writer *writer, prune_error *error)
+{
+    size_t count = 0;
+    prn_payload payloads[PRN_SECTIONS];
+    if (writer == NULL || writer->write == NULL)
+        return argument_error(error);
+    const prune_status status = prn_checkpoint_put(payloads, &count, trainer, error);
+    return status == PRUNE_OK ? prn_container_write(writer, payloads, count, error) : status;
 }
 
 /* ---- reading ---- */
@@ -205,19 +212,12 @@ typedef struct start {
     uint32_t layers;
 } start;
 
-/* A number that is one of few; -1 is none of them. */
-static int32_t get_choice(prn_source *source)
-{
-    const uint32_t number = prn_get_u32(source);
-    return number > INT32_MAX ? -1 : (int32_t)number;
-}
-
 static void get_options(start *s, prn_source *source)
 {
     prune_trainer_options *o = &s->options;
     *o = (prune_trainer_options){ .size = sizeof *o };
-    o->loss = get_choice(source);
-    o->optimizer = get_choice(source);
+    o->loss = prn_get_choice(source);
+    o->optimizer = prn_get_choice(source);
     o->learning_rate = prn_get_float(source);
     o->momentum = prn_get_float(source);
     o->beta1 = prn_get_float(source);
@@ -225,16 +225,16 @@ static void get_options(start *s, prn_source *source)
     o->epsilon = prn_get_float(source);
     o->l1 = prn_get_float(source);
     o->l2 = prn_get_float(source);
-    o->regularize_bias = get_choice(source);
+    o->regularize_bias = prn_get_choice(source);
     o->seed = prn_get_u64(source);
     s->max_batch = prn_get_u64(source);
-    o->nesterov = get_choice(source);
+    o->nesterov = prn_get_choice(source);
     o->alpha = prn_get_float(source);
     o->weight_decay = prn_get_float(source);
     o->clip_norm = prn_get_float(source);
     o->clip_value = prn_get_float(source);
-    o->l1_proximal = get_choice(source);
-    o->accumulate = get_choice(source);
+    o->l1_proximal = prn_get_choice(source);
+    o->accumulate = prn_get_choice(source);
 }
 
 static void get_loss(start *s, prn_source *source)
@@ -242,7 +242,7 @@ static void get_loss(start *s, prn_source *source)
     s->loss = prn_loss_of(s->options.loss);
     s->loss.delta = prn_get_float(source);
     s->loss.smoothing = prn_get_float(source);
-    s->loss.mean_over_outputs = get_choice(source);
+    s->loss.mean_over_outputs = prn_get_choice(source);
     s->classes = prn_get_u32(source);
     if (s->loss.kind == PRUNE_LOSS_OWN)
         s->loss.own = prn_loss_missing;
@@ -349,7 +349,7 @@ static prune_status get_rules(prune_trainer *t, prn_source *source)
     for (size_t l = 0; l < t->model->layer_count && status == PRUNE_OK; l++) {
         prune_layer_training rule;
         prune_layer_training_init(&rule);
-        rule.frozen = get_choice(source);
+        rule.frozen = prn_get_choice(source);
         rule.l1_scale = prn_get_float(source);
         rule.l2_scale = prn_get_float(source);
         status = prune_trainer_set_layer(t, l, &rule);

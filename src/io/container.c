@@ -218,6 +218,17 @@ float prn_get_float(prn_source *source)
     return prn_bits_float(prn_get_u32(source));
 }
 
+int32_t prn_get_choice(prn_source *source)
+{
+    const uint32_t number = prn_get_u32(source);
+    return number > INT32_MAX ? -1 : (int32_t)number;
+}
+
+uint64_t prn_source_left(const prn_source *source)
+{
+    return source->left + (source->filled - source->used);
+}
+
 static prune_status drain(prn_source *source)
 {
     while (source->status == PRUNE_OK && source->left != 0)

@@ -77,6 +77,12 @@ uint32_t prn_get_u32(prn_source *source);
 uint64_t prn_get_u64(prn_source *source);
 float prn_get_float(prn_source *source);
 
+/* A number that is one of few; -1 is none of them. */
+int32_t prn_get_choice(prn_source *source);
+
+/* Bytes that have not been got yet. */
+uint64_t prn_source_left(const prn_source *source);
+
 /* Reads what is left and compares the checksum: what was got is what was checked. */
 prune_status prn_source_close(prn_source *source, prune_error *error);
 

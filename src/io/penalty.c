@@ -50,17 +50,10 @@ void prn_penalty_put(prn_sink *sink, const void *trainer)
 
 /* ---- reading ---- */
 
-/* A number that is one of few; -1 is none of them. */
-static int32_t get_choice(prn_source *source)
-{
-    const uint32_t number = prn_get_u32(source);
-    return number > INT32_MAX ? -1 : (int32_t)number;
-}
-
 void prn_schedule_get(prune_schedule *s, prn_source *source)
 {
     *s = (prune_schedule){ .size = sizeof *s };
-    s->kind = get_choice(source);
+    s->kind = prn_get_choice(source);
     s->factor = prn_get_float(source);
     s->floor = prn_get_float(source);
     s->warmup = prn_get_u32(source);
@@ -74,11 +67,11 @@ static uint32_t get_start(prn_penalty *p, prn_source *source)
     *lasso = (prune_group_lasso){ .size = sizeof *lasso };
     lasso->neuron_lambda = prn_get_float(source);
     lasso->input_lambda = prn_get_float(source);
-    lasso->include_bias = get_choice(source);
-    lasso->include_column = get_choice(source);
-    lasso->include_output = get_choice(source);
-    lasso->by_size = get_choice(source);
-    lasso->proximal = get_choice(source);
+    lasso->include_bias = prn_get_choice(source);
+    lasso->include_column = prn_get_choice(source);
+    lasso->include_output = prn_get_choice(source);
+    lasso->by_size = prn_get_choice(source);
+    lasso->proximal = prn_get_choice(source);
     prn_schedule_get(&p->schedule, source);
     return prn_get_u32(source);
 }

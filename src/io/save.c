@@ -34,6 +34,28 @@ prune_status prune_trainer_save(const prune_trainer *trainer, const char *path, 
     return prn_file_replace(path, fill_trainer, trainer, error);
 }
 
+/* What prune_log_write() writes. */
+typedef struct logged {
+    const prune_log *log;
+    const prune_model *model;
+    const prune_trainer *trainer;
+} logged;
+
+static prune_status fill_log(const void *what, const prune_writer *writer, prune_error *error)
+{
+    const logged *all = what;
+    return prune_log_write(all->log, all->model, all->trainer, writer, error);
+}
+
+prune_status prune_log_save(const prune_log *log, const prune_model *model, const prune_trainer *trainer,
+                            const char *path, prune_error *error)
+{
+    const logged all = { log, model, trainer };
+    if (log == NULL || model == NULL || path == NULL)
+        return argument_error(error);
+    return prn_file_replace(path, fill_log, &all, error);
+}
+
 prune_status prune_model_load(prune_model **out, const prune_allocator *mem, const char *path,
                               prune_error *error)
 {
@@ -64,6 +86,20 @@ prune_status prune_trainer_load(prune_trainer **out, prune_model **model, const 
     if (status != PRUNE_OK)
         return status;
     return prn_file_close(&file, path, prune_trainer_read(out, model, mem, &reader, backend, error), error);
+}
+
+prune_status prune_log_load(prune_log **out, const prune_allocator *mem, const char *path, prune_error *error)
+{
+    prn_file file;
+    prune_reader reader;
+    if (out != NULL)
+        *out = NULL;
+    if (out == NULL || path == NULL)
+        return argument_error(error);
+    const prune_status status = prn_file_open(&file, &reader, path, error);
+    if (status != PRUNE_OK)
+        return status;
+    return prn_file_close(&file, path, prune_log_read(out, mem, &reader, error), error);
 }
 
 prune_status prune_idx_load(prune_tensor **out, const prune_allocator *mem, const char *path,

@@ -19,6 +19,7 @@ const prn_section prn_sections_known[PRN_SECTIONS] = {
     [PRN_MASK] = { .id = PRN_SECTION_ID('M', 'A', 'S', 'K'), .flags = PRN_SECTION_REQUIRED },
     [PRN_TRNR] = { .id = PRN_SECTION_ID('T', 'R', 'N', 'R') },
     [PRN_PNLT] = { .id = PRN_SECTION_ID('P', 'N', 'L', 'T'), .flags = PRN_SECTION_REQUIRED },
+    [PRN_PLOG] = { .id = PRN_SECTION_ID('P', 'L', 'O', 'G') },
 };
 
 prune_status prn_sections_error(prune_error *error, prune_status status, int32_t section, const char *reason)
@@ -63,11 +64,11 @@ static void put_weights(prn_sink *sink, const void *what)
             prn_put_float(sink, param->value[i]);
 }
 
-static void put_param_mask(prn_sink *sink, const prn_param *param)
+void prn_mask_put(prn_sink *sink, const uint32_t *mask, size_t count)
 {
-    for (size_t i = 0; i < param->count; i += 8) {
-        const uint32_t bits = param->mask[i / 32] >> i % 32 & 0xff;
-        const size_t left = param->count - i;
+    for (size_t i = 0; i < count; i += 8) {
+        const uint32_t bits = mask[i / 32] >> i % 32 & 0xff;
+        const size_t left = count - i;
         prn_put_byte(sink, left < 8 ? bits & (((uint32_t)1 << left) - 1) : bits);
     }
 }
@@ -76,7 +77,7 @@ static void put_masks(prn_sink *sink, const void *what)
 {
     prn_walk w = { .model = what };
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
-        put_param_mask(sink, param);
+        prn_mask_put(sink, param->mask, param->count);
 }
 
 static int32_t has_removed(const prune_model *model)
@@ -210,7 +211,7 @@ static prune_status read_layers(prn_source *source, const prn_file_sections *f,
         if (status != PRUNE_OK)
             return status;
     }
-    if (source->left != 0 || source->used != source->filled)
+    if (prn_source_left(source) != 0)
         return arch_error(error, "longer than its layers");
     if (b.floats != 0 || (f->sections[PRN_WGHT].length & 3) != 0 || b.mask_bytes != 0)
         return arch_error(error, "there are more weights or mask bits than the layers need");
@@ -246,17 +247,24 @@ static prune_status read_weights(prune_model *model, const prn_file_sections *f,
     return prn_source_close(&source, error);
 }
 
-/* Returns 0 if a padding bit is set. */
-static int32_t read_param_mask(prn_source *source, prn_param *param)
+int32_t prn_mask_get(uint32_t *mask, size_t count, prn_source *source)
 {
-    for (size_t i = 0; i < param->count; i += 8) {
+    for (size_t i = 0; i < count; i += 8) {
         const uint32_t bits = prn_get_byte(source);
-        const size_t left = param->count - i;
+        const size_t left = count - i;
         const uint32_t padding = left < 8 ? 0xffu << left & 0xff : 0;
         if (bits & padding)
             return 0;
-        param->mask[i / 32] &= ~((~(bits | padding) & 0xff) << i % 32);
+        mask[i / 32] &= ~((~(bits | padding) & 0xff) << i % 32);
     }
+    return 1;
+}
+
+/* Returns 0 if a padding bit is set, or a running statistic removed. */
+static int32_t read_param_mask(prn_source *source, prn_param *param)
+{
+    if (!prn_mask_get(param->mask, param->count, source))
+        return 0;
     param->removed = prn_param_count_removed(param);
     return !param->statistic || param->removed == 0;
 }

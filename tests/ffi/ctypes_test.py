@@ -113,6 +113,12 @@ ReportOptions = struct("ReportOptions", [
     ("size", size), ("format", i32), ("encoding, original, compaction", handle)])
 PictureOptions = struct("PictureOptions", [
     ("size", size), ("title, x_label, y_label", c.c_char_p), ("log_x, log_y", i32), ("width, height", f64)])
+LogNote = struct("LogNote", [
+    ("size", size), ("step", u64), ("criterion, granularity, ask", i32), ("asked", f64), ("text", c.c_char_p)])
+LogEntry = struct("LogEntry", [
+    ("size", size), ("step", u64), ("criterion, granularity, ask", i32), ("asked", f64), ("text", c.c_char * 64),
+    ("removed, returned, kept", u64), ("removed_by_layer, returned_by_layer, kept_by_layer", c.POINTER(u64)),
+    ("by_layer_capacity", size)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -151,6 +157,8 @@ INITIALISED = {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
     "prune_picture_options": (PictureOptions, {"width": 640, "height": 400}),
+    "prune_log_note": (LogNote, {}),
+    "prune_log_entry": (LogEntry, {}),
     "prune_report_options": (ReportOptions, {"format": 1}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
