@@ -19,7 +19,7 @@ static const size_t widths[] = { INPUTS, 7, 5, CLASSES };
 typedef struct world {
     heap h;
     prune_allocator mem;
-    world_data data;
+    world_data data, other;
     stream stream;
     prune_model *model, *dense;
     prune_trainer *trainer;
@@ -41,6 +41,7 @@ static void open_world(world *w)
     w->mem = heap_allocator(&w->h);
     options.max_batch = BATCH;
     world_data_make(&w->data, SAMPLES, INPUTS, CLASSES, 7);
+    world_data_make(&w->other, SAMPLES, INPUTS, CLASSES, 8);
     stream_open(&w->stream, &w->data, PRUNE_SOFTMAX_CROSS_ENTROPY);
     w->model = world_model(&w->mem, widths, LAYERS, PRUNE_TANH, 3);
     ck_assert_ok(prune_model_clone(&w->dense, &w->mem, w->model));
@@ -71,6 +72,7 @@ static void close_world(world *w)
     ck_assert(heap_is_clean(&w->h));
     stream_close(&w->stream);
     world_data_end(&w->data);
+    world_data_end(&w->other);
 }
 
 static uint64_t hash_scores(uint64_t hash, const prune_importance *scores, const prune_model *model)
@@ -277,7 +279,8 @@ static prune_status spend(world *w)
     prune_fit_options_init(&fit);
     fit.epochs = 1;
     prune_budget_options_init(&options);
-    options.validation = options.confirmation = w->given;
+    options.validation = w->given;
+    options.confirmation = &w->other.labelled;
     options.metric = &metric;
     options.criterion = PRUNE_TAYLOR;
     options.fine_tune = &fit;
@@ -321,17 +324,13 @@ static const struct call {
 };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
-/* ---- the faults ---- */
-
 /* Runs it; on a failure all is as it was. */
 static prune_status run(world *w, size_t i, const prune_data *data)
 {
     uint64_t by_layer[LAYERS] = { 77, 77, 77 };
     w->given = data;
-    prune_removal_init(&w->removal);
-    w->removal.by_layer = by_layer;
-    w->removal.by_layer_capacity = LAYERS;
-    const prune_removal before = w->removal;
+    const prune_removal before = { .size = sizeof before, .by_layer = by_layer, .by_layer_capacity = LAYERS };
+    w->removal = before;
     const uint64_t state = state_of(w);
     const size_t live = w->h.live_bytes;
     const prune_status status = calls[i].run(w);

@@ -280,32 +280,6 @@ START_TEST(joint_scores_compare_over_layers)
 }
 END_TEST
 
-/* Gamma and beta of a batch normalisation are not what belongs to weights. */
-START_TEST(only_biases_of_matrices_go_with_weights)
-{
-    const stack_step steps[] = {
-        { D, 6, 0, 0, 0 }, { B, 0, 0, 0.1f, 1e-3f }, { D, 2, 0, 0, 0 }, { 0, 0, 0, 0, 0 }
-    };
-    uint64_t units, kept;
-    prune_removal removal;
-    prune_selection s;
-    prune_model *model = stack_model(NULL, 3, steps, 1);
-    prune_importance *scores = magnitudes(model, PRUNE_MAGNITUDE);
-    prune_selection_init(&s);
-    prune_removal_init(&removal);
-    s.include_bias = 1;
-    ck_assert_ok(prune_mask_units(&units, &kept, model, &s));
-    ck_assert_uint_eq(units, 3 * 6 + 6 + 6 * 2 + 2);
-    ck_assert_ok(prune_mask_fraction(&removal, model, scores, &s, 0.9, PRUNE_OF_ALL));
-    check_mask(model, 2, "111111");
-    check_mask(model, 3, "111111");
-    s.layer = 1;
-    ck_assert_int_eq(prune_mask_units(&units, &kept, model, &s), PRUNE_E_RANGE);
-    prune_importance_free(scores);
-    prune_model_free(model);
-}
-END_TEST
-
 START_TEST(switches_are_0_or_1)
 {
     uint64_t units, kept;
@@ -382,7 +356,6 @@ int main(void)
         inputs_by_hand,
         a_joint_score_sees_who_listens,
         joint_scores_compare_over_layers,
-        only_biases_of_matrices_go_with_weights,
         switches_are_0_or_1,
         percentages_of_neurons_are_exact,
         aggregates_that_scores_do_not_have_are_refused,

@@ -11,7 +11,7 @@
 enum { SAMPLES = 48 };
 
 static const size_t widths[] = { 4, 3, 2 };
-static world_data data;
+static world_data data, other;
 
 /* What is wanted where a field that must be set is beyond the size: `missing`. */
 static prune_status where_set(prune_status status, const void *given, size_t field, prune_status missing)
@@ -178,7 +178,8 @@ static prune_status try_budget_result(prune_model *model, void *given)
     prune_budget_options options;
     prune_model *copy = copy_of(model);
     prune_budget_options_init(&options);
-    options.validation = options.confirmation = &data.labelled;
+    options.validation = &data.labelled;
+    options.confirmation = &other.labelled;
     const prune_status status = prune_budget(given, copy, NULL, &options, NULL);
     prune_model_free(copy);
     return status == PRUNE_E_UNCONFIRMED ? PRUNE_OK : status;
@@ -273,7 +274,8 @@ static void each_options(void (*check)(const version_case *c, prune_model *model
     prune_validation_init(&metric);
     prune_sensitivity_options_init(&sensitivity);
     prune_budget_options_init(&budget);
-    budget.validation = budget.confirmation = &data.labelled;
+    budget.validation = &data.labelled;
+    budget.confirmation = &other.labelled;
     const version_case cases[] = {
         { "surgeon", try_surgeon, &surgeon, sizeof surgeon, 4 },
         { "layerwise", try_layerwise, &layerwise, sizeof layerwise, 4 },
@@ -333,9 +335,11 @@ static void each_case(void (*check)(const version_case *c, prune_model *model))
 {
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
     world_data_make(&data, SAMPLES, 4, 2, 1);
+    world_data_make(&other, SAMPLES, 4, 2, 2);
     each_options(check, model);
     each_result(check, model);
     world_data_end(&data);
+    world_data_end(&other);
     prune_model_free(model);
 }
 

@@ -28,9 +28,8 @@ typedef struct prune_importance prune_importance;
 prune_status prune_importance_create(prune_importance **out, const prune_allocator *mem,
                                      const prune_model *model, int32_t criterion);
 
-/* Bytes that such an object takes from its allocator; among them are a float for every four weights, and for
- * each input and output of a layer: so a choice among neurons, inputs, or blocks of four and more scores each
- * of them once. */
+/* Bytes that such an object takes from its allocator; among them are a float for each input and output of a
+ * layer: so a choice among neurons or inputs scores each of them once. */
 prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int32_t criterion);
 
 /* Ends it. NULL is fine. */

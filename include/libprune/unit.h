@@ -1,7 +1,8 @@
 /* unit.h -- what can be removed: weights, neurons, inputs or blocks, and which of them a call looks at
  *
  * A layer that has a matrix of weights W[O][I] (a dense one) has
- *   PRUNE_WEIGHTS  O I weights, and with include_bias its biases
+ *   PRUNE_WEIGHTS  O I weights, and with include_bias its biases; then the gamma and beta of a batch
+ *                  normalisation are chosen from as well
  *   PRUNE_NEURONS  O neurons: a row and its bias, and what belongs to it in the layers behind that work unit
  *                  by unit (batch normalisation)
  *   PRUNE_INPUTS   I inputs: a column. Of the first layer these are the features, of any other the neurons
@@ -34,8 +35,7 @@ typedef struct prune_selection {
     int32_t aggregate;      /* groups: PRUNE_ROW_*, see group.h; default PRUNE_ROW_L2 */
     int32_t layer;          /* only this layer; default -1: all. PRUNE_E_RANGE: it has no such units */
     int32_t include_output; /* neurons: may the last layer that has any lose some; default 0 */
-    int32_t include_bias;   /* weights: are biases of dense layers chosen from too; joint: do they count;
-                               default 0 */
+    int32_t include_bias;   /* weights: are biases chosen from too; joint: do they count; default 0 */
     uint64_t min_kept;      /* units that stay in each layer; default 1 */
     int32_t joint;          /* neurons: their joint scores, see joint.h, by the aggregate; default 0 */
     int32_t block_rows;     /* blocks: at least 1; default 4, as for PRUNE_ENCODING_BLOCKS */

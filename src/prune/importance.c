@@ -18,15 +18,14 @@ typedef struct parts {
     size_t group_room;
 } parts;
 
-/* For neurons, inputs, and blocks of four and more, those at the edges too. */
+/* For neurons and inputs, and for as many blocks. */
 static size_t group_room(const prune_model *model)
 {
     size_t room = 0;
     for (size_t l = 0; l < model->layer_count; l++) {
         const prn_layer *layer = model->layers[l];
         if (layer->ops->units(layer) != 0)
-            room += prn_layer_floats(layer) / 4 + prn_shape_count(&layer->input) +
-                    prn_shape_count(&layer->output);
+            room += prn_shape_count(&layer->input) + prn_shape_count(&layer->output);
     }
     return room;
 }

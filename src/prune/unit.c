@@ -21,6 +21,11 @@ void prune_selection_init(prune_selection *selection)
                                         .block_columns = 1 };
 }
 
+static int32_t is_chosen_from(const prune_selection *selection, const prn_param *param)
+{
+    return param->prunable || (selection->include_bias && !param->statistic);
+}
+
 /* The parameter that is a matrix of weights, or their number. */
 static size_t matrix_of(const prn_layer *layer)
 {
@@ -28,13 +33,6 @@ static size_t matrix_of(const prn_layer *layer)
     while (p < layer->param_count && !(layer->params[p].prunable && layer->params[p].shape.rank == 2))
         p++;
     return p;
-}
-
-/* The parameter itself, or the bias of a layer that has a matrix: a shift of its own stays. */
-static int32_t is_chosen_from(const prune_selection *selection, const prn_layer *layer,
-                              const prn_param *param)
-{
-    return param->prunable || (selection->include_bias && matrix_of(layer) != layer->param_count);
 }
 
 /* Into how many parts of one size, but for the last, that many are cut. */
@@ -62,7 +60,7 @@ static int32_t has_choice(const prune_selection *selection, const prn_layer *lay
 {
     int32_t weights = 0;
     for (size_t p = 0; p < layer->param_count; p++)
-        weights |= is_chosen_from(selection, layer, &layer->params[p]);
+        weights |= is_chosen_from(selection, &layer->params[p]);
     return selection->granularity == PRUNE_WEIGHTS ? weights : groups_of(selection, layer) != 0;
 }
 
@@ -146,7 +144,7 @@ static prn_unit_count count_weights(const prune_selection *selection, const prn_
 {
     prn_unit_count count = { 0 };
     for (size_t p = 0; p < layer->param_count; p++)
-        if (is_chosen_from(selection, layer, &layer->params[p])) {
+        if (is_chosen_from(selection, &layer->params[p])) {
             count.units += layer->params[p].count;
             count.kept += layer->params[p].count - layer->params[p].removed;
         }
@@ -286,7 +284,7 @@ static int32_t next_weights(prn_run *run, prn_run_cursor *c)
         *run = (prn_run){ c->layer, c->param, 0, param->count, c->score, param->mask };
         c->score += param->count;
         c->param++;
-        if (is_chosen_from(c->selection, layer, param))
+        if (is_chosen_from(c->selection, param))
             return 1;
     }
     return 0;

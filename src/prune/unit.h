@@ -49,7 +49,7 @@ typedef struct prn_run_cursor {
 
 /* Once before runs are walked, and until the last walk the masks stay as they are, but for units that it has
  * passed: what scores of all groups of a layer hang on, and the scores, unless there are more groups than
- * room for them (blocks of fewer than four); then each walk computes them anew. PRUNE_E_ARGUMENT: the
+ * room for them (small blocks); then each walk computes them anew. PRUNE_E_ARGUMENT: the
  * aggregate is not one for these scores. */
 prune_status prn_unit_prepare(const prune_importance *importance, const prune_selection *selection);
 
