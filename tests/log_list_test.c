@@ -93,11 +93,11 @@ START_TEST(a_log_is_listed)
         "{\"layer\": 2, \"removed\": 1, \"returned\": 0, \"kept\": 2}]}]\n");
     ck_assert_str_eq(listed(&file, log, PRUNE_REPORT_TEXT),
                      "entry      step   removed  returned      kept  criterion           of        "
-                     "asked                    note\n"
+                     "asked                         note\n"
                      "    0 1234567890123         4         0         7  magnitude           neurons   "
-                     "fraction 0.25            half, \"ish\" \\\n"
+                     "fraction 0.25                 half, \"ish\" \\\n"
                      "    1         0         1         4        10  -                   -         "
-                     "-                        -\n");
+                     "-                             -\n");
     bytes_end(&file);
     prune_log_free(log);
     prune_model_free(model);

@@ -120,7 +120,7 @@ void cuts_draw(const cut cuts[CUTS], const prune_importance *scores, const char 
     for (size_t i = 0; i < STUDY_SHARES; i++)
         marks[i] = (prune_picture_mark){ cuts[i].name, (double)cuts[i].threshold };
     prune_picture_options_init(&options);
-    options.title = "Scores of the dense net, and thresholds by share";
+    options.title = "Scores of the dense net (0 at the left edge), thresholds by share";
     options.x_label = "|w dL/dw|";
     options.y_label = "weights";
     must(prune_picture_histogram(&writer, &h, marks, STUDY_SHARES, &options), "picture", NULL);

@@ -2,9 +2,10 @@
  *
  * On validation data, the fraction removed is searched: each trial starts from the dense model (or with
  * `cumulative` from the last one that held), scores, removes exactly that fraction, fine-tunes, and measures.
- * First the density halves, 1/2, 1/4, ..., until a trial does not hold; then geometric bisection between the
- * last that did and the first that did not, until they lie within `resolution`. A trial that the floors of
- * the selection, or the numbers (PRUNE_E_DIVERGED), do not allow is one that does not hold.
+ * First the density halves, 1/2, 1/4, ..., until a trial does not hold, that is, is worse by more than the
+ * search's share of the tolerance; then geometric bisection between the last that did and the first that did
+ * not, until they lie within `resolution`. A trial that the floors of the selection, or the numbers
+ * (PRUNE_E_DIVERGED), do not allow is one that does not hold.
  *
  * What was chosen by validation data looks too good on them. So the largest pruning that held is compared
  * with the dense model once, on data that neither training nor search has seen (compare.h): only where the
@@ -29,7 +30,7 @@ typedef struct prune_trial {
     double fraction;     /* asked for, of all units of the selection */
     uint64_t kept;       /* units left */
     double value;        /* the metric on the validation data; NaN if it did not come so far */
-    int32_t held;        /* 1: within the tolerance */
+    int32_t held;        /* 1: within the search's share of the tolerance */
     prune_status status; /* PRUNE_OK, or why it could not be: PRUNE_E_COLLAPSE, PRUNE_E_DIVERGED */
 } prune_trial;
 

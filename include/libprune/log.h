@@ -79,8 +79,9 @@ void prune_log_free(prune_log *log);
 
 /* Appends what has changed since the last entry; where nothing has, there is no entry. The model is the one
  * that it began with, or another of the same architecture. note and error may be NULL.
- * PRUNE_E_SHAPE: another architecture, error names the layer; PRUNE_E_ARGUMENT: NULL, or a note with an
- * unknown constant or a text that it cannot have; PRUNE_E_RANGE: asked is not finite; PRUNE_E_VERSION;
+ * PRUNE_E_SHAPE: another architecture, error names the layer, or the model if it is its activations or
+ * settings; PRUNE_E_ARGUMENT: NULL, or a note with an unknown constant or a text that it cannot have;
+ * PRUNE_E_RANGE: asked is not finite; PRUNE_E_VERSION;
  * PRUNE_E_MEMORY, PRUNE_E_OVERFLOW. On failure the log is as before: what was not recorded is part of the
  * next entry that is. */
 prune_status prune_log_record(prune_log *log, const prune_model *model, const prune_log_note *note,
@@ -95,16 +96,16 @@ size_t prune_log_layers(const prune_log *log);
 prune_status prune_log_get(prune_log_entry *entry, const prune_log *log, size_t index);
 
 /* Carries out entries first .. end - 1, one after the other, on a model whose masks are those that the log
- * has before the entry `first`: all at once from 0, or step by step. What is removed becomes 0, what
- * returns starts as in prune_mask_set(). Takes one bit for each parameter element from the model's
- * allocator, for the time of the call. error may be NULL.
- * PRUNE_E_SHAPE: another architecture, error names the layer; PRUNE_E_STATE: other masks, error names layer,
+ * has before the entry `first`: all at once from 0, or step by step (each call reads all entries up to its
+ * `end`). What is removed becomes 0, what returns starts as in prune_mask_set(). Takes one bit for each
+ * parameter element from the model's allocator, for the time of the call. error may be NULL.
+ * PRUNE_E_SHAPE as in recording; PRUNE_E_STATE: other masks, error names layer,
  * element and entry; PRUNE_E_RANGE: not first <= end <= count; PRUNE_E_ARGUMENT; PRUNE_E_MEMORY. On failure
  * the model is as before. */
 prune_status prune_log_replay(prune_model *model, const prune_log *log, size_t first, size_t end,
                               prune_error *error);
 
-/* Writes what is in it, in a format of report.h: ASCII, lines end in '\n', no locale.
+/* Writes what is in it, in a format of report.h: ASCII, lines end in '\n', no locale; `asked` has 9 digits.
  *   TEXT  a table for people, one line for each entry
  *   CSV   entry,step,criterion,granularity,ask,asked,layer,removed,returned,kept,text; for each entry a line
  *         for each layer that has parameters, and one whose layer is "total"; a field is empty where the note
@@ -122,7 +123,7 @@ prune_status prune_log_write(const prune_log *log, const prune_model *model, con
                              const prune_writer *writer, prune_error *error);
 
 /* Reads the log of such a file; *out is NULL on failure. Recording goes on where it ended. The memory it
- * takes is at most a small multiple of the section.
+ * takes is at most 24 times the section.
  * PRUNE_E_STATE: there is no log in the file; PRUNE_E_FORMAT: it is not valid; else as prune_model_read(). */
 prune_status prune_log_read(prune_log **out, const prune_allocator *mem, const prune_reader *reader,
                             prune_error *error);

@@ -32,7 +32,7 @@ void prune_regrowth_init(prune_regrowth *regrowth);
  * Weights are looked at one by one: those of a removed neuron may come too, but not its bias, nor its gamma
  * in a batch normalisation, without which they are of no use. Where neurons are to stay away, give their
  * weights the lowest scores in `grow` (a PRUNE_SUPPLIED table).
- * PRUNE_E_RANGE: fraction is NaN or outside 0 .. 1, or the selection's; PRUNE_E_ARGUMENT: NULL, neurons;
+ * PRUNE_E_RANGE: fraction is NaN or outside 0 .. 1, or the selection's; PRUNE_E_ARGUMENT: NULL, not weights;
  * PRUNE_E_STATE: a table without scores or of another model; PRUNE_E_COLLAPSE: a layer would be left with
  * fewer than min_kept, which it has now (PRUNE_GLOBAL). On failure nothing is changed. */
 prune_status prune_mask_regrow(prune_regrowth *regrowth, prune_model *model, const prune_importance *drop,

@@ -33,7 +33,8 @@ typedef struct prune_selection {
     int32_t scope;          /* PRUNE_GLOBAL (default): one ranking over the chosen layers;
                                PRUNE_PER_LAYER: count or fraction hold for each layer by itself */
     int32_t aggregate;      /* groups: PRUNE_ROW_*, see group.h; default PRUNE_ROW_L2 */
-    int32_t layer;          /* only this layer; default -1: all. PRUNE_E_RANGE: it has no such units */
+    int32_t layer;          /* only this layer; default -1: all. PRUNE_E_RANGE: it has no such units.
+                               Neurons of the last layer are there to choose only with include_output */
     int32_t include_output; /* neurons: may the last layer that has any lose some; default 0 */
     int32_t include_bias;   /* weights: are biases chosen from too; joint: do they count; default 0 */
     uint64_t min_kept;      /* units that stay in each layer; default 1 */

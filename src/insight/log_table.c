@@ -178,7 +178,7 @@ static void text_header(prn_sink *out)
     prn_sink_add(out, "  ");
     prn_sink_cell(out, "criterion", LONG, 0);
     prn_sink_cell(out, "of", SHORT, 0);
-    prn_sink_cell(out, "asked", LONG + SHORT / 2, 0);
+    prn_sink_cell(out, "asked", LONG + SHORT, 0);
     prn_sink_add(out, "note\n");
 }
 
@@ -209,7 +209,7 @@ static void text_asked(prn_sink *out, const prn_log_entry *entry)
         prn_text_add(&cell, " ");
         prn_decimal_add(&cell, entry->note.asked);
     }
-    text_word(out, bytes, LONG + SHORT / 2);
+    text_word(out, bytes, LONG + SHORT);
 }
 
 static void text_entry(prn_sink *out, const prune_log *log, size_t index)

@@ -192,7 +192,7 @@ static prune_status read_entry(prune_log *log, prn_source *source, prune_error *
         return prn_source_close(source, error);
     return status == PRUNE_OK ? PRUNE_OK
                               : log_error(error, status,
-                                          status == PRUNE_E_FORMAT ? "an entry changes what is not there"
+                                          status == PRUNE_E_FORMAT ? "an entry changes nothing, or what is not there"
                                                                    : prune_status_string(status));
 }
 

@@ -188,30 +188,42 @@ int32_t prn_log_walk_next(size_t first_end[2], prn_log_walk *w)
 static prune_status check_flips(const prune_log *log, const prn_log_entry *entry)
 {
     prn_log_walk w;
-    size_t range[2];
+    size_t range[2], changed = 0;
     prn_log_walk_start(&w, log, entry);
-    while (prn_log_walk_next(range, &w))
+    while (prn_log_walk_next(range, &w)) {
         if (log->params[w.param].statistic)
             return PRUNE_E_FORMAT;
-    return w.flips.bad || w.flips.at != w.flips.end ? PRUNE_E_FORMAT : PRUNE_OK;
+        changed |= range[1] - range[0];
+    }
+    return changed == 0 || w.flips.bad || w.flips.at != w.flips.end ? PRUNE_E_FORMAT : PRUNE_OK;
 }
 
-/* Of flips that have been checked. */
+static uint64_t kept_before(const prune_log *log, size_t entry, size_t param)
+{
+    return entry == 0 ? log->params[param].kept : log->entries[entry - 1]->changes[param].kept;
+}
+
+/* Of flips that have been checked, and an entry that is the last of the log. */
 static void change_masks(prune_log *log, prn_log_entry *entry)
 {
+    for (size_t p = 0; p < log->param_count; p++)
+        entry->changes[p].kept = kept_before(log, log->entry_count - 1, p);
     prn_log_walk w;
     size_t range[2];
     prn_log_walk_start(&w, log, entry);
     while (prn_log_walk_next(range, &w)) {
+        prn_log_change *change = &entry->changes[w.param];
         uint32_t *mask = log->now + log->params[w.param].word;
         for (size_t i = range[0]; i < range[1]; i++) {
-            entry->changes[w.param].removed += (uint64_t)prn_mask_test(mask, i);
+            if (prn_mask_test(mask, i)) {
+                change->removed++;
+                change->kept--;
+            } else {
+                change->kept++;
+            }
             mask[i / 32] ^= (uint32_t)1 << i % 32;
         }
-        entry->changes[w.param].returned += range[1] - range[0];
     }
-    for (size_t p = 0; p < log->param_count; p++)
-        entry->changes[p].returned -= entry->changes[p].removed;
 }
 
 prune_status prn_log_append(prune_log *log, prn_log_entry *entry)
@@ -336,11 +348,10 @@ prn_log_sum prn_log_sum_params(const prune_log *log, size_t entry, size_t first,
     for (size_t p = first; p < first + count; p++) {
         if (log->params[p].statistic)
             continue;
-        sum.removed += log->entries[entry]->changes[p].removed;
-        sum.returned += log->entries[entry]->changes[p].returned;
-        sum.kept += log->params[p].kept;
-        for (size_t e = 0; e <= entry; e++)
-            sum.kept += log->entries[e]->changes[p].returned - log->entries[e]->changes[p].removed;
+        const prn_log_change *change = &log->entries[entry]->changes[p];
+        sum.removed += change->removed;
+        sum.returned += change->kept + change->removed - kept_before(log, entry, p);
+        sum.kept += change->kept;
     }
     return sum;
 }

@@ -13,8 +13,9 @@ typedef struct prn_log_param {
     int32_t statistic;
 } prn_log_param;
 
+/* Of one entry in one parameter. What returned is what is kept more than before and was not there to go. */
 typedef struct prn_log_change {
-    uint64_t removed, returned;
+    uint64_t removed, kept; /* by it, after it */
 } prn_log_change;
 
 /* In one block, with changes and flips. */
