@@ -129,7 +129,7 @@ static const struct lie {
     { AT_FLIPS + 3, 1, 31 },
     { AT_FLIPS + 3, 1, 0xA0 },
     { AT_LAST, 1, 3 },
-    { AT_LAST + 1, 1, 0 },
+    { AT_LAST, 1, 0 },
 };
 
 START_TEST(sections_that_lie)
