@@ -21,6 +21,7 @@
 #include "common/progress.h"
 #include "common/recipe.h"
 #include "common/sheet.h"
+#include "common/words.h"
 
 #include <libprune.h>
 #include <stdio.h>
@@ -116,24 +117,27 @@ static void name_of(char name[NAME], const method *m, double kept)
 
 /* ---- what is asked for ---- */
 
-static int listed(const char *list, const char *word)
+static int is_method(const char *word)
 {
-    const size_t length = strlen(word);
-    if (strcmp(list, "all") == 0)
-        return 1;
-    for (const char *at = list; at != NULL; at = strchr(at, ',')) {
-        at += *at == ',';
-        if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == '\0'))
-            return 1;
-    }
-    return 0;
+    const method *m = method_list();
+    while (m->name != NULL && strcmp(m->name, word) != 0)
+        m++;
+    return m->name != NULL;
+}
+
+static int is_fraction(const char *word)
+{
+    char number[NAME] = "";
+    for (size_t k = 0; k < FRACTIONS && strcmp(number, word) != 0; k++)
+        snprintf(number, NAME, "%.6g", fractions[k]);
+    return strcmp(number, word) == 0;
 }
 
 static int wanted(const study *s, const method *m, double kept)
 {
     char number[NAME];
     snprintf(number, NAME, "%.6g", kept);
-    return listed(s->methods, m->name) && listed(s->kept, number);
+    return words_listed(s->methods, m->name) && words_listed(s->kept, number);
 }
 
 static int missing(const study *s, uint64_t seed, const char *what)
@@ -465,6 +469,8 @@ int main(int argc, char **argv)
     s.out = argv[3];
     s.methods = argc > 5 ? argv[5] : "all";
     s.kept = argc > 6 ? argv[6] : "all";
+    if (!words_known(s.methods, is_method) || !words_known(s.kept, is_fraction))
+        return 2;
     s.sheet.data = argv[1];
     snprintf(s.sheet.net, sizeof s.sheet.net, "%d-%d-%d-%d", (int)s.info->inputs, (int)s.plan->hidden[0],
              (int)s.plan->hidden[1], (int)s.info->classes);

@@ -190,10 +190,11 @@ static prune_status read_entry(prune_log *log, prn_source *source, prune_error *
     const prune_status status = prn_log_append(log, entry);
     if (source->status != PRUNE_OK)
         return prn_source_close(source, error);
-    return status == PRUNE_OK ? PRUNE_OK
-                              : log_error(error, status,
-                                          status == PRUNE_E_FORMAT ? "an entry changes nothing, or what is not there"
-                                                                   : prune_status_string(status));
+    return status == PRUNE_OK
+               ? PRUNE_OK
+               : log_error(error, status,
+                           status == PRUNE_E_FORMAT ? "an entry changes nothing, or what is not there"
+                                                    : prune_status_string(status));
 }
 
 static prune_status read_entries(prune_log *log, prn_source *source, prune_error *error)
