@@ -84,8 +84,9 @@ prune_status prn_unit_selection(prune_selection *mine, const prune_selection *gi
     if (status != PRUNE_OK)
         return status;
     const int32_t switches[] = { mine->include_output, mine->include_bias, mine->joint };
-    const int32_t known = prn_options_switches(switches, 3) && mine->granularity >= PRUNE_WEIGHTS && mine->granularity <= PRUNE_BLOCKS &&
-                          mine->block_rows >= 1 && mine->block_columns >= 1 &&
+    const int32_t known = prn_options_switches(switches, 3) && mine->granularity >= PRUNE_WEIGHTS &&
+                          mine->granularity <= PRUNE_BLOCKS && mine->block_rows >= 1 &&
+                          mine->block_columns >= 1 &&
                           (mine->scope == PRUNE_GLOBAL || mine->scope == PRUNE_PER_LAYER) &&
                           mine->aggregate >= PRUNE_ROW_MAX && mine->aggregate <= PRUNE_ROW_SIGNED;
     if (!known)
@@ -301,10 +302,13 @@ int32_t prn_run_next(prn_run *run, prn_run_cursor *c)
     return 0;
 }
 
-void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i)
+void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t at,
+                     uint32_t bits)
 {
     if (selection->granularity == PRUNE_WEIGHTS)
-        prn_param_remove(&model->layers[run->layer]->params[run->param], run->first + i);
+        prn_param_remove_word(&model->layers[run->layer]->params[run->param], at / 32, bits);
     else
-        remove_group(model, selection, run->layer, run->first + i);
+        for (size_t i = run->first + at; bits != 0; i++, bits >>= 1)
+            if (bits & 1u)
+                remove_group(model, selection, run->layer, i);
 }
