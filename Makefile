@@ -19,7 +19,7 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base \
-           / bits \
+           / bits words \
            / status arena text options crc fmath real scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal \
            / gemm_ref gemm_blas gemm_none linalg sink \
@@ -51,7 +51,7 @@ RANKS    = base \
            / rank \
            / mask snapshot surgery flips \
            / fraction \
-           / threshold row_mask split layerwise surgeon synflow snip \
+           / threshold row_mask split layerwise surgeon synflow snip select \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \
@@ -62,7 +62,7 @@ RANKS    = base \
            / tables \
            / render save
 HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
-FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
+FIRMWARE = bits words status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \

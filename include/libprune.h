@@ -62,6 +62,7 @@
 #include "libprune/rule.h"
 #include "libprune/save.h"
 #include "libprune/schedule.h"
+#include "libprune/select.h"
 #include "libprune/sensitivity.h"
 #include "libprune/snapshot.h"
 #include "libprune/snip.h"

@@ -29,7 +29,8 @@ prune_status prune_importance_create(prune_importance **out, const prune_allocat
                                      const prune_model *model, int32_t criterion);
 
 /* Bytes that such an object takes from its allocator; among them are a float for each input and output of a
- * layer: so a choice among neurons or inputs scores each of them once. */
+ * layer, so that a choice among neurons or inputs scores each of them once; or, if that is more and the model
+ * has n >= 16384 parameters, n / 8 bytes (below 524288 n / 2) for a fast choice among weights. */
 prune_status prune_importance_bytes(size_t *bytes, const prune_model *model, int32_t criterion);
 
 /* Ends it. NULL is fine. */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "layer.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -146,6 +147,19 @@ void prn_param_remove(prn_param *param, size_t i)
     param->value[i] = 0.0f;
 }
 
+void prn_param_remove_word(prn_param *param, size_t word, uint32_t bits)
+{
+    const size_t first = PRN_WORD * word, left = param->count - first;
+    bits &= param->mask[word];
+    param->mask[word] &= ~bits;
+    param->removed += prn_word_ones(bits);
+    if (left >= PRN_WORD)
+        prn_word_clear(param->value + first, bits);
+    for (size_t i = first; left < PRN_WORD && i < param->count; i++)
+        if (!prn_mask_test(param->mask, i))
+            param->value[i] = 0.0f;
+}
+
 void prn_param_return(prn_param *param, size_t i)
 {
     const uint32_t bit = (uint32_t)1 << (i % 32);
@@ -185,18 +199,11 @@ void prn_param_revive(prn_param *param)
     prn_param_unmask(param);
 }
 
-static uint32_t count_ones(uint32_t word)
-{
-    word -= word >> 1 & 0x55555555u;
-    word = (word & 0x33333333u) + (word >> 2 & 0x33333333u);
-    return ((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u >> 24;
-}
-
 size_t prn_param_count_removed(const prn_param *param)
 {
     size_t removed = 0;
     for (size_t i = 0; i < prn_mask_words(param->count); i++)
-        removed += 32 - count_ones(param->mask[i]);
+        removed += PRN_WORD - prn_word_ones(param->mask[i]);
     return removed;
 }
 

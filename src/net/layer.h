@@ -185,6 +185,9 @@ static inline int32_t prn_mask_test(const uint32_t *mask, size_t i)
 /* Removes element i: bit, count and value. Removed already: nothing. */
 void prn_param_remove(prn_param *param, size_t i);
 
+/* Removes of elements 32 word .. those whose bit is 1; bits behind the end are 0. */
+void prn_param_remove_word(prn_param *param, size_t word, uint32_t bits);
+
 /* A removed element is kept again, as it starts. Kept already: nothing. */
 void prn_param_return(prn_param *param, size_t i);
 

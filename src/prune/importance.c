@@ -18,16 +18,19 @@ typedef struct parts {
     size_t group_room;
 } parts;
 
-/* For neurons and inputs, and for as many blocks. */
+/* For neurons and inputs, and for as many blocks; or for the list of a choice among weights (rank.c), where
+ * there are many: n / 8 bytes for n floats, or n / 2 of less than half a million. */
 static size_t group_room(const prune_model *model)
 {
+    const size_t floats = prn_model_floats(model);
+    const size_t list = floats < 1u << 14 ? 0 : floats / (floats < 1u << 19 ? 8 : 32);
     size_t room = 0;
     for (size_t l = 0; l < model->layer_count; l++) {
         const prn_layer *layer = model->layers[l];
         if (layer->ops->units(layer) != 0)
             room += prn_shape_count(&layer->input) + prn_shape_count(&layer->output);
     }
-    return room;
+    return room > list ? room : list;
 }
 
 static prune_status lay_out(parts *out, const prune_model *model, const prn_criterion *criterion)

@@ -10,6 +10,7 @@
 #include "importance.h"
 #include "options.h"
 #include "rank.h"
+#include "words.h"
 
 #include <float.h>
 
@@ -24,7 +25,8 @@ typedef struct choice {
     const prune_model *model;
     const prune_importance *importance;
     prune_selection selection;
-    prn_cut *cuts; /* per layer of the model */
+    prn_cut *cuts;  /* per layer of the model */
+    int32_t common; /* the first cut is that of all layers together */
     prune_removal removal;
 } choice;
 
@@ -46,6 +48,7 @@ static prune_status open_choice(choice *c, const prune_removal *removal, const p
     c->model = model;
     c->importance = importance;
     c->cuts = importance->cuts;
+    c->common = 0;
     c->removal = (prune_removal){ .size = sizeof c->removal,
                                   .by_layer = c->removal.by_layer,
                                   .by_layer_capacity = c->removal.by_layer_capacity };
@@ -60,28 +63,59 @@ static prn_ranking rank_layers(const choice *c, size_t first, size_t last, const
 }
 
 /* How many of a layer's kept units may go. */
-static size_t removable(const choice *c, size_t kept)
+static size_t removable(const prune_selection *selection, size_t kept)
 {
-    return kept > c->selection.min_kept ? kept - (size_t)c->selection.min_kept : 0;
+    return kept > selection->min_kept ? kept - (size_t)selection->min_kept : 0;
 }
 
-/* ---- choosing ---- */
-
-/* Cuts each layer at what its floor allows, and adds up. */
-static size_t cut_at_floors(choice *c, uint64_t *units, uint64_t *kept)
+/* Adds up what all layers have, and returns how many may go. */
+static size_t count_all(uint64_t *units, uint64_t *kept, const prune_model *model,
+                        const prune_selection *selection)
 {
     size_t most = 0;
     *units = *kept = 0;
-    for (size_t l = 0; l < c->model->layer_count; l++) {
-        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
-        const prn_unit_count count = prn_unit_count_layer(&c->selection, c->model, l);
-        const size_t may_go = removable(c, count.kept);
-        c->cuts[l] = prn_rank_lowest(&layer, may_go);
-        most += may_go;
+    for (size_t l = 0; l < model->layer_count; l++) {
+        const prn_unit_count count = prn_unit_count_layer(selection, model, l);
+        most += removable(selection, count.kept);
         *kept += count.kept;
         *units += count.units;
     }
     return most;
+}
+
+/* ---- choosing ---- */
+
+/* Whether what a layer has above a score is enough for its floor. */
+static int32_t is_clear_of_floor(const choice *c, size_t l, uint32_t order)
+{
+    const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+    const uint64_t floor = c->selection.min_kept;
+    return prn_rank_has_above(&layer, order, floor < SIZE_MAX ? (size_t)floor : SIZE_MAX) ||
+           prn_unit_count_layer(&c->selection, c->model, l).kept == 0;
+}
+
+/* One cut for all layers, if no floor stands in its way. */
+static int32_t cut_together(choice *c, size_t count)
+{
+    const prn_ranking all = rank_layers(c, 0, c->model->layer_count, NULL);
+    const prn_cut cut = prn_rank_lowest(&all, count);
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        if (!is_clear_of_floor(c, l, cut.order))
+            return 0;
+        c->cuts[l] = (prn_cut){ 0, 0 };
+    }
+    c->cuts[0] = cut;
+    return 1;
+}
+
+/* Cuts each layer at what its floor allows. */
+static void cut_at_floors(choice *c)
+{
+    for (size_t l = 0; l < c->model->layer_count; l++) {
+        const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
+        c->cuts[l] = prn_rank_lowest(
+            &layer, removable(&c->selection, prn_unit_count_layer(&c->selection, c->model, l).kept));
+    }
 }
 
 /* Narrows the cuts, so that of what they hold only the `count` lowest of all layers remain. */
@@ -105,13 +139,17 @@ static void narrow_to_lowest(choice *c, size_t count)
 static prune_status choose_globally(choice *c, prn_mask_count *count, void *user)
 {
     uint64_t units, kept, wanted = 0;
-    const size_t most = cut_at_floors(c, &units, &kept);
+    const size_t most = count_all(&units, &kept, c->model, &c->selection);
     const prune_status status = count(user, &wanted, units, kept);
     if (status != PRUNE_OK)
         return status;
     if (wanted > most)
         return PRUNE_E_COLLAPSE;
-    narrow_to_lowest(c, (size_t)wanted);
+    c->common = cut_together(c, (size_t)wanted);
+    if (!c->common) {
+        cut_at_floors(c);
+        narrow_to_lowest(c, (size_t)wanted);
+    }
     return PRUNE_OK;
 }
 
@@ -125,7 +163,7 @@ static prune_status choose_by_layer(choice *c, prn_mask_count *count, void *user
         const prune_status status = covered ? count(user, &wanted, all.units, all.kept) : PRUNE_OK;
         if (status != PRUNE_OK)
             return status;
-        if (wanted > removable(c, all.kept))
+        if (wanted > removable(&c->selection, all.kept))
             return PRUNE_E_COLLAPSE;
         c->cuts[l] = prn_rank_lowest(&layer, (size_t)wanted);
     }
@@ -137,37 +175,55 @@ static void choose_below(choice *c, float threshold)
     for (size_t l = 0; l < c->model->layer_count; l++) {
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
         const size_t lower = prn_rank_count_below(&layer, threshold);
-        const size_t may_go = removable(c, prn_unit_count_layer(&c->selection, c->model, l).kept);
+        const size_t may_go = removable(&c->selection, prn_unit_count_layer(&c->selection, c->model, l).kept);
         const size_t take = lower < may_go ? lower : may_go;
         c->removal.spared += lower - take;
-        c->cuts[l] = prn_rank_lowest(&layer, take);
+        c->cuts[l] =
+            take == lower ? (prn_cut){ prn_bits_order(threshold), 0 } : prn_rank_lowest(&layer, take);
     }
 }
 
 /* ---- doing ---- */
 
+/* The highest score that a cut by count takes: there is a tie at each. */
+static float highest_taken(const choice *c)
+{
+    uint32_t highest = 0;
+    for (size_t l = 0; l < c->model->layer_count; l++)
+        if (c->cuts[l].ties != 0 && c->cuts[l].order > highest)
+            highest = c->cuts[l].order;
+    return highest == 0 ? 0.0f : prn_bits_ordered(highest);
+}
+
+static size_t take_layer(choice *c, prune_model *model, size_t l)
+{
+    prn_run_cursor runs;
+    prn_run run;
+    size_t taken = 0;
+    prn_cut *cut = &c->cuts[c->common ? 0 : l];
+    prn_run_start(&runs, c->importance, &c->selection, (const size_t[2]){ l, l + 1 });
+    while (prn_run_next(&run, &runs))
+        for (size_t at = 0; at < run.count; at += PRN_WORD) {
+            const uint32_t bits = prn_cut_takes_word(cut, &run, at);
+            taken += prn_word_ones(bits);
+            if (bits != 0 && model != NULL)
+                prn_unit_remove(model, &c->selection, &run, at, bits);
+        }
+    return taken;
+}
+
 /* Counts what is within the cuts, and removes it from `model` unless that is NULL. */
 static void carry_out(choice *c, prune_model *model)
 {
     prune_removal *r = &c->removal;
-    const prn_ranking chosen = rank_layers(c, 0, c->model->layer_count, c->cuts);
-    prn_rank_cursor cursor;
-    float score;
+    r->threshold = highest_taken(c);
+    (void)count_all(&r->units, &r->kept, c->model, &c->selection);
     for (size_t l = 0; l < c->model->layer_count; l++) {
-        const prn_unit_count count = prn_unit_count_layer(&c->selection, c->model, l);
-        r->units += count.units;
-        r->kept += count.kept;
+        const size_t taken = take_layer(c, model, l);
+        r->removed += taken;
+        r->kept -= taken;
         if (r->by_layer != NULL)
-            r->by_layer[l] = 0;
-    }
-    for (prn_rank_start(&cursor, &chosen); prn_rank_next(&score, &cursor);) {
-        r->threshold = r->removed == 0 || score > r->threshold ? score : r->threshold;
-        r->removed++;
-        r->kept--;
-        if (r->by_layer != NULL)
-            r->by_layer[cursor.run.layer]++;
-        if (model != NULL)
-            prn_unit_remove(model, &c->selection, &cursor.run, cursor.at);
+            r->by_layer[l] = taken;
     }
 }
 
@@ -243,12 +299,7 @@ prune_status prune_mask_units(uint64_t *units, uint64_t *kept, const prune_model
     const prune_status status = prn_unit_selection(&mine, selection, model);
     if (status != PRUNE_OK)
         return status;
-    *units = *kept = 0;
-    for (size_t l = 0; l < model->layer_count; l++) {
-        const prn_unit_count count = prn_unit_count_layer(&mine, model, l);
-        *units += count.units;
-        *kept += count.kept;
-    }
+    (void)count_all(units, kept, model, &mine);
     return PRUNE_OK;
 }
 
@@ -348,7 +399,7 @@ static prune_status check_thinning(choice *c, const prune_model *model, const ui
 {
     for (size_t l = 0; l < model->layer_count; l++) {
         const prn_unit_count count = prn_unit_count_layer(&c->selection, model, l);
-        if (thin_layer(c, model->layers[l], l, keep_of, 0) > removable(c, count.kept))
+        if (thin_layer(c, model->layers[l], l, keep_of, 0) > removable(&c->selection, count.kept))
             return PRUNE_E_COLLAPSE;
         c->removal.units += count.units;
         c->removal.kept += count.kept;
@@ -429,12 +480,12 @@ prune_status prune_mask_neuron(prune_model *model, size_t layer, size_t neuron)
         return PRUNE_E_ARGUMENT;
     if (layer >= model->layer_count || neuron >= model->layers[layer]->ops->units(model->layers[layer]))
         return PRUNE_E_RANGE;
-    const prn_run run = { .layer = layer };
+    const prn_run run = { .layer = layer, .first = neuron };
     const prn_group group = prn_group_output(model->layers[layer], neuron);
     const size_t kept = prn_unit_count_layer(&neurons, model, layer).kept;
     if (kept == (prn_group_kept(model->layers[layer], &group) ? 1 : 0))
         return PRUNE_E_COLLAPSE;
-    prn_unit_remove(model, &neurons, &run, neuron);
+    prn_unit_remove(model, &neurons, &run, 0, 1);
     return PRUNE_OK;
 }
 

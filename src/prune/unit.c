@@ -300,10 +300,13 @@ int32_t prn_run_next(prn_run *run, prn_run_cursor *c)
     return 0;
 }
 
-void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i)
+void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t at,
+                     uint32_t bits)
 {
     if (selection->granularity == PRUNE_WEIGHTS)
-        prn_param_remove(&model->layers[run->layer]->params[run->param], run->first + i);
+        prn_param_remove_word(&model->layers[run->layer]->params[run->param], at / 32, bits);
     else
-        remove_group(model, selection, run->layer, run->first + i);
+        for (size_t i = run->first + at; bits != 0; i++, bits >>= 1)
+            if (bits & 1u)
+                remove_group(model, selection, run->layer, i);
 }

@@ -60,7 +60,9 @@ void prn_run_start(prn_run_cursor *cursor, const prune_importance *importance,
 /* The next run, or 0 at the end. */
 int32_t prn_run_next(prn_run *run, prn_run_cursor *cursor);
 
-/* Removes unit i of a run from the model: the weight, or all that belongs to the group. */
-void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t i);
+/* Removes units of a run from the model, at + i where bit i is 1, `at` a multiple of 32: the weights, or all
+ * that belongs to the groups. */
+void prn_unit_remove(prune_model *model, const prune_selection *selection, const prn_run *run, size_t at,
+                     uint32_t bits);
 
 #endif
