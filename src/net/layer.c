@@ -207,6 +207,12 @@ size_t prn_param_count_removed(const prn_param *param)
     return removed;
 }
 
+size_t prn_layer_groups(const prn_layer *layer)
+{
+    return layer->ops->units(layer) == 0 ? 0
+                                         : prn_shape_count(&layer->input) + prn_shape_count(&layer->output);
+}
+
 size_t prn_layer_floats(const prn_layer *layer)
 {
     size_t floats = 0;

@@ -206,6 +206,9 @@ void prn_param_revive(prn_param *param);
 /* Counts the zero bits. */
 size_t prn_param_count_removed(const prn_param *param);
 
+/* Inputs and outputs together, of a layer that has neurons; else 0. */
+size_t prn_layer_groups(const prn_layer *layer);
+
 /* Sum over the parameters. */
 size_t prn_layer_floats(const prn_layer *layer);
 

@@ -25,11 +25,8 @@ static size_t group_room(const prune_model *model)
     const size_t floats = prn_model_floats(model);
     const size_t list = floats < 1u << 14 ? 0 : floats / (floats < 1u << 19 ? 8 : 32);
     size_t room = 0;
-    for (size_t l = 0; l < model->layer_count; l++) {
-        const prn_layer *layer = model->layers[l];
-        if (layer->ops->units(layer) != 0)
-            room += prn_shape_count(&layer->input) + prn_shape_count(&layer->output);
-    }
+    for (size_t l = 0; l < model->layer_count; l++)
+        room += prn_layer_groups(model->layers[l]);
     return room > list ? room : list;
 }
 
