@@ -21,7 +21,7 @@
 #include "common/progress.h"
 #include "common/recipe.h"
 #include "common/sheet.h"
-#include "common/words.h"
+#include "common/listed.h"
 
 #include <libprune.h>
 #include <stdio.h>
@@ -137,7 +137,7 @@ static int wanted(const study *s, const method *m, double kept)
 {
     char number[NAME];
     snprintf(number, NAME, "%.6g", kept);
-    return words_listed(s->methods, m->name) && words_listed(s->kept, number);
+    return listed_has(s->methods, m->name) && listed_has(s->kept, number);
 }
 
 static int missing(const study *s, uint64_t seed, const char *what)
@@ -469,7 +469,7 @@ int main(int argc, char **argv)
     s.out = argv[3];
     s.methods = argc > 5 ? argv[5] : "all";
     s.kept = argc > 6 ? argv[6] : "all";
-    if (!words_known(s.methods, is_method) || !words_known(s.kept, is_fraction))
+    if (!listed_known(s.methods, is_method) || !listed_known(s.kept, is_fraction))
         return 2;
     s.sheet.data = argv[1];
     snprintf(s.sheet.net, sizeof s.sheet.net, "%d-%d-%d-%d", (int)s.info->inputs, (int)s.plan->hidden[0],

@@ -1,14 +1,14 @@
-/* words.c -- lists of words with commas
+/* listed.c -- lists of words with commas
  *
  * SPDX-License-Identifier: MIT */
-#include "words.h"
+#include "listed.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { WORD = 32 };
 
-int words_listed(const char *list, const char *word)
+int listed_has(const char *list, const char *word)
 {
     const size_t length = strlen(word);
     if (strcmp(list, "all") == 0)
@@ -21,7 +21,7 @@ int words_listed(const char *list, const char *word)
     return 0;
 }
 
-int words_known(const char *list, int (*is_known)(const char *word))
+int listed_known(const char *list, int (*is_known)(const char *word))
 {
     char word[WORD];
     for (const char *at = list; strcmp(list, "all") != 0; at++) {
