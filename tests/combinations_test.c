@@ -1,15 +1,15 @@
-/* product_test.c -- every activation with every loss, regularizer and optimizer, trained beside PyTorch
+/* combinations_test.c -- every activation with every loss, regularizer and optimizer, trained beside PyTorch
  *
  * The loss of the third step, and where three steps led along two fixed vectors, for all 2156 combinations
- * (fixtures/make_product.py).
+ * (fixtures/make_combinations.py).
  *
  * SPDX-License-Identifier: MIT */
-#include "fixtures/product.h"
+#include "fixtures/combinations.h"
 #include "support/runner.h"
 
 #include <math.h>
 
-/* make_product.py prints how far PyTorch's own float is from double: 2.3e-7 of the loss, 5.2e-7 along the
+/* make_combinations.py prints how far PyTorch's own float is from double: 2.3e-7 of the loss, 5.2e-7 along the
  * vectors. Twice that; two choices in a place differ by more than ten times as much. */
 static const double LOSS_TOLERANCE = 1e-6, STEP_TOLERANCE = 1e-6;
 
@@ -183,5 +183,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { every_combination_trains_as_in_pytorch, the_product_is_whole };
-    return run_tests("product", tests, sizeof tests / sizeof tests[0]);
+    return run_tests("combinations", tests, sizeof tests / sizeof tests[0]);
 }
