@@ -19,16 +19,18 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base \
-           / bits \
+           / bits sparse \
            / status arena text options crc fmath real scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal \
-           / gemm_ref gemm_blas gemm_none linalg sink \
+           / gemm_ref gemm_blas gemm_none linalg sink sparse_plain \
            / host bare \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
            / encoding \
            / code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas \
-           / encode \
+           / encode kept \
+           / pack \
+           / product \
            / activation sample_loss \
            / initializer rows layer idx \
            / bend \

@@ -52,6 +52,7 @@
 #include "libprune/optimizer.h"
 #include "libprune/picture.h"
 #include "libprune/predict.h"
+#include "libprune/product.h"
 #include "libprune/refit.h"
 #include "libprune/regrow.h"
 #include "libprune/regularizer.h"

@@ -1,0 +1,21 @@
+/* pack.h -- what is kept of a matrix, as the layouts of sparse.h */
+#ifndef PRN_PACK_H
+#define PRN_PACK_H
+
+#include "kept.h"
+#include "sparse.h"
+
+/* The memory that a layout lies in. All 0: none. */
+typedef struct prn_pack {
+    void *memory;
+    size_t bytes;
+} prn_pack;
+
+/* PRUNE_E_MEMORY, and nothing to give back. */
+prune_status prn_pack_rows(prn_rows *out, prn_pack *pack, const prn_kept *kept, uint32_t tile);
+/* All of it, [rows][columns]. */
+prune_status prn_pack_dense(const float **out, prn_pack *pack, const prn_kept *kept);
+
+void prn_pack_end(prn_pack *pack, const prune_allocator *mem);
+
+#endif

@@ -1,0 +1,360 @@
+/* product.c -- matrices made ready for fast products: choosing kernels and layouts, and running them
+ *
+ * SPDX-License-Identifier: MIT */
+#include "product.h"
+#include "encode.h"
+#include "kept.h"
+#include "mem.h"
+#include "options.h"
+#include "pack.h"
+#include "tensor.h"
+#include "text.h"
+
+enum {
+    LINE = 64,
+    CLASSES = 9, /* batches of 1, 2 .. 3, 4 .. 7, ... 256 and more */
+    FORMS = PRUNE_LAYOUT_GROUPS + 1,
+    TILE = 65536 /* columns */
+};
+
+struct prune_product {
+    prune_allocator mem;
+    const prn_sparse *kernels;
+    const prune_backend *backend;
+    uint32_t rows, columns, kept;
+    size_t max_batch;
+    int32_t layout[CLASSES]; /* of each class of batches */
+    prn_rows by_rows;
+    const float *dense;
+    prn_pack packs[FORMS]; /* the memory of each layout that is there */
+};
+
+/* ---- what there is ---- */
+
+static const prn_sparse *find_kernels(int32_t kernels)
+{
+    return kernels == PRUNE_KERNELS_PLAIN || kernels == PRUNE_KERNELS_AUTO ? prn_sparse_plain() : NULL;
+}
+
+static uint32_t offered(void)
+{
+    uint32_t bits = 0;
+    for (int32_t kernels = PRUNE_KERNELS_PLAIN; kernels <= PRUNE_KERNELS_NEON; kernels++)
+        bits |= find_kernels(kernels) != NULL ? 1u << kernels : 0;
+    return bits;
+}
+
+void prune_kernels_info_init(prune_kernels_info *info)
+{
+    if (info != NULL)
+        *info = (prune_kernels_info){ .size = sizeof *info };
+}
+
+prune_status prune_backend_info(prune_kernels_info *info)
+{
+    if (info == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_result_check(info, sizeof *info);
+    const prune_kernels_info mine = { sizeof mine, find_kernels(PRUNE_KERNELS_AUTO)->id, offered() };
+    if (status == PRUNE_OK)
+        prn_result_write(info, &mine);
+    return status;
+}
+
+const char *prune_kernels_name(int32_t kernels)
+{
+    static const char *const names[] = { NULL, "plain", "avx2", "avx512", "neon" };
+    return kernels < 0 || kernels > PRUNE_KERNELS_NEON ? NULL : names[kernels];
+}
+
+const char *prune_layout_name(int32_t layout)
+{
+    static const char *const names[] = { NULL, "dense", "rows", "windows", "groups" };
+    return layout < 0 || layout > PRUNE_LAYOUT_GROUPS ? NULL : names[layout];
+}
+
+/* ---- making one ---- */
+
+void prune_product_options_init(prune_product_options *options)
+{
+    if (options != NULL)
+        *options = (prune_product_options){ .size = sizeof *options, .max_batch = 1 };
+}
+
+void prune_product_info_init(prune_product_info *info)
+{
+    if (info != NULL)
+        *info = (prune_product_info){ .size = sizeof *info };
+}
+
+static prune_status read_options(prune_product_options *mine, const prune_product_options *given)
+{
+    prune_product_options_init(mine);
+    const prune_status status = prn_options_read(mine, sizeof *mine, given);
+    if (status != PRUNE_OK)
+        return status;
+    if ((mine->kernels != PRUNE_KERNELS_AUTO && prune_kernels_name(mine->kernels) == NULL) ||
+        (mine->layout != PRUNE_LAYOUT_AUTO && prune_layout_name(mine->layout) == NULL) ||
+        (mine->backend != NULL && mine->backend->run == NULL))
+        return PRUNE_E_ARGUMENT;
+    if (find_kernels(mine->kernels) == NULL || mine->layout > PRUNE_LAYOUT_ROWS)
+        return PRUNE_E_UNSUPPORTED;
+    return mine->max_batch == 0 ? PRUNE_E_SIZE : PRUNE_OK;
+}
+
+static size_t class_of(size_t batch)
+{
+    size_t class = 0;
+    while (class < CLASSES - 1 && batch >> (class + 1) != 0)
+        class ++;
+    return class;
+}
+
+/* Dense where at least half is kept. */
+static int32_t choose(const prn_kept *kept)
+{
+    return (float)kept->count / ((float)kept->rows * (float)kept->columns) >= 0.5f ? PRUNE_LAYOUT_DENSE
+                                                                                   : PRUNE_LAYOUT_ROWS;
+}
+
+static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept)
+{
+    if (p->packs[layout].memory != NULL)
+        return PRUNE_OK;
+    switch (layout) {
+    case PRUNE_LAYOUT_DENSE:
+        return prn_pack_dense(&p->dense, &p->packs[layout], kept);
+    default:
+        return prn_pack_rows(&p->by_rows, &p->packs[layout], kept, TILE);
+    }
+}
+
+static prune_status build(prune_product *p, const prn_kept *kept, const prune_product_options *options)
+{
+    prune_status status = PRUNE_OK;
+    p->rows = kept->rows;
+    p->columns = kept->columns;
+    p->kept = kept->count;
+    p->max_batch = options->max_batch;
+    p->kernels = find_kernels(options->kernels);
+    p->backend = options->backend != NULL ? options->backend : prune_backend_default();
+    for (size_t c = 0; c < CLASSES && status == PRUNE_OK; c++) {
+        p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : choose(kept);
+        status = pack(p, p->layout[c], kept);
+    }
+    return status;
+}
+
+static prune_status finish(prune_product **out, prn_kept *kept, const prune_product_options *options)
+{
+    prune_product *p = prn_mem_alloc(&kept->mem, 1, sizeof *p);
+    if (p == NULL)
+        return PRUNE_E_MEMORY;
+    p->mem = kept->mem;
+    const prune_status status = build(p, kept, options);
+    if (status == PRUNE_OK)
+        *out = p;
+    else
+        prune_product_free(p);
+    return status;
+}
+
+/* From one of the two. */
+static prune_status create(prune_product **out, const prune_allocator *given, const prn_matrix *m,
+                           const prn_coded *coded, const prune_product_options *given_options)
+{
+    prune_product_options options;
+    prune_allocator mem;
+    prn_kept kept = { 0 };
+    prune_status status = read_options(&options, given_options);
+    if (status == PRUNE_OK)
+        status = prn_mem_choose(&mem, given);
+    if (status != PRUNE_OK)
+        return status;
+    status = m != NULL ? prn_kept_from_matrix(&kept, &mem, m) : prn_kept_from_coded(&kept, &mem, coded);
+    if (status == PRUNE_OK)
+        status = finish(out, &kept, &options);
+    prn_kept_end(&kept);
+    return status;
+}
+
+prune_status prn_product_create(prune_product **out, const prune_allocator *mem, const prn_matrix *m,
+                                const prune_product_options *options)
+{
+    *out = NULL;
+    return create(out, mem, m, NULL, options);
+}
+
+prune_status prune_product_create(prune_product **out, const prune_allocator *mem, const void *bytes,
+                                  size_t length, const prune_product_options *options, prune_error *error)
+{
+    prn_coded coded;
+    const char *reason = "NULL";
+    if (out == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "out", reason);
+    *out = NULL;
+    prune_status status = prn_encoding_open(&coded, bytes, length, &reason);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "bytes", reason);
+    status = create(out, mem, NULL, &coded, options);
+    return status == PRUNE_OK ? status : prn_error_set(error, status, "product", prune_status_string(status));
+}
+
+prune_status prune_product_create_weights(prune_product **out, const prune_allocator *mem,
+                                          const prune_tensor *weights, const uint8_t *kept,
+                                          const prune_product_options *options)
+{
+    prn_matrix m;
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    if (weights == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_matrix_take(&m, weights, kept);
+    return status == PRUNE_OK ? create(out, mem, &m, NULL, options) : status;
+}
+
+void prune_product_free(prune_product *product)
+{
+    if (product == NULL)
+        return;
+    const prune_allocator mem = product->mem;
+    for (size_t f = 0; f < FORMS; f++)
+        prn_pack_end(&product->packs[f], &mem);
+    prn_mem_free(&mem, product, 1, sizeof *product);
+}
+
+size_t prune_product_bytes(const prune_product *product)
+{
+    size_t bytes = product == NULL ? 0 : sizeof *product;
+    for (size_t f = 0; f < FORMS && product != NULL; f++)
+        bytes += product->packs[f].bytes;
+    return bytes;
+}
+
+prune_status prune_product_describe(prune_product_info *info, const prune_product *product)
+{
+    if (info == NULL || product == NULL)
+        return PRUNE_E_ARGUMENT;
+    const prune_status status = prn_result_check(info, sizeof *info);
+    const prune_product_info mine = { .size = sizeof mine,
+                                      .kernels = product->kernels->id,
+                                      .layout = product->layout[0],
+                                      .layout_many = product->layout[class_of(product->max_batch)],
+                                      .rows = product->rows,
+                                      .columns = product->columns,
+                                      .kept = product->kept,
+                                      .bytes = prune_product_bytes(product) };
+    if (status == PRUNE_OK)
+        prn_result_write(info, &mine);
+    return status;
+}
+
+/* ---- running ---- */
+
+/* Samples of the panel that takes so many, fillers included. */
+static uint32_t panel_width(const prn_sparse *kernels, size_t samples)
+{
+    if (samples >= kernels->widest)
+        return kernels->widest;
+    return ((uint32_t)samples + kernels->vector - 1) / kernels->vector * kernels->vector;
+}
+
+static int32_t uses_panels(const prune_product *product, size_t batch)
+{
+    return product->layout[class_of(batch)] == PRUNE_LAYOUT_ROWS && batch >= product->kernels->vector / 2;
+}
+
+size_t prune_product_room(const prune_product *product, size_t batch)
+{
+    if (product == NULL)
+        return 0;
+    int32_t any = 0;
+    for (size_t c = class_of(product->kernels->vector / 2); c <= class_of(batch); c++)
+        any = any || product->layout[c] == PRUNE_LAYOUT_ROWS;
+    const size_t floats = ((size_t)product->rows + product->columns) * panel_width(product->kernels, batch);
+    return any ? floats * sizeof(float) + LINE : 0;
+}
+
+/* panel[columns][width] from rows of x, 0 beyond the samples. */
+static void gather(float *panel, const float *x, size_t ld, uint32_t columns, const uint32_t samples_width[2])
+{
+    const uint32_t samples = samples_width[0], width = samples_width[1];
+    for (uint32_t i = 0; i < columns; i++)
+        for (uint32_t s = 0; s < width; s++)
+            panel[(size_t)i * width + s] = s < samples ? x[s * ld + i] : 0.0f;
+}
+
+static void scatter(const prn_product_call *call, const float *panel, uint32_t rows, uint32_t samples,
+                    uint32_t width)
+{
+    for (uint32_t s = 0; s < samples; s++)
+        for (uint32_t r = 0; r < rows; r++) {
+            float *y = call->y + s * call->ldy + r;
+            *y = panel[(size_t)r * width + s] + (call->accumulate ? *y : 0.0f);
+        }
+}
+
+static void run_panels(const prune_product *p, const prn_product_call *call)
+{
+    float *room = (float *)(void *)((char *)call->room + (LINE - (uintptr_t)call->room % LINE));
+    prn_product_call part = *call;
+    while (part.batch != 0) {
+        const uint32_t width = panel_width(p->kernels, part.batch);
+        const uint32_t samples = part.batch < width ? (uint32_t)part.batch : width;
+        float *x = room, *y = room + (size_t)p->columns * width;
+        gather(x, part.x, part.ldx, p->columns, (const uint32_t[2]){ samples, width });
+        p->kernels->panel(y, &p->by_rows, x, width);
+        scatter(&part, y, p->rows, samples, width);
+        part.x += samples * part.ldx;
+        part.y += samples * part.ldy;
+        part.batch -= samples;
+    }
+}
+
+static void run_dense(const prune_product *p, const prn_product_call *call)
+{
+    const prune_gemm product = { .m = call->batch,
+                                 .n = p->rows,
+                                 .k = p->columns,
+                                 .a = call->x,
+                                 .b = p->dense,
+                                 .c = call->y,
+                                 .lda = call->ldx,
+                                 .ldb = p->columns,
+                                 .ldc = call->ldy,
+                                 .transpose_b = 1,
+                                 .alpha = 1.0f,
+                                 .beta = call->accumulate ? 1.0f : 0.0f };
+    p->backend->run(p->backend->user, &product);
+}
+
+void prn_product_run(const prune_product *p, const prn_product_call *call)
+{
+    if (p->layout[class_of(call->batch)] == PRUNE_LAYOUT_DENSE)
+        run_dense(p, call);
+    else if (uses_panels(p, call->batch))
+        run_panels(p, call);
+    else
+        for (size_t s = 0; s < call->batch; s++)
+            p->kernels->rows(call->y + s * call->ldy, &p->by_rows, call->x + s * call->ldx, call->accumulate);
+}
+
+prune_status prune_product_run(const prune_product *product, prune_tensor *y, const prune_tensor *x,
+                               int32_t accumulate, void *room)
+{
+    if (product == NULL || y == NULL || x == NULL)
+        return PRUNE_E_ARGUMENT;
+    const size_t batch = prn_tensor_rows(x);
+    const prune_status status = x->dtype == PRUNE_F32 ? prn_matrix_check_out(y, product->rows) : PRUNE_E_TYPE;
+    if (status != PRUNE_OK)
+        return status;
+    if (prn_tensor_row(x) != product->columns || prn_tensor_rows(y) != batch)
+        return PRUNE_E_SHAPE;
+    if (room == NULL && prune_product_room(product, batch) != 0)
+        return PRUNE_E_ARGUMENT;
+    const prn_product_call call = { x->data,         y->data, prn_tensor_step(x), prn_tensor_step(y), batch,
+                                    accumulate != 0, room };
+    prn_product_run(product, &call);
+    return PRUNE_OK;
+}

@@ -1,0 +1,195 @@
+/* product_test.c -- products made ready, beside the plain one of encode.h
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/coded.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double UNIT = 5.9604644775390625e-8; /* half the distance from 1 to the next float */
+
+/* ---- a product beside the oracle ---- */
+
+typedef struct matter {
+    size_t batch, ldx, ldy;
+    float *x, *y, *before, *expected;
+    prune_tensor *xs, *ys, *es;
+} matter;
+
+static float *normals(size_t count, prune_rng *rng)
+{
+    float *values = malloc(count * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = prune_rng_normal(rng);
+    return values;
+}
+
+static prune_tensor *wrap(float *data, size_t rows, size_t columns, size_t ld)
+{
+    const prune_shape shape = { 2, { rows, columns, 0, 0 } };
+    prune_tensor *tensor;
+    ck_assert_ok(prune_tensor_wrap(&tensor, NULL, PRUNE_F32, &shape, ld, data));
+    return tensor;
+}
+
+/* Blocks that end with their last element, so that a sanitizer sees a step beyond. */
+static void matter_make(matter *t, const coded_matrix *m, size_t batch, prune_rng *rng)
+{
+    *t = (matter){ .batch = batch, .ldx = m->columns + batch % 3, .ldy = m->rows + batch % 2 };
+    const size_t count = (batch - 1) * t->ldy + m->rows;
+    t->x = normals((batch - 1) * t->ldx + m->columns, rng);
+    t->y = normals(count, rng);
+    t->before = malloc(count * sizeof *t->before);
+    t->expected = malloc(count * sizeof *t->expected);
+    ck_assert(t->before != NULL && t->expected != NULL);
+    t->xs = wrap(t->x, batch, m->columns, t->ldx);
+    t->ys = wrap(t->y, batch, m->rows, t->ldy);
+    t->es = wrap(t->expected, batch, m->rows, t->ldy);
+}
+
+static void matter_end(matter *t)
+{
+    prune_tensor_free(t->xs);
+    prune_tensor_free(t->ys);
+    prune_tensor_free(t->es);
+    free(t->x);
+    free(t->y);
+    free(t->before);
+    free(t->expected);
+}
+
+/* The bound of product.h. */
+static double bound_of(const coded_matrix *m, const float *x, size_t row, double before)
+{
+    double size = fabs(before), terms = 2.0;
+    for (size_t i = 0; i < m->columns; i++) {
+        const double w = (double)coded_weight(m, row, i);
+        size += fabs(w * (double)x[i]);
+        terms += w != 0.0 ? 1.0 : 0.0;
+    }
+    return 2.0 * terms * UNIT * size;
+}
+
+static size_t wrong_ones(const coded_matrix *m, const matter *t, int32_t accumulate)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < (t->batch - 1) * t->ldy + m->rows; i++) {
+        const size_t sample = i / t->ldy, row = i % t->ldy;
+        const double before = accumulate ? (double)t->before[i] : 0.0;
+        if (row >= m->rows)
+            wrong += memcmp(&t->y[i], &t->before[i], sizeof(float)) != 0;
+        else
+            wrong += fabs((double)t->y[i] - (double)t->expected[i]) <=
+                             bound_of(m, t->x + sample * t->ldx, row, before)
+                         ? 0
+                         : 1;
+    }
+    return wrong;
+}
+
+static void check_run(const prune_product *product, const coded_matrix *m, const unsigned char *bytes,
+                      size_t length, size_t batch, prune_rng *rng)
+{
+    matter t;
+    matter_make(&t, m, batch, rng);
+    const size_t room_bytes = prune_product_room(product, batch);
+    unsigned char *room = malloc(room_bytes + 1);
+    ck_assert_ptr_nonnull(room);
+    for (int32_t accumulate = 1; accumulate >= 0; accumulate--) {
+        const size_t count = (batch - 1) * t.ldy + m->rows;
+        memcpy(t.before, t.y, count * sizeof *t.y);
+        memcpy(t.expected, t.y, count * sizeof *t.y);
+        memset(room, 0xff, room_bytes + 1); /* NaNs */
+        ck_assert_ok(prune_encoding_apply(t.es, t.xs, bytes, length, accumulate));
+        ck_assert_ok(prune_product_run(product, t.ys, t.xs, accumulate, room_bytes == 0 ? NULL : room + 1));
+        const size_t wrong = wrong_ones(m, &t, accumulate);
+        ck_assert_msg(wrong == 0, "%dx%d batch %d accumulate %d encoding %d: %d are wrong", (int)m->rows,
+                      (int)m->columns, (int)batch, (int)accumulate, (int)bytes[0], (int)wrong);
+    }
+    free(room);
+    matter_end(&t);
+}
+
+/* ---- all of them ---- */
+
+static prune_product_options options_of(int32_t kernels, int32_t layout, size_t max_batch)
+{
+    prune_product_options options;
+    prune_product_options_init(&options);
+    options.kernels = kernels;
+    options.layout = layout;
+    options.max_batch = max_batch;
+    options.backend = prune_backend_reference();
+    return options;
+}
+
+/* 0 if these kernels have no such layout. */
+static int32_t check_layout(const coded_matrix *m, const unsigned char *bytes, size_t length,
+                            const prune_product_options *options, prune_rng *rng)
+{
+    prune_product *product;
+    prune_product_info info;
+    const prune_status status = prune_product_create(&product, NULL, bytes, length, options, NULL);
+    if (status == PRUNE_E_UNSUPPORTED)
+        return 0;
+    ck_assert_ok(status);
+    prune_product_info_init(&info);
+    ck_assert_ok(prune_product_describe(&info, product));
+    ck_assert_uint_eq(info.rows, m->rows);
+    ck_assert_uint_eq(info.columns, m->columns);
+    ck_assert_int_eq(info.kernels, options->kernels);
+    for (size_t n = 0; n < 3; n++)
+        check_run(product, m, bytes, length, 1 + coded_below(rng, n == 0 ? 4 : 70), rng);
+    prune_product_free(product);
+    return 1;
+}
+
+static size_t check_kernels(int32_t kernels, uint64_t seed, size_t matrices)
+{
+    prune_rng rng;
+    size_t seen[PRUNE_LAYOUT_GROUPS + 1] = { 0 }, layouts = 0;
+    prune_rng_seed(&rng, seed);
+    for (size_t n = 0; n < matrices; n++) {
+        coded_matrix m;
+        size_t length;
+        coded_make(&m, 1 + coded_below(&rng, 40), 1 + coded_below(&rng, n % 4 ? 60 : 700), coded_density(n),
+                   0, &rng);
+        const int32_t id = PRUNE_ENCODING_DENSE + (int32_t)(n % PRUNE_ENCODING_DELTAS);
+        const prune_encoding_options encoding = coded_random_options(id, &rng);
+        if (id == PRUNE_ENCODING_N_OF_M)
+            coded_thin(&m, (size_t)encoding.keep, (size_t)encoding.of);
+        unsigned char *bytes = coded_encode(&length, &m, &encoding);
+        for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+            const prune_product_options options = options_of(kernels, layout, 1 + coded_below(&rng, 300));
+            seen[layout] += (size_t)check_layout(&m, bytes, length, &options, &rng);
+        }
+        free(bytes);
+        coded_end(&m);
+    }
+    for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+        ck_assert(seen[layout] == 0 || seen[layout] == matrices);
+        layouts += seen[layout] != 0;
+    }
+    return layouts;
+}
+
+START_TEST(all_kernels_and_layouts_give_the_plain_product)
+{
+    prune_kernels_info info;
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    ck_assert_uint_ne(info.offered >> PRUNE_KERNELS_PLAIN & 1, 0);
+    ck_assert_uint_ne(info.offered >> info.best & 1, 0);
+    for (int32_t kernels = PRUNE_KERNELS_PLAIN; kernels <= PRUNE_KERNELS_NEON; kernels++)
+        if (info.offered >> kernels & 1)
+            ck_assert_uint_ge(check_kernels(kernels, (uint64_t)kernels, 150), 3);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { all_kernels_and_layouts_give_the_plain_product };
+    return run_tests("product", tests, sizeof tests / sizeof tests[0]);
+}
