@@ -22,7 +22,8 @@ RANKS    = base \
            / bits sparse \
            / status arena text options crc fmath real scan lanes gemm platform system \
            / mem rng file system_posix system_windows decimal \
-           / gemm_ref gemm_blas gemm_none linalg sink sparse_plain \
+           / gemm_ref gemm_blas gemm_none linalg sink sparse_vectors \
+           / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
@@ -30,6 +31,7 @@ RANKS    = base \
            / code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas \
            / encode kept \
            / pack \
+           / costs \
            / product \
            / activation sample_loss \
            / initializer rows layer idx \
@@ -62,7 +64,7 @@ RANKS    = base \
            / gone picture \
            / tables \
            / render
-HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
+HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack sparse_avx2 sparse_avx512 sparse_neon
 FIRMWARE = bits status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \

@@ -1,34 +1,13 @@
 /* sparse_plain.c -- sparse products in plain C: what the other back ends are held to
  *
  * Each element is the sum of its products, columns ascending, not contracted: the bits of
- * prune_encoding_apply(), unless W has several tiles and y is accumulated.
+ * prune_encoding_apply().
  *
  * SPDX-License-Identifier: MIT */
 #include "lanes.h"
 #include "sparse.h"
 
-enum { PLAIN = 1, VECTOR = 2 * PRN_LANES, WIDEST = 4 * VECTOR };
-
-static float dot(float sum, const prn_rows *w, uint32_t begin, uint32_t end, const float *x)
-{
-    for (uint32_t k = begin; k < end; k++)
-        sum += w->value[k] * x[w->column[k]];
-    return sum;
-}
-
-static void rows(float *y, const prn_rows *w, const float *x, int32_t accumulate)
-{
-    const uint32_t *ends = w->ends;
-    uint32_t begin = 0;
-    for (uint32_t first = 0; first < w->columns; first += w->tile) {
-        const int32_t add = accumulate || first != 0;
-        for (uint32_t r = 0; r < w->rows; r++) {
-            const float sum = dot(0.0f, w, begin, *ends, x + first);
-            y[r] = add ? y[r] + sum : sum;
-            begin = *ends++;
-        }
-    }
-}
+enum { PLAIN = 1, VECTOR = 2 * PRN_LANES, WIDEST = 4 * VECTOR, TILE = 256 };
 
 /* VECTOR samples of a panel, for weights begin .. end - 1 of a row. */
 static void add_row(float *y, const prn_rows *w, uint32_t begin, uint32_t end, const float *x, uint32_t width)
@@ -56,9 +35,24 @@ static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
         }
 }
 
-static const prn_sparse plain = {
-    .id = PLAIN, .vector = VECTOR, .widest = WIDEST, .rows = rows, .panel = panel
-};
+static void pack(const prn_samples *to, const float *from)
+{
+    prn_samples_pack(to, from, (const uint32_t[2]){ 0, 0 }, to->count);
+}
+
+static void unpack(float *to, const prn_samples *from, int32_t accumulate)
+{
+    prn_samples_unpack(to, from, accumulate, (const uint32_t[2]){ 0, 0 }, from->count);
+}
+
+static const prn_sparse plain = { .id = PLAIN,
+                                  .narrow = VECTOR,
+                                  .vector = VECTOR,
+                                  .widest = WIDEST,
+                                  .tile = TILE,
+                                  .panel = panel,
+                                  .pack = pack,
+                                  .unpack = unpack };
 
 const prn_sparse *prn_sparse_plain(void)
 {

@@ -56,6 +56,32 @@ static void walk(prn_kept *kept, int32_t fill, const source *from)
     }
 }
 
+/* first[length] is where rows of that length begin in the order. */
+static void sort(prn_kept *kept, uint32_t *first)
+{
+    for (uint32_t row = 0; row < kept->rows; row++)
+        first[prn_kept_length(kept, row)]++;
+    uint32_t longer = 0;
+    for (uint32_t length = kept->columns + 1; length-- > 0;) {
+        const uint32_t count = first[length];
+        first[length] = longer;
+        longer += count;
+    }
+    for (uint32_t row = 0; row < kept->rows; row++)
+        kept->order[first[prn_kept_length(kept, row)]++] = row;
+}
+
+static prune_status sort_rows(prn_kept *kept)
+{
+    const size_t lengths = (size_t)kept->columns + 1;
+    kept->order = prn_mem_alloc(&kept->mem, kept->rows, sizeof *kept->order);
+    uint32_t *first = prn_mem_alloc(&kept->mem, lengths, sizeof *first);
+    if (kept->order != NULL && first != NULL)
+        sort(kept, first);
+    prn_mem_free(&kept->mem, first, lengths, sizeof *first);
+    return kept->order != NULL && first != NULL ? PRUNE_OK : PRUNE_E_MEMORY;
+}
+
 static prune_status collect(prn_kept *kept, const prune_allocator *mem, const source *from)
 {
     kept->mem = *mem;
@@ -68,7 +94,7 @@ static prune_status collect(prn_kept *kept, const prune_allocator *mem, const so
     if (kept->column == NULL || kept->value == NULL)
         return PRUNE_E_MEMORY;
     walk(kept, 1, from);
-    return PRUNE_OK;
+    return sort_rows(kept);
 }
 
 prune_status prn_kept_from_matrix(prn_kept *kept, const prune_allocator *mem, const prn_matrix *m)
@@ -87,6 +113,7 @@ prune_status prn_kept_from_coded(prn_kept *kept, const prune_allocator *mem, con
 
 void prn_kept_end(prn_kept *kept)
 {
+    prn_mem_free(&kept->mem, kept->order, kept->rows, sizeof *kept->order);
     prn_mem_free(&kept->mem, kept->ends, kept->rows, sizeof *kept->ends);
     prn_mem_free(&kept->mem, kept->column, (size_t)kept->count + 1, sizeof *kept->column);
     prn_mem_free(&kept->mem, kept->value, (size_t)kept->count + 1, sizeof *kept->value);

@@ -10,6 +10,7 @@ typedef struct prn_kept {
     uint32_t *ends;   /* [rows]: where each ends; it begins where the one before ends */
     uint32_t *column; /* [count], ascending within a row */
     float *value;
+    uint32_t *order; /* [rows], the longest first */
 } prn_kept;
 
 /* PRUNE_E_MEMORY. Ended by prn_kept_end(), which takes one that was never made, all 0, as well. */
@@ -21,6 +22,11 @@ void prn_kept_end(prn_kept *kept);
 static inline uint32_t prn_kept_begin(const prn_kept *kept, uint32_t row)
 {
     return row == 0 ? 0 : kept->ends[row - 1];
+}
+
+static inline uint32_t prn_kept_length(const prn_kept *kept, uint32_t row)
+{
+    return kept->ends[row] - prn_kept_begin(kept, row);
 }
 
 #endif

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "product.h"
+#include "costs.h"
 #include "encode.h"
 #include "kept.h"
 #include "mem.h"
@@ -10,11 +11,14 @@
 #include "tensor.h"
 #include "text.h"
 
+#include <string.h>
+
 enum {
     LINE = 64,
     CLASSES = 9, /* batches of 1, 2 .. 3, 4 .. 7, ... 256 and more */
     FORMS = PRUNE_LAYOUT_GROUPS + 1,
-    TILE = 65536 /* columns */
+    PANELS_FROM = 4, /* samples */
+    SEEN = 64        /* columns, that no step of windows has more of */
 };
 
 struct prune_product {
@@ -25,15 +29,25 @@ struct prune_product {
     size_t max_batch;
     int32_t layout[CLASSES]; /* of each class of batches */
     prn_rows by_rows;
+    prn_windows windows;
+    prn_groups groups;
     const float *dense;
     prn_pack packs[FORMS]; /* the memory of each layout that is there */
 };
 
 /* ---- what there is ---- */
 
+/* NULL: not offered. AVX-512 comes before AVX2, see sparse_avx512.c. */
 static const prn_sparse *find_kernels(int32_t kernels)
 {
-    return kernels == PRUNE_KERNELS_PLAIN || kernels == PRUNE_KERNELS_AUTO ? prn_sparse_plain() : NULL;
+    static const prn_sparse *(*const finders[])(void) = { NULL, prn_sparse_plain, prn_sparse_avx2,
+                                                          prn_sparse_avx512, prn_sparse_neon };
+    const prn_sparse *best = NULL;
+    if (kernels != PRUNE_KERNELS_AUTO)
+        return finders[kernels]();
+    for (int32_t k = PRUNE_KERNELS_NEON; k >= PRUNE_KERNELS_PLAIN && best == NULL; k--)
+        best = finders[k]();
+    return best;
 }
 
 static uint32_t offered(void)
@@ -97,7 +111,7 @@ static prune_status read_options(prune_product_options *mine, const prune_produc
         (mine->layout != PRUNE_LAYOUT_AUTO && prune_layout_name(mine->layout) == NULL) ||
         (mine->backend != NULL && mine->backend->run == NULL))
         return PRUNE_E_ARGUMENT;
-    if (find_kernels(mine->kernels) == NULL || mine->layout > PRUNE_LAYOUT_ROWS)
+    if (find_kernels(mine->kernels) == NULL)
         return PRUNE_E_UNSUPPORTED;
     return mine->max_batch == 0 ? PRUNE_E_SIZE : PRUNE_OK;
 }
@@ -110,37 +124,37 @@ static size_t class_of(size_t batch)
     return class;
 }
 
-/* Dense where at least half is kept. */
-static int32_t choose(const prn_kept *kept)
-{
-    return (float)kept->count / ((float)kept->rows * (float)kept->columns) >= 0.5f ? PRUNE_LAYOUT_DENSE
-                                                                                   : PRUNE_LAYOUT_ROWS;
-}
-
-static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept)
+static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept, uint32_t height)
 {
     if (p->packs[layout].memory != NULL)
         return PRUNE_OK;
     switch (layout) {
     case PRUNE_LAYOUT_DENSE:
         return prn_pack_dense(&p->dense, &p->packs[layout], kept);
+    case PRUNE_LAYOUT_WINDOWS:
+        return prn_pack_windows(&p->windows, &p->packs[layout], kept, p->kernels);
+    case PRUNE_LAYOUT_GROUPS:
+        return prn_pack_groups(&p->groups, &p->packs[layout], kept, height);
     default:
-        return prn_pack_rows(&p->by_rows, &p->packs[layout], kept, TILE);
+        return prn_pack_rows(&p->by_rows, &p->packs[layout], kept, p->kernels->tile);
     }
 }
 
 static prune_status build(prune_product *p, const prn_kept *kept, const prune_product_options *options)
 {
-    prune_status status = PRUNE_OK;
+    prn_costs costs;
     p->rows = kept->rows;
     p->columns = kept->columns;
     p->kept = kept->count;
     p->max_batch = options->max_batch;
     p->kernels = find_kernels(options->kernels);
     p->backend = options->backend != NULL ? options->backend : prune_backend_default();
+    prn_costs_of(&costs, kept, p->kernels, p->backend);
+    prune_status status = costs.has[options->layout] ? PRUNE_OK : PRUNE_E_UNSUPPORTED;
     for (size_t c = 0; c < CLASSES && status == PRUNE_OK; c++) {
-        p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : choose(kept);
-        status = pack(p, p->layout[c], kept);
+        const size_t batch = (size_t)1 << (c < class_of(p->max_batch) ? c : class_of(p->max_batch));
+        p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : prn_costs_best(&costs, batch);
+        status = pack(p, p->layout[c], kept, costs.height);
     }
     return status;
 }
@@ -252,63 +266,34 @@ prune_status prune_product_describe(prune_product_info *info, const prune_produc
 
 /* ---- running ---- */
 
-/* Samples of the panel that takes so many, fillers included. */
-static uint32_t panel_width(const prn_sparse *kernels, size_t samples)
-{
-    if (samples >= kernels->widest)
-        return kernels->widest;
-    return ((uint32_t)samples + kernels->vector - 1) / kernels->vector * kernels->vector;
-}
-
-static int32_t uses_panels(const prune_product *product, size_t batch)
-{
-    return product->layout[class_of(batch)] == PRUNE_LAYOUT_ROWS && batch >= product->kernels->vector / 2;
-}
-
 size_t prune_product_room(const prune_product *product, size_t batch)
 {
-    if (product == NULL)
+    if (product == NULL || batch < PANELS_FROM)
         return 0;
     int32_t any = 0;
-    for (size_t c = class_of(product->kernels->vector / 2); c <= class_of(batch); c++)
+    for (size_t c = class_of(PANELS_FROM); c <= class_of(batch); c++)
         any = any || product->layout[c] == PRUNE_LAYOUT_ROWS;
-    const size_t floats = ((size_t)product->rows + product->columns) * panel_width(product->kernels, batch);
+    const size_t floats =
+        ((size_t)product->rows + product->columns) * prn_panel_width(product->kernels, batch);
     return any ? floats * sizeof(float) + LINE : 0;
-}
-
-/* panel[columns][width] from rows of x, 0 beyond the samples. */
-static void gather(float *panel, const float *x, size_t ld, uint32_t columns, const uint32_t samples_width[2])
-{
-    const uint32_t samples = samples_width[0], width = samples_width[1];
-    for (uint32_t i = 0; i < columns; i++)
-        for (uint32_t s = 0; s < width; s++)
-            panel[(size_t)i * width + s] = s < samples ? x[s * ld + i] : 0.0f;
-}
-
-static void scatter(const prn_product_call *call, const float *panel, uint32_t rows, uint32_t samples,
-                    uint32_t width)
-{
-    for (uint32_t s = 0; s < samples; s++)
-        for (uint32_t r = 0; r < rows; r++) {
-            float *y = call->y + s * call->ldy + r;
-            *y = panel[(size_t)r * width + s] + (call->accumulate ? *y : 0.0f);
-        }
 }
 
 static void run_panels(const prune_product *p, const prn_product_call *call)
 {
     float *room = (float *)(void *)((char *)call->room + (LINE - (uintptr_t)call->room % LINE));
-    prn_product_call part = *call;
-    while (part.batch != 0) {
-        const uint32_t width = panel_width(p->kernels, part.batch);
-        const uint32_t samples = part.batch < width ? (uint32_t)part.batch : width;
-        float *x = room, *y = room + (size_t)p->columns * width;
-        gather(x, part.x, part.ldx, p->columns, (const uint32_t[2]){ samples, width });
-        p->kernels->panel(y, &p->by_rows, x, width);
-        scatter(&part, y, p->rows, samples, width);
-        part.x += samples * part.ldx;
-        part.y += samples * part.ldy;
-        part.batch -= samples;
+    const float *x = call->x;
+    float *y = call->y;
+    for (size_t left = call->batch; left != 0;) {
+        const uint32_t width = prn_panel_width(p->kernels, left);
+        const uint32_t samples = left < width ? (uint32_t)left : width;
+        const prn_samples in = { room, width, samples, p->columns, call->ldx };
+        const prn_samples out = { room + (size_t)p->columns * width, width, samples, p->rows, call->ldy };
+        p->kernels->pack(&in, x);
+        p->kernels->panel(out.panel, &p->by_rows, in.panel, width);
+        p->kernels->unpack(y, &out, call->accumulate);
+        x += samples * call->ldx;
+        y += samples * call->ldy;
+        left -= samples;
     }
 }
 
@@ -329,15 +314,37 @@ static void run_dense(const prune_product *p, const prn_product_call *call)
     p->backend->run(p->backend->user, &product);
 }
 
+static void run_windows(const prune_product *p, float *y, const float *x, int32_t accumulate)
+{
+    float seen[SEEN] = { 0 };
+    if (p->columns < p->kernels->window)
+        memcpy(seen, x, p->columns * sizeof *x);
+    p->kernels->windows(y, &p->windows, p->columns < p->kernels->window ? seen : x, accumulate);
+}
+
+static void run_samples(const prune_product *p, int32_t layout, const prn_product_call *call)
+{
+    for (size_t s = 0; s < call->batch; s++) {
+        float *y = call->y + s * call->ldy;
+        const float *x = call->x + s * call->ldx;
+        if (layout == PRUNE_LAYOUT_WINDOWS)
+            run_windows(p, y, x, call->accumulate);
+        else if (layout == PRUNE_LAYOUT_GROUPS)
+            p->kernels->groups(y, &p->groups, x, call->accumulate);
+        else
+            prn_rows_run(y, &p->by_rows, x, call->accumulate);
+    }
+}
+
 void prn_product_run(const prune_product *p, const prn_product_call *call)
 {
-    if (p->layout[class_of(call->batch)] == PRUNE_LAYOUT_DENSE)
+    const int32_t layout = p->layout[class_of(call->batch)];
+    if (layout == PRUNE_LAYOUT_DENSE)
         run_dense(p, call);
-    else if (uses_panels(p, call->batch))
+    else if (layout == PRUNE_LAYOUT_ROWS && call->batch >= PANELS_FROM)
         run_panels(p, call);
     else
-        for (size_t s = 0; s < call->batch; s++)
-            p->kernels->rows(call->y + s * call->ldy, &p->by_rows, call->x + s * call->ldx, call->accumulate);
+        run_samples(p, layout, call);
 }
 
 prune_status prune_product_run(const prune_product *product, prune_tensor *y, const prune_tensor *x,
