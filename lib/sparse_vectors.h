@@ -1,11 +1,11 @@
-/* sparse_vectors.h -- kernels that are the same whatever the vectors: a back end defines these, and includes it
+/* sparse_vectors.h -- kernels that are the same for all vectors: a back end defines these, and includes it
  *
  *     VECTOR_TARGET   what goes before its functions
  *     VECTOR          the type, of VECTOR_LANES floats
  *     vector_zero() vector_load(from) vector_store(to, v) vector_all(x) vector_add(a, b)
  *     vector_fma(a, b, c)   a b + c
  *
- * Sums of one element alternate between several vectors, so that an addition need not wait for the one before. */
+ * The products of an element go to several sums in turn, so that none waits for the addition before. */
 #ifndef PRN_SPARSE_VECTORS_H
 #define PRN_SPARSE_VECTORS_H
 

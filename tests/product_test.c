@@ -189,8 +189,148 @@ START_TEST(all_kernels_and_layouts_give_the_plain_product)
 }
 END_TEST
 
+/* ---- what does not fit one step ---- */
+
+/* More columns than u16 tells apart: no windows, no groups, and several tiles. */
+START_TEST(very_wide_matrices)
+{
+    prune_rng rng;
+    coded_matrix m;
+    size_t length;
+    prune_kernels_info info;
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    prune_rng_seed(&rng, 20);
+    coded_make(&m, 3, 65537, 0.01, 0, &rng);
+    m.kept[65536] = m.kept[65535] = 1;
+    const prune_encoding_options encoding = coded_options(PRUNE_ENCODING_CSR);
+    unsigned char *bytes = coded_encode(&length, &m, &encoding);
+    for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+        const prune_product_options options = options_of(info.best, layout, 70);
+        ck_assert_int_eq(check_layout(&m, bytes, length, &options, &rng), layout < PRUNE_LAYOUT_WINDOWS);
+    }
+    free(bytes);
+    coded_end(&m);
+}
+END_TEST
+
+/* From a tensor and its mask as from bytes: the same bits. */
+START_TEST(weights_and_bytes_make_the_same_product)
+{
+    prune_rng rng;
+    prune_rng_seed(&rng, 21);
+    for (size_t n = 0; n < 20; n++) {
+        coded_matrix m;
+        matter one, other;
+        prune_product *from_weights, *from_bytes;
+        size_t length;
+        coded_make(&m, 1 + coded_below(&rng, 50), 1 + coded_below(&rng, 50), coded_density(n), 0, &rng);
+        const prune_encoding_options encoding = coded_random_options(PRUNE_ENCODING_BLOCKS, &rng);
+        unsigned char *bytes = coded_encode(&length, &m, &encoding);
+        prune_rng again = rng;
+        matter_make(&one, &m, 1 + n, &rng);
+        matter_make(&other, &m, 1 + n, &again);
+        ck_assert_ok(prune_product_create_weights(&from_weights, NULL, m.tensor, m.kept, NULL));
+        ck_assert_ok(prune_product_create(&from_bytes, NULL, bytes, length, NULL, NULL));
+        ck_assert_uint_eq(prune_product_bytes(from_weights), prune_product_bytes(from_bytes));
+        void *room = malloc(prune_product_room(from_bytes, 1 + n) + 8);
+        ck_assert_ptr_nonnull(room);
+        ck_assert_ok(prune_product_run(from_weights, one.ys, one.xs, 0, room));
+        ck_assert_ok(prune_product_run(from_bytes, other.ys, other.xs, 0, (char *)room + 8));
+        ck_assert_mem_eq(one.y, other.y, (n * one.ldy + m.rows) * sizeof(float));
+        prune_product_free(from_weights);
+        prune_product_free(from_bytes);
+        matter_end(&one);
+        matter_end(&other);
+        free(room);
+        free(bytes);
+        coded_end(&m);
+    }
+}
+END_TEST
+
+/* ---- x that is not finite ---- */
+
+/* One sample has one bad x: in that sample all rows with a weight there are spoilt, other samples are not. */
+static void check_bad_x(const coded_matrix *m, const prune_product *product, float bad, prune_rng *rng)
+{
+    matter t;
+    const size_t batch = 1 + coded_below(rng, 20), sample = coded_below(rng, batch);
+    const size_t column = coded_below(rng, m->columns);
+    void *room = malloc(prune_product_room(product, batch) + 1);
+    ck_assert_ptr_nonnull(room);
+    matter_make(&t, m, batch, rng);
+    ck_assert_ok(prune_product_run(product, t.es, t.xs, 0, room));
+    t.x[sample * t.ldx + column] = bad;
+    ck_assert_ok(prune_product_run(product, t.ys, t.xs, 0, room));
+    for (size_t s = 0; s < batch; s++)
+        for (size_t row = 0; row < m->rows; row++) {
+            const float y = t.y[s * t.ldy + row], before = t.expected[s * t.ldy + row];
+            if (s != sample)
+                ck_assert_mem_eq(&y, &before, sizeof y);
+            else if (coded_weight(m, row, column) != 0.0f)
+                ck_assert(!isfinite(y));
+        }
+    matter_end(&t);
+    free(room);
+}
+
+START_TEST(what_is_not_finite_spoils_its_own_sample)
+{
+    static const float bad[] = { INFINITY, -INFINITY, NAN };
+    prune_kernels_info info;
+    prune_rng rng;
+    prune_rng_seed(&rng, 22);
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    for (size_t n = 0; n < 200; n++) {
+        coded_matrix m;
+        prune_product *product;
+        coded_make(&m, 1 + coded_below(&rng, 40), 1 + coded_below(&rng, 60), coded_density(n), 0, &rng);
+        const prune_product_options options =
+            options_of(info.offered >> n % 5 & 1 ? (int32_t)(n % 5) : PRUNE_KERNELS_AUTO,
+                       (int32_t)coded_below(&rng, PRUNE_LAYOUT_GROUPS + 1), 20);
+        const prune_status status = prune_product_create_weights(&product, NULL, m.tensor, m.kept, &options);
+        if (status == PRUNE_OK)
+            check_bad_x(&m, product, bad[n % 3], &rng);
+        else
+            ck_assert_int_eq(status, PRUNE_E_UNSUPPORTED);
+        prune_product_free(product);
+        coded_end(&m);
+    }
+}
+END_TEST
+
+/* ---- room ---- */
+
+/* A batch that needs room is refused without. */
+START_TEST(room_that_is_missing)
+{
+    prune_rng rng;
+    coded_matrix m;
+    matter t;
+    prune_product *product;
+    prune_rng_seed(&rng, 25);
+    coded_make(&m, 10, 20, 0.2, 0, &rng);
+    const prune_product_options options = options_of(PRUNE_KERNELS_PLAIN, PRUNE_LAYOUT_ROWS, 64);
+    ck_assert_ok(prune_product_create_weights(&product, NULL, m.tensor, m.kept, &options));
+    ck_assert_uint_eq(prune_product_room(product, 1), 0);
+    ck_assert_uint_ge(prune_product_room(product, 64), prune_product_room(product, 8));
+    ck_assert_uint_eq(prune_product_room(product, 4000), prune_product_room(product, SIZE_MAX));
+    matter_make(&t, &m, 64, &rng);
+    memcpy(t.before, t.y, (63 * t.ldy + m.rows) * sizeof(float));
+    ck_assert_status(prune_product_run(product, t.ys, t.xs, 0, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_mem_eq(t.before, t.y, (63 * t.ldy + m.rows) * sizeof(float));
+    matter_end(&t);
+    prune_product_free(product);
+    coded_end(&m);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { all_kernels_and_layouts_give_the_plain_product };
+    const TTest *const tests[] = { all_kernels_and_layouts_give_the_plain_product, very_wide_matrices,
+                                   weights_and_bytes_make_the_same_product,
+                                   what_is_not_finite_spoils_its_own_sample, room_that_is_missing };
     return run_tests("product", tests, sizeof tests / sizeof tests[0]);
 }

@@ -8,12 +8,13 @@
 #include "pack.h"
 
 /* Nanoseconds of a unit of work. Of a multiply-accumulate of OpenBLAS: one sample, few, and many. */
-static const float DENSE_ONE = 0.055f, DENSE_FEW = 0.065f, DENSE_MANY = 0.027f;
+static const float DENSE_ONE = 0.055f, DENSE_FEW = 0.047f, DENSE_MANY = 0.025f;
 /* Of a vector: a step of windows, a vector of a block, and of a weight in a panel. */
-static const float STEP = 0.75f, BLOCK = 0.35f, WEIGHT = 0.6f;
-static const float PLAIN_WEIGHT = 1.6f;        /* of a row, for one sample */
-static const float ROW = 4.0f;                 /* of a slice, a group, or a row of a tile */
-static const float MOVED = 0.5f;               /* a number into a panel or out of it */
+static const float STEP = 1.1f, BLOCK = 0.4f, WEIGHT = 0.36f;
+static const float PLAIN_WEIGHT = 0.5f;        /* of a row, for one sample */
+static const float ROW = 4.0f;                 /* of a group, or a row of a tile */
+static const float SLICE = 20.0f;              /* of a slice */
+static const float MOVED = 0.2f;               /* a number into a panel or out of it */
 static const float NEAR = 0.015f, FAR = 0.04f; /* a byte from the last cache, and from beyond */
 static const float CACHE = 8e6f;               /* bytes */
 static const float CALL = 100.0f;              /* of a BLAS */
@@ -56,8 +57,7 @@ static float rows_time(const prn_costs *c, size_t batch)
     const float panels = larger(1.0f, (float)batch / (float)width);
     const float vectors = (float)(width / (width < k->vector ? width : k->vector));
     const float tiles = (float)(c->columns / k->tile + 1), moved = (rows + (float)c->columns) * (float)width;
-    return panels *
-               (larger(WEIGHT * kept * larger(vectors, 2.0f), of_bytes(6.0f * kept)) + ROW * rows * tiles) +
+    return panels * (larger(WEIGHT * kept * vectors, of_bytes(6.0f * kept)) + ROW * rows * tiles) +
            MOVED * moved * panels;
 }
 
@@ -66,7 +66,7 @@ static float windows_time(const prn_costs *c, float batch)
     const prn_sparse *k = c->kernels;
     const float steps = (float)c->steps;
     const float bytes = steps * (2.0f + (float)(k->lanes * (32 + k->bits)) / 8.0f);
-    return batch * (larger(STEP * steps, of_bytes(bytes)) + ROW * (float)(c->rows / k->lanes + 1));
+    return batch * (larger(STEP * steps, of_bytes(bytes)) + SLICE * (float)(c->rows / k->lanes + 1));
 }
 
 static float groups_time(const prn_costs *c, float batch)
