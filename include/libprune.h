@@ -65,6 +65,7 @@
 #include "libprune/sensitivity.h"
 #include "libprune/snapshot.h"
 #include "libprune/snip.h"
+#include "libprune/sparse.h"
 #include "libprune/sparsity.h"
 #include "libprune/split.h"
 #include "libprune/standardize.h"

@@ -1,11 +1,11 @@
-/* sparse.h -- the weights of a matrix that are not 0, laid out for fast products; kernels behind a table
+/* sparse.h (private) -- the weights of a matrix that are not 0, laid out for products; kernels behind a table
  *
  * One file per back end gives its table, or NULL where compiler or processor lack what it needs. Counts are
  * below 2^32. Kernels allocate nothing. Parts of a layout begin on lines of the cache. */
 #ifndef PRN_SPARSE_H
 #define PRN_SPARSE_H
 
-#include "libprune/base.h"
+#include "libprune/sparse.h"
 
 enum { PRN_SPARSE_COLUMNS = 65536 }; /* what u16 tells apart */
 
@@ -72,6 +72,9 @@ void prn_windows_settle(float *y, const prn_windows *w, const float *sum, const 
 void prn_samples_pack(const prn_samples *to, const float *from, const uint32_t first[2], uint32_t end);
 void prn_samples_unpack(float *to, const prn_samples *from, int32_t accumulate, const uint32_t first[2],
                         uint32_t end);
+
+/* The best for AUTO; NULL: not offered. */
+const prn_sparse *prn_sparse_find(int32_t kernels);
 
 const prn_sparse *prn_sparse_plain(void);
 const prn_sparse *prn_sparse_avx2(void);

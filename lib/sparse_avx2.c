@@ -21,7 +21,7 @@
 #define vector_fma _mm256_fmadd_ps
 #include "sparse_vectors.h"
 
-enum { AVX2 = 2, LANES = 8, WINDOW = 16, BITS = 4, TILE = 256, WIDEST = 32 };
+enum { LANES = 8, WINDOW = 16, BITS = 4, TILE = 256, WIDEST = 32 };
 
 /* ---- windows ---- */
 
@@ -122,7 +122,7 @@ VECTOR_TARGET static void unpack(float *to, const prn_samples *from, int32_t acc
     prn_samples_unpack(to, from, accumulate, (const uint32_t[2]){ 0, columns }, from->count);
 }
 
-static const prn_sparse avx2 = { .id = AVX2,
+static const prn_sparse avx2 = { .id = PRUNE_KERNELS_AVX2,
                                  .lanes = LANES,
                                  .window = WINDOW,
                                  .bits = BITS,

@@ -20,7 +20,7 @@
 #define vector_fma _mm512_fmadd_ps
 #include "sparse_vectors.h"
 
-enum { AVX512 = 3, LANES = 16, WINDOW = 32, BITS = 8, TILE = 256, WIDEST = 64, NARROW = 8 };
+enum { LANES = 16, WINDOW = 32, BITS = 8, TILE = 256, WIDEST = 64, NARROW = 8 };
 
 VECTOR_TARGET PRN_INLINE __m512 add_step(__m512 sum, const prn_windows *w, size_t step, const float *x)
 {
@@ -76,7 +76,7 @@ static void unpack(float *to, const prn_samples *from, int32_t accumulate)
     prn_sparse_avx2()->unpack(to, from, accumulate);
 }
 
-static const prn_sparse avx512 = { .id = AVX512,
+static const prn_sparse avx512 = { .id = PRUNE_KERNELS_AVX512,
                                    .lanes = LANES,
                                    .window = WINDOW,
                                    .bits = BITS,

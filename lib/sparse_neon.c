@@ -20,7 +20,7 @@
 #define vector_fma(a, b, c) vfmaq_f32(c, a, b)
 #include "sparse_vectors.h"
 
-enum { NEON = 4, LANES = 4, WINDOW = 16, BITS = 8, TILE = 256, WIDEST = 16 };
+enum { LANES = 4, WINDOW = 16, BITS = 8, TILE = 256, WIDEST = 16 };
 
 PRN_INLINE float32x4_t add_step(float32x4_t sum, const prn_windows *w, size_t step, const float *x)
 {
@@ -72,7 +72,7 @@ static void unpack(float *to, const prn_samples *from, int32_t accumulate)
     prn_samples_unpack(to, from, accumulate, (const uint32_t[2]){ 0, 0 }, from->count);
 }
 
-static const prn_sparse neon = { .id = NEON,
+static const prn_sparse neon = { .id = PRUNE_KERNELS_NEON,
                                  .lanes = LANES,
                                  .window = WINDOW,
                                  .bits = BITS,

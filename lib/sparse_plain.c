@@ -7,7 +7,7 @@
 #include "lanes.h"
 #include "sparse.h"
 
-enum { PLAIN = 1, VECTOR = 2 * PRN_LANES, WIDEST = 4 * VECTOR, TILE = 256 };
+enum { VECTOR = 2 * PRN_LANES, WIDEST = 4 * VECTOR, TILE = 256 };
 
 /* VECTOR samples of a panel, for weights begin .. end - 1 of a row. */
 static void add_row(float *y, const prn_rows *w, uint32_t begin, uint32_t end, const float *x, uint32_t width)
@@ -45,7 +45,7 @@ static void unpack(float *to, const prn_samples *from, int32_t accumulate)
     prn_samples_unpack(to, from, accumulate, (const uint32_t[2]){ 0, 0 }, from->count);
 }
 
-static const prn_sparse plain = { .id = PLAIN,
+static const prn_sparse plain = { .id = PRUNE_KERNELS_PLAIN,
                                   .narrow = VECTOR,
                                   .vector = VECTOR,
                                   .widest = WIDEST,

@@ -9,8 +9,8 @@
 
 #include <math.h>
 
-/* make_combinations.py prints how far PyTorch's own float is from double: 2.3e-7 of the loss, 5.2e-7 along the
- * vectors. Twice that; two choices in a place differ by more than ten times as much. */
+/* make_combinations.py prints how far PyTorch's own float is from double: 2.3e-7 of the loss, 5.2e-7 along
+ * the vectors. Twice that; two choices in a place differ by more than ten times as much. */
 static const double LOSS_TOLERANCE = 1e-6, STEP_TOLERANCE = 1e-6;
 
 /* What it computes with; asked for once, since asking makes sure of a BLAS's memory. */

@@ -42,9 +42,6 @@ START_TEST(layouts_are_chosen_by_what_is_kept)
             m.kept[i] = m.kept[i / COLUMNS / 8 * 8 * COLUMNS + i % COLUMNS]; /* 8 x 1 blocks */
         check_choice(&m, kernels, PRUNE_LAYOUT_GROUPS, PRUNE_LAYOUT_ROWS);
         for (size_t i = 0; i < ROWS * COLUMNS; i++)
-            m.kept[i] = i % 2 == 0;
-        check_choice(&m, kernels, PRUNE_LAYOUT_WINDOWS, PRUNE_LAYOUT_DENSE); /* 2 of 4 */
-        for (size_t i = 0; i < ROWS * COLUMNS; i++)
             m.kept[i] = 1;
         check_choice(&m, kernels, PRUNE_LAYOUT_DENSE, PRUNE_LAYOUT_DENSE);
         coded_end(&m);

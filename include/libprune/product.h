@@ -6,12 +6,12 @@
  *
  * Layouts, and what they are good for:
  *     DENSE    all of W: the back end of gemm.h
- *     ROWS     compressed sparse rows: plain C at every batch; other kernels at batches of many samples, whose
- *              x is transposed, some samples at a time
+ *     ROWS     compressed sparse rows: plain C at every batch; other kernels at batches of many samples,
+ *              whose x is transposed, some samples at a time
  *     WINDOWS  unstructured W and few samples: rows side by side in the lanes of a vector; a step holds one
  *              weight of each, and sees so many columns of x that it picks from by permutation
- *     GROUPS   W whose neighbouring rows keep the same columns (blocks of r x 1, r a multiple of 4): vectors
- *              of weights times one element of x
+ *     GROUPS   W whose neighbouring rows keep the same columns (blocks of 8 x 1 or 16 x 1, NEON also 4 x 1):
+ *              vectors of weights times one element of x
  * Kernels: plain C, everywhere, is what the others are held to. They sum in other orders, and fuse
  * multiplication and addition, so for each element
  *     |y - what prune_encoding_apply() gives| <= 2 (n + 2) 2^-24 (|y before, if accumulating| + sum |w x|),
@@ -28,40 +28,11 @@
 
 #include "libprune/encoding.h"
 #include "libprune/gemm.h"
+#include "libprune/sparse.h"
 #include "libprune/tensor.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
-enum {
-    PRUNE_KERNELS_AUTO = 0, /* the best that library and processor have */
-    PRUNE_KERNELS_PLAIN = 1,
-    PRUNE_KERNELS_AVX2 = 2, /* and FMA */
-    PRUNE_KERNELS_AVX512 = 3,
-    PRUNE_KERNELS_NEON = 4
-};
-enum {
-    PRUNE_LAYOUT_AUTO = 0, /* by modelled cost */
-    PRUNE_LAYOUT_DENSE = 1,
-    PRUNE_LAYOUT_ROWS = 2,
-    PRUNE_LAYOUT_WINDOWS = 3,
-    PRUNE_LAYOUT_GROUPS = 4
-};
-
-/* What runs here. */
-typedef struct prune_kernels_info {
-    size_t size;      /* sizeof(prune_kernels_info), by prune_kernels_info_init() */
-    int32_t best;     /* PRUNE_KERNELS_*: what AUTO takes */
-    uint32_t offered; /* bit 1 << PRUNE_KERNELS_*: in this library, and the processor has what they need */
-} prune_kernels_info;
-
-void prune_kernels_info_init(prune_kernels_info *info);
-/* PRUNE_E_ARGUMENT, PRUNE_E_VERSION: size. */
-prune_status prune_backend_info(prune_kernels_info *info);
-
-/* "plain", "avx2", "avx512", "neon"; "dense", "rows", "windows", "groups"; NULL for any other number. */
-const char *prune_kernels_name(int32_t kernels);
-const char *prune_layout_name(int32_t layout);
-
 typedef struct prune_product prune_product;
 
 typedef struct prune_product_options {

@@ -18,6 +18,7 @@ static const float MOVED = 0.2f;               /* a number into a panel or out o
 static const float NEAR = 0.015f, FAR = 0.04f; /* a byte from the last cache, and from beyond */
 static const float CACHE = 8e6f;               /* bytes */
 static const float CALL = 100.0f;              /* of a BLAS */
+static const float SURELY = 0.9f;
 enum { FEW = 16 };
 
 static float larger(float a, float b)
@@ -30,10 +31,11 @@ static float of_bytes(float bytes)
     return bytes <= CACHE ? bytes * NEAR : CACHE * NEAR + (bytes - CACHE) * FAR;
 }
 
+/* A BLAS is taken to have vectors as long as our own, as OpenBLAS has on most machines. */
 static float dense_time(const prn_costs *c, float batch)
 {
-    const float weights = (float)c->rows * (float)c->columns;
-    const float each = batch < 2.0f ? DENSE_ONE : batch <= (float)FEW ? DENSE_FEW : DENSE_MANY;
+    const float weights = (float)c->rows * (float)c->columns, vectors = 8.0f / (float)c->kernels->vector;
+    const float each = batch < 2.0f ? DENSE_ONE : batch <= (float)FEW ? DENSE_FEW : DENSE_MANY * vectors;
     return CALL + c->dense * larger(weights * batch * each, of_bytes(4.0f * weights));
 }
 
@@ -91,12 +93,16 @@ float prn_costs_time(const prn_costs *c, int32_t layout, size_t batch)
     }
 }
 
+/* What is hardly faster by the model may be slower in truth: dense, then. */
 int32_t prn_costs_best(const prn_costs *costs, size_t batch)
 {
     int32_t best = PRUNE_LAYOUT_DENSE;
-    for (int32_t layout = best + 1; layout < PRN_LAYOUTS; layout++)
-        if (costs->has[layout] && prn_costs_time(costs, layout, batch) < prn_costs_time(costs, best, batch))
-            best = layout;
+    float least = SURELY * prn_costs_time(costs, best, batch);
+    for (int32_t layout = best + 1; layout < PRN_LAYOUTS; layout++) {
+        const float time = costs->has[layout] ? prn_costs_time(costs, layout, batch) : least;
+        best = time < least ? layout : best;
+        least = time < least ? time : least;
+    }
     return best;
 }
 

@@ -3,7 +3,7 @@
 #define PRN_COSTS_H
 
 #include "kept.h"
-#include "libprune/product.h"
+#include "libprune/gemm.h"
 #include "sparse.h"
 
 enum { PRN_LAYOUTS = PRUNE_LAYOUT_GROUPS + 1 };

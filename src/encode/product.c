@@ -35,58 +35,6 @@ struct prune_product {
     prn_pack packs[FORMS]; /* the memory of each layout that is there */
 };
 
-/* ---- what there is ---- */
-
-/* NULL: not offered. AVX-512 comes before AVX2, see sparse_avx512.c. */
-static const prn_sparse *find_kernels(int32_t kernels)
-{
-    static const prn_sparse *(*const finders[])(void) = { NULL, prn_sparse_plain, prn_sparse_avx2,
-                                                          prn_sparse_avx512, prn_sparse_neon };
-    const prn_sparse *best = NULL;
-    if (kernels != PRUNE_KERNELS_AUTO)
-        return finders[kernels]();
-    for (int32_t k = PRUNE_KERNELS_NEON; k >= PRUNE_KERNELS_PLAIN && best == NULL; k--)
-        best = finders[k]();
-    return best;
-}
-
-static uint32_t offered(void)
-{
-    uint32_t bits = 0;
-    for (int32_t kernels = PRUNE_KERNELS_PLAIN; kernels <= PRUNE_KERNELS_NEON; kernels++)
-        bits |= find_kernels(kernels) != NULL ? 1u << kernels : 0;
-    return bits;
-}
-
-void prune_kernels_info_init(prune_kernels_info *info)
-{
-    if (info != NULL)
-        *info = (prune_kernels_info){ .size = sizeof *info };
-}
-
-prune_status prune_backend_info(prune_kernels_info *info)
-{
-    if (info == NULL)
-        return PRUNE_E_ARGUMENT;
-    const prune_status status = prn_result_check(info, sizeof *info);
-    const prune_kernels_info mine = { sizeof mine, find_kernels(PRUNE_KERNELS_AUTO)->id, offered() };
-    if (status == PRUNE_OK)
-        prn_result_write(info, &mine);
-    return status;
-}
-
-const char *prune_kernels_name(int32_t kernels)
-{
-    static const char *const names[] = { NULL, "plain", "avx2", "avx512", "neon" };
-    return kernels < 0 || kernels > PRUNE_KERNELS_NEON ? NULL : names[kernels];
-}
-
-const char *prune_layout_name(int32_t layout)
-{
-    static const char *const names[] = { NULL, "dense", "rows", "windows", "groups" };
-    return layout < 0 || layout > PRUNE_LAYOUT_GROUPS ? NULL : names[layout];
-}
-
 /* ---- making one ---- */
 
 void prune_product_options_init(prune_product_options *options)
@@ -111,7 +59,7 @@ static prune_status read_options(prune_product_options *mine, const prune_produc
         (mine->layout != PRUNE_LAYOUT_AUTO && prune_layout_name(mine->layout) == NULL) ||
         (mine->backend != NULL && mine->backend->run == NULL))
         return PRUNE_E_ARGUMENT;
-    if (find_kernels(mine->kernels) == NULL)
+    if (prn_sparse_find(mine->kernels) == NULL)
         return PRUNE_E_UNSUPPORTED;
     return mine->max_batch == 0 ? PRUNE_E_SIZE : PRUNE_OK;
 }
@@ -147,7 +95,7 @@ static prune_status build(prune_product *p, const prn_kept *kept, const prune_pr
     p->columns = kept->columns;
     p->kept = kept->count;
     p->max_batch = options->max_batch;
-    p->kernels = find_kernels(options->kernels);
+    p->kernels = prn_sparse_find(options->kernels);
     p->backend = options->backend != NULL ? options->backend : prune_backend_default();
     prn_costs_of(&costs, kept, p->kernels, p->backend);
     prune_status status = costs.has[options->layout] ? PRUNE_OK : PRUNE_E_UNSUPPORTED;
