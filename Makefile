@@ -9,7 +9,7 @@
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
-#   make ports       the tests with -m32, musl, on big-endian s390x; Windows compiles; deps-ports installs what that needs
+#   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
@@ -21,14 +21,18 @@
 RANKS    = base \
            / bits words \
            / status arena text options crc fmath real scan lanes gemm platform system \
-           / mem rng file system_posix system_windows decimal \
-           / gemm_ref gemm_blas gemm_none linalg sink \
+           / sparse mem rng file system_posix system_windows decimal \
+           / gemm_ref gemm_blas gemm_none linalg sink sparse_vectors \
+           / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
            / encoding \
            / code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas \
-           / encode \
+           / encode kept \
+           / pack \
+           / costs \
+           / product \
            / activation sample_loss \
            / initializer rows layer idx \
            / bend \
@@ -61,7 +65,7 @@ RANKS    = base \
            / gone picture replay log_section log_table \
            / tables \
            / render save
-HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack
+HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack sparse_avx2 sparse_avx512 sparse_neon
 FIRMWARE = bits words status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
@@ -73,7 +77,7 @@ DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter 
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
-           gcc-mingw-w64-x86-64-win32
+           gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -235,15 +239,18 @@ $B/fashion-mnist:
 
 # The tests as they are for other machines and C libraries: with BLAS=none the same bits, in both byte orders.
 # Windows is compiled and linked, not run.
-PORTS = m32 musl s390x
+PORTS = m32 musl s390x aarch64
 SYSTEM32 = /usr/i686-linux-gnu/lib
 port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' RUN='$(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
+# Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
+port-aarch64: AS = CC=aarch64-linux-gnu-gcc RUN='qemu-aarch64 -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/aarch64-linux-gnu' \
+                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use)'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:
-	$(call need,i686-linux-gnu-gcc musl-gcc s390x-linux-gnu-gcc qemu-s390x,make deps-ports)
+	$(call need,i686-linux-gnu-gcc musl-gcc s390x-linux-gnu-gcc aarch64-linux-gnu-gcc qemu-s390x,make deps-ports)
 	+echo "$@" && $(MAKE) B=$B/$* BLAS=none CHECK=own LOCALE= $(AS) check
 port-windows:
 	$(call need,x86_64-w64-mingw32-gcc,make deps-ports)

@@ -20,12 +20,24 @@ enum {
     WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
+/* One row of A with B^T: B is read as it lies, where sgemm would copy it first. */
+static void run_vector(const prune_gemm *g)
+{
+    for (size_t j = 0; j < g->n && g->beta == 0.0f; j++)
+        g->c[j] = 0.0f; /* some of them would make NaN of NaN */
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)g->n, (int)g->k, g->alpha, g->b, (int)g->ldb, g->a, 1,
+                g->beta == 0.0f ? 1.0f : g->beta, g->c, 1);
+}
+
 static void run(void *user, const prune_gemm *g)
 {
     (void)user;
-    cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
-                g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha, g->a,
-                (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
+    if (g->m == 1 && g->transpose_b && !g->transpose_a)
+        run_vector(g);
+    else
+        cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
+                    g->transpose_b ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha,
+                    g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
 static const prune_backend blas = { "blas", run, NULL };

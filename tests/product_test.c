@@ -1,187 +1,336 @@
-/* product_test.c -- every activation with every loss, regularizer and optimizer, trained beside PyTorch
- *
- * The loss of the third step, and where three steps led along two fixed vectors, for all 2156 combinations
- * (fixtures/make_product.py).
+/* product_test.c -- products made ready, beside the plain one of encode.h
  *
  * SPDX-License-Identifier: MIT */
-#include "fixtures/product.h"
-#include "support/runner.h"
+#include "support/coded.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* make_product.py prints how far PyTorch's own float is from double: 2.3e-7 of the loss, 5.2e-7 along the
- * vectors. Twice that; two choices in a place differ by more than ten times as much. */
-static const double LOSS_TOLERANCE = 1e-6, STEP_TOLERANCE = 1e-6;
+static const double UNIT = 5.9604644775390625e-8; /* half the distance from 1 to the next float */
 
-/* What it computes with; asked for once, since asking makes sure of a BLAS's memory. */
-static const prune_backend *backend;
+/* ---- a product beside the oracle ---- */
 
-/* The choices, in the order of the fixture; activations are in that of activation.h. */
-static const struct {
-    int32_t kind;
-    const float *y; /* NULL: labels */
-} losses[PRODUCT_LOSSES] = {
-    { PRUNE_MSE, product_real },
-    { PRUNE_MAE, product_real },
-    { PRUNE_HUBER, product_real },
-    { PRUNE_BINARY_CROSS_ENTROPY, product_unit },
-    { PRUNE_SOFTMAX_CROSS_ENTROPY, NULL },
-    { PRUNE_SOFTMAX_CROSS_ENTROPY, product_soft },
-    { PRUNE_NLL, NULL }, /* after a log-softmax layer */
-};
+typedef struct matter {
+    size_t batch, ldx, ldy;
+    float *x, *y, *before, *expected;
+    prune_tensor *xs, *ys, *es;
+} matter;
 
-static const struct {
-    float l1, l2;
-} penalties[PRODUCT_PENALTIES] = { { 0, 0 }, { 0.03125f, 0 }, { 0, 0.0625f }, { 0.03125f, 0.0625f } };
-
-static const struct {
-    int32_t kind;
-    float learning_rate, momentum;
-    int32_t nesterov;
-} optimizers[PRODUCT_OPTIMIZERS] = {
-    { PRUNE_SGD, 0.03125f, 0, 0 },      { PRUNE_SGD, 0.03125f, 0.75f, 0 }, { PRUNE_SGD, 0.03125f, 0.75f, 1 },
-    { PRUNE_RMSPROP, 0.015625f, 0, 0 }, { PRUNE_ADAM, 0.015625f, 0, 0 },   { PRUNE_ADAMW, 0.015625f, 0, 0 },
-    { PRUNE_ADAGRAD, 0.015625f, 0, 0 },
-};
-
-typedef struct choice {
-    size_t activation, loss, penalty, optimizer;
-} choice;
-
-static choice choice_of(size_t i)
+static float *normals(size_t count, prune_rng *rng)
 {
-    const choice c = {
-        .activation = i / PRODUCT_OPTIMIZERS / PRODUCT_PENALTIES / PRODUCT_LOSSES,
-        .loss = i / PRODUCT_OPTIMIZERS / PRODUCT_PENALTIES % PRODUCT_LOSSES,
-        .penalty = i / PRODUCT_OPTIMIZERS % PRODUCT_PENALTIES,
-        .optimizer = i % PRODUCT_OPTIMIZERS,
-    };
-    return c;
+    float *values = malloc(count * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = prune_rng_normal(rng);
+    return values;
 }
 
-static prune_model *model_of(const choice *c)
+static prune_tensor *wrap(float *data, size_t rows, size_t columns, size_t ld)
 {
-    prune_model *model;
-    const float *values = product_values;
-    ck_assert_ok(prune_model_create(&model, NULL, PRODUCT_INPUTS));
-    ck_assert_ok(prune_model_add_dense(model, PRODUCT_HIDDEN, (int32_t)c->activation));
-    ck_assert_ok(prune_model_add_dense(model, PRODUCT_OUTPUTS, PRUNE_LINEAR));
-    if (losses[c->loss].kind == PRUNE_NLL)
-        ck_assert_ok(prune_model_add_log_softmax(model));
-    for (size_t p = 0; p < prune_model_param_count(model); p++) {
-        prune_param_info info = { .size = sizeof info };
-        ck_assert_ok(prune_model_param_info(&info, model, p));
-        ck_assert_ok(prune_model_set_param(model, p, values, (size_t)info.count));
-        values += info.count;
+    const prune_shape shape = { 2, { rows, columns, 0, 0 } };
+    prune_tensor *tensor;
+    ck_assert_ok(prune_tensor_wrap(&tensor, NULL, PRUNE_F32, &shape, ld, data));
+    return tensor;
+}
+
+/* Blocks that end with their last element, so that a sanitizer sees a step beyond. */
+static void matter_make(matter *t, const coded_matrix *m, size_t batch, prune_rng *rng)
+{
+    *t = (matter){ .batch = batch, .ldx = m->columns + batch % 3, .ldy = m->rows + batch % 2 };
+    const size_t count = (batch - 1) * t->ldy + m->rows;
+    t->x = normals((batch - 1) * t->ldx + m->columns, rng);
+    t->y = normals(count, rng);
+    t->before = malloc(count * sizeof *t->before);
+    t->expected = malloc(count * sizeof *t->expected);
+    ck_assert(t->before != NULL && t->expected != NULL);
+    t->xs = wrap(t->x, batch, m->columns, t->ldx);
+    t->ys = wrap(t->y, batch, m->rows, t->ldy);
+    t->es = wrap(t->expected, batch, m->rows, t->ldy);
+}
+
+static void matter_end(matter *t)
+{
+    prune_tensor_free(t->xs);
+    prune_tensor_free(t->ys);
+    prune_tensor_free(t->es);
+    free(t->x);
+    free(t->y);
+    free(t->before);
+    free(t->expected);
+}
+
+/* The bound of product.h. */
+static double bound_of(const coded_matrix *m, const float *x, size_t row, double before)
+{
+    double size = fabs(before), terms = 2.0;
+    for (size_t i = 0; i < m->columns; i++) {
+        const double w = (double)coded_weight(m, row, i);
+        size += fabs(w * (double)x[i]);
+        terms += w != 0.0 ? 1.0 : 0.0;
     }
-    ck_assert_int_eq(values - product_values, PRODUCT_PARAMS);
-    return model;
+    return 2.0 * terms * UNIT * size;
 }
 
-static prune_trainer *trainer_of(const choice *c, prune_model *model)
+static size_t wrong_ones(const coded_matrix *m, const matter *t, int32_t accumulate)
 {
-    prune_trainer *trainer;
-    prune_trainer_options o;
-    prune_trainer_options_init(&o);
-    o.loss = losses[c->loss].kind;
-    o.optimizer = optimizers[c->optimizer].kind;
-    o.learning_rate = optimizers[c->optimizer].learning_rate;
-    o.momentum = optimizers[c->optimizer].momentum;
-    o.nesterov = optimizers[c->optimizer].nesterov;
-    o.l1 = penalties[c->penalty].l1;
-    o.l2 = penalties[c->penalty].l2;
-    o.epsilon = 0.00390625f;
-    o.alpha = 0.75f;
-    o.beta1 = 0.75f;
-    o.beta2 = 0.875f;
-    o.weight_decay = 0.125f;
-    o.backend = backend;
-    ck_assert_ok(prune_trainer_create(&trainer, NULL, model, &o, NULL));
-    return trainer;
-}
-
-/* The loss that the last step saw. */
-static float train(prune_trainer *trainer, const float *y)
-{
-    prune_tensor *x, *targets;
-    float loss = NAN;
-    ck_assert_ok(prune_tensor_const_matrix(&x, NULL, PRUNE_F32, PRODUCT_ROWS, PRODUCT_INPUTS, product_x));
-    ck_assert_ok(y != NULL
-                     ? prune_tensor_const_matrix(&targets, NULL, PRUNE_F32, PRODUCT_ROWS, PRODUCT_OUTPUTS, y)
-                     : prune_tensor_const_matrix(&targets, NULL, PRUNE_I32, PRODUCT_ROWS, 1, product_labels));
-    for (size_t s = 0; s < PRODUCT_STEPS; s++)
-        ck_assert_ok(prune_trainer_step(&loss, trainer, x, targets));
-    prune_tensor_free(x);
-    prune_tensor_free(targets);
-    return loss;
-}
-
-/* (parameters now - at first) . along */
-static double moved(const prune_model *model, const float *along)
-{
-    double sum = 0.0;
-    size_t at = 0;
-    for (size_t p = 0; p < prune_model_param_count(model); p++) {
-        const float *values = prune_model_param(model, p);
-        prune_param_info info = { .size = sizeof info };
-        ck_assert_ok(prune_model_param_info(&info, model, p));
-        for (size_t i = 0; i < info.count; i++, at++)
-            sum += ((double)values[i] - (double)product_values[at]) * (double)along[at];
+    size_t wrong = 0;
+    for (size_t i = 0; i < (t->batch - 1) * t->ldy + m->rows; i++) {
+        const size_t sample = i / t->ldy, row = i % t->ldy;
+        const double before = accumulate ? (double)t->before[i] : 0.0;
+        if (row >= m->rows)
+            wrong += memcmp(&t->y[i], &t->before[i], sizeof(float)) != 0;
+        else
+            wrong += fabs((double)t->y[i] - (double)t->expected[i]) <=
+                             bound_of(m, t->x + sample * t->ldx, row, before)
+                         ? 0
+                         : 1;
     }
-    return sum;
+    return wrong;
 }
 
-static void check(size_t i)
+static void check_run(const prune_product *product, const coded_matrix *m, const unsigned char *bytes,
+                      size_t length, size_t batch, prune_rng *rng)
 {
-    const double *expected = product_results + 3 * i;
-    const choice c = choice_of(i);
-    prune_model *model = model_of(&c);
-    prune_trainer *trainer = trainer_of(&c, model);
-    const double loss = (double)train(trainer, losses[c.loss].y);
-    const double first = moved(model, product_along_0), second = moved(model, product_along_1);
-    ck_assert_msg(fabs(loss - expected[0]) <= LOSS_TOLERANCE * fabs(expected[0]) &&
-                      fabs(first - expected[1]) <= STEP_TOLERANCE &&
-                      fabs(second - expected[2]) <= STEP_TOLERANCE,
-                  "%s, loss %d, penalty %d, optimizer %d: got %.9g %.9g %.9g, PyTorch %.9g %.9g %.9g",
-                  prune_activation_name((int32_t)c.activation), (int)c.loss, (int)c.penalty, (int)c.optimizer,
-                  loss, first, second, expected[0], expected[1], expected[2]);
-    prune_trainer_free(trainer);
-    prune_model_free(model);
+    matter t;
+    matter_make(&t, m, batch, rng);
+    const size_t room_bytes = prune_product_room(product, batch);
+    unsigned char *room = malloc(room_bytes + 1);
+    ck_assert_ptr_nonnull(room);
+    for (int32_t accumulate = 1; accumulate >= 0; accumulate--) {
+        const size_t count = (batch - 1) * t.ldy + m->rows;
+        memcpy(t.before, t.y, count * sizeof *t.y);
+        memcpy(t.expected, t.y, count * sizeof *t.y);
+        memset(room, 0xff, room_bytes + 1); /* NaNs */
+        ck_assert_ok(prune_encoding_apply(t.es, t.xs, bytes, length, accumulate));
+        ck_assert_ok(prune_product_run(product, t.ys, t.xs, accumulate, room_bytes == 0 ? NULL : room + 1));
+        const size_t wrong = wrong_ones(m, &t, accumulate);
+        ck_assert_msg(wrong == 0, "%dx%d batch %d accumulate %d encoding %d: %d are wrong", (int)m->rows,
+                      (int)m->columns, (int)batch, (int)accumulate, (int)bytes[0], (int)wrong);
+    }
+    free(room);
+    matter_end(&t);
 }
 
-START_TEST(every_combination_trains_as_in_pytorch)
+/* ---- all of them ---- */
+
+static prune_product_options options_of(int32_t kernels, int32_t layout, size_t max_batch)
 {
-    const prune_backend *const backends[] = { prune_backend_reference(), prune_backend_default() };
-    for (size_t b = 0; b < 2; b++) {
-        backend = backends[b];
-        for (size_t i = 0; i < sizeof product_results / sizeof product_results[0] / 3; i++)
-            check(i);
+    prune_product_options options;
+    prune_product_options_init(&options);
+    options.kernels = kernels;
+    options.layout = layout;
+    options.max_batch = max_batch;
+    options.backend = prune_backend_reference();
+    return options;
+}
+
+/* 0 if these kernels have no such layout. */
+static int32_t check_layout(const coded_matrix *m, const unsigned char *bytes, size_t length,
+                            const prune_product_options *options, prune_rng *rng)
+{
+    prune_product *product;
+    prune_product_info info;
+    const prune_status status = prune_product_create(&product, NULL, bytes, length, options, NULL);
+    if (status == PRUNE_E_UNSUPPORTED)
+        return 0;
+    ck_assert_ok(status);
+    prune_product_info_init(&info);
+    ck_assert_ok(prune_product_describe(&info, product));
+    ck_assert_uint_eq(info.rows, m->rows);
+    ck_assert_uint_eq(info.columns, m->columns);
+    ck_assert_int_eq(info.kernels, options->kernels);
+    for (size_t n = 0; n < 2; n++)
+        check_run(product, m, bytes, length, 1 + coded_below(rng, n == 0 ? 9 : 70), rng);
+    prune_product_free(product);
+    return 1;
+}
+
+static size_t check_kernels(int32_t kernels, uint64_t seed, size_t matrices)
+{
+    prune_rng rng;
+    size_t seen[PRUNE_LAYOUT_GROUPS + 1] = { 0 }, layouts = 0;
+    prune_rng_seed(&rng, seed);
+    for (size_t n = 0; n < matrices; n++) {
+        coded_matrix m;
+        size_t length;
+        coded_make(&m, 1 + coded_below(&rng, 40), 1 + coded_below(&rng, n % 4 ? 60 : 700), coded_density(n),
+                   0, &rng);
+        const int32_t id = PRUNE_ENCODING_DENSE + (int32_t)(n % PRUNE_ENCODING_DELTAS);
+        const prune_encoding_options encoding = coded_random_options(id, &rng);
+        if (id == PRUNE_ENCODING_N_OF_M)
+            coded_thin(&m, (size_t)encoding.keep, (size_t)encoding.of);
+        unsigned char *bytes = coded_encode(&length, &m, &encoding);
+        for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+            const prune_product_options options = options_of(kernels, layout, 1 + coded_below(&rng, 300));
+            seen[layout] += (size_t)check_layout(&m, bytes, length, &options, &rng);
+        }
+        free(bytes);
+        coded_end(&m);
+    }
+    for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+        ck_assert(seen[layout] == 0 || seen[layout] == matrices);
+        layouts += seen[layout] != 0;
+    }
+    return layouts;
+}
+
+START_TEST(all_kernels_and_layouts_give_the_plain_product)
+{
+    prune_kernels_info info;
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    ck_assert_uint_ne(info.offered >> PRUNE_KERNELS_PLAIN & 1, 0);
+    ck_assert_uint_ne(info.offered >> info.best & 1, 0);
+    for (int32_t kernels = PRUNE_KERNELS_PLAIN; kernels <= PRUNE_KERNELS_NEON; kernels++)
+        if (info.offered >> kernels & 1)
+            ck_assert_uint_eq(check_kernels(kernels, (uint64_t)kernels, 63),
+                              kernels == PRUNE_KERNELS_PLAIN ? 3 : 5);
+}
+END_TEST
+
+/* ---- what does not fit one step ---- */
+
+/* More columns than u16 tells apart: no windows, no groups, and several tiles. */
+START_TEST(very_wide_matrices)
+{
+    prune_rng rng;
+    coded_matrix m;
+    size_t length;
+    prune_kernels_info info;
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    prune_rng_seed(&rng, 20);
+    coded_make(&m, 3, 65537, 0.01, 0, &rng);
+    m.kept[65536] = m.kept[65535] = 1;
+    const prune_encoding_options encoding = coded_options(PRUNE_ENCODING_CSR);
+    unsigned char *bytes = coded_encode(&length, &m, &encoding);
+    for (int32_t layout = PRUNE_LAYOUT_AUTO; layout <= PRUNE_LAYOUT_GROUPS; layout++) {
+        const prune_product_options options = options_of(info.best, layout, 70);
+        ck_assert_int_eq(check_layout(&m, bytes, length, &options, &rng), layout < PRUNE_LAYOUT_WINDOWS);
+    }
+    free(bytes);
+    coded_end(&m);
+}
+END_TEST
+
+/* From a tensor and its mask as from bytes: the same bits. */
+START_TEST(weights_and_bytes_make_the_same_product)
+{
+    prune_rng rng;
+    prune_rng_seed(&rng, 21);
+    for (size_t n = 0; n < 20; n++) {
+        coded_matrix m;
+        matter one, other;
+        prune_product *from_weights, *from_bytes;
+        size_t length;
+        coded_make(&m, 1 + coded_below(&rng, 50), 1 + coded_below(&rng, 50), coded_density(n), 0, &rng);
+        const prune_encoding_options encoding = coded_random_options(PRUNE_ENCODING_BLOCKS, &rng);
+        unsigned char *bytes = coded_encode(&length, &m, &encoding);
+        prune_rng again = rng;
+        matter_make(&one, &m, 1 + n, &rng);
+        matter_make(&other, &m, 1 + n, &again);
+        ck_assert_ok(prune_product_create_weights(&from_weights, NULL, m.tensor, m.kept, NULL));
+        ck_assert_ok(prune_product_create(&from_bytes, NULL, bytes, length, NULL, NULL));
+        ck_assert_uint_eq(prune_product_bytes(from_weights), prune_product_bytes(from_bytes));
+        void *room = malloc(prune_product_room(from_bytes, 1 + n) + 8);
+        ck_assert_ptr_nonnull(room);
+        ck_assert_ok(prune_product_run(from_weights, one.ys, one.xs, 0, room));
+        ck_assert_ok(prune_product_run(from_bytes, other.ys, other.xs, 0, (char *)room + 8));
+        ck_assert_mem_eq(one.y, other.y, (n * one.ldy + m.rows) * sizeof(float));
+        prune_product_free(from_weights);
+        prune_product_free(from_bytes);
+        matter_end(&one);
+        matter_end(&other);
+        free(room);
+        free(bytes);
+        coded_end(&m);
     }
 }
 END_TEST
 
-/* The fixture leaves nothing out that the headers name. */
-START_TEST(the_product_is_whole)
+/* ---- x that is not finite ---- */
+
+/* One sample has one bad x: in that sample all rows with a weight there are spoilt, other samples are not. */
+static void check_bad_x(const coded_matrix *m, const prune_product *product, float bad, prune_rng *rng)
 {
-    size_t of_loss[PRUNE_LOSS_OWN] = { 0 }, of_optimizer[PRUNE_ADAGRAD + 1] = { 0 };
-    ck_assert(prune_activation_name(PRODUCT_ACTIVATIONS - 1) != NULL);
-    ck_assert(prune_activation_name(PRODUCT_ACTIVATIONS) == NULL);
-    for (size_t i = 0; i < PRODUCT_LOSSES; i++)
-        of_loss[losses[i].kind]++;
-    for (size_t i = 0; i < PRODUCT_OPTIMIZERS; i++)
-        of_optimizer[optimizers[i].kind]++;
-    for (size_t kind = 1; kind < PRUNE_LOSS_OWN; kind++)
-        ck_assert_uint_ge(of_loss[kind], 1);
-    for (size_t kind = 1; kind <= PRUNE_ADAGRAD; kind++)
-        ck_assert_uint_ge(of_optimizer[kind], 1);
-    ck_assert_uint_eq(sizeof product_results / sizeof product_results[0],
-                      (size_t)3 * PRODUCT_ACTIVATIONS * PRODUCT_LOSSES * PRODUCT_PENALTIES *
-                          PRODUCT_OPTIMIZERS);
+    matter t;
+    const size_t batch = 1 + coded_below(rng, 20), sample = coded_below(rng, batch);
+    const size_t column = coded_below(rng, m->columns);
+    void *room = malloc(prune_product_room(product, batch) + 1);
+    ck_assert_ptr_nonnull(room);
+    matter_make(&t, m, batch, rng);
+    ck_assert_ok(prune_product_run(product, t.es, t.xs, 0, room));
+    t.x[sample * t.ldx + column] = bad;
+    ck_assert_ok(prune_product_run(product, t.ys, t.xs, 0, room));
+    for (size_t s = 0; s < batch; s++)
+        for (size_t row = 0; row < m->rows; row++) {
+            const float y = t.y[s * t.ldy + row], before = t.expected[s * t.ldy + row];
+            if (s != sample)
+                ck_assert_mem_eq(&y, &before, sizeof y);
+            else if (coded_weight(m, row, column) != 0.0f)
+                ck_assert(!isfinite(y));
+        }
+    matter_end(&t);
+    free(room);
+}
+
+START_TEST(what_is_not_finite_spoils_its_own_sample)
+{
+    static const float bad[] = { INFINITY, -INFINITY, NAN };
+    prune_kernels_info info;
+    prune_rng rng;
+    prune_rng_seed(&rng, 22);
+    prune_kernels_info_init(&info);
+    ck_assert_ok(prune_backend_info(&info));
+    for (size_t n = 0; n < 200; n++) {
+        coded_matrix m;
+        prune_product *product;
+        coded_make(&m, 1 + coded_below(&rng, 40), 1 + coded_below(&rng, 60), coded_density(n), 0, &rng);
+        const prune_product_options options =
+            options_of(info.offered >> n % 5 & 1 ? (int32_t)(n % 5) : PRUNE_KERNELS_AUTO,
+                       (int32_t)coded_below(&rng, PRUNE_LAYOUT_GROUPS + 1), 20);
+        const prune_status status = prune_product_create_weights(&product, NULL, m.tensor, m.kept, &options);
+        if (status == PRUNE_OK)
+            check_bad_x(&m, product, bad[n % 3], &rng);
+        else
+            ck_assert_int_eq(status, PRUNE_E_UNSUPPORTED);
+        prune_product_free(product);
+        coded_end(&m);
+    }
+}
+END_TEST
+
+/* ---- room ---- */
+
+/* A batch that needs room is refused without. */
+START_TEST(room_that_is_missing)
+{
+    prune_rng rng;
+    coded_matrix m;
+    matter t;
+    prune_product *product;
+    prune_rng_seed(&rng, 25);
+    coded_make(&m, 10, 20, 0.2, 0, &rng);
+    const prune_product_options options = options_of(PRUNE_KERNELS_PLAIN, PRUNE_LAYOUT_ROWS, 64);
+    ck_assert_ok(prune_product_create_weights(&product, NULL, m.tensor, m.kept, &options));
+    ck_assert_uint_eq(prune_product_room(product, 1), 0);
+    ck_assert_uint_ge(prune_product_room(product, 64), prune_product_room(product, 8));
+    ck_assert_uint_eq(prune_product_room(product, 4000), prune_product_room(product, SIZE_MAX));
+    matter_make(&t, &m, 64, &rng);
+    memcpy(t.before, t.y, (63 * t.ldy + m.rows) * sizeof(float));
+    ck_assert_status(prune_product_run(product, t.ys, t.xs, 0, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_mem_eq(t.before, t.y, (63 * t.ldy + m.rows) * sizeof(float));
+    matter_end(&t);
+    prune_product_free(product);
+    coded_end(&m);
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { every_combination_trains_as_in_pytorch, the_product_is_whole };
+    const TTest *const tests[] = { all_kernels_and_layouts_give_the_plain_product, very_wide_matrices,
+                                   weights_and_bytes_make_the_same_product,
+                                   what_is_not_finite_spoils_its_own_sample, room_that_is_missing };
     return run_tests("product", tests, sizeof tests / sizeof tests[0]);
 }

@@ -139,7 +139,7 @@ prune_status prn_encoding_encode(void *bytes, size_t length, const prn_matrix *m
 
 /* ---- tensors ---- */
 
-static prune_status take_matrix(prn_matrix *m, const prune_tensor *weights, const uint8_t *kept)
+prune_status prn_matrix_take(prn_matrix *m, const prune_tensor *weights, const uint8_t *kept)
 {
     if (weights->dtype != PRUNE_F32)
         return PRUNE_E_TYPE;
@@ -153,7 +153,7 @@ prune_status prune_encoding_measure(prune_encoding_info *info, const prune_tenso
     prn_matrix m;
     if (info == NULL || weights == NULL)
         return PRUNE_E_ARGUMENT;
-    const prune_status status = take_matrix(&m, weights, kept);
+    const prune_status status = prn_matrix_take(&m, weights, kept);
     return status == PRUNE_OK ? prn_encoding_measure(info, &m, options) : status;
 }
 
@@ -163,13 +163,13 @@ prune_status prune_encoding_encode(void *bytes, size_t length, const prune_tenso
     prn_matrix m;
     if (bytes == NULL || weights == NULL)
         return PRUNE_E_ARGUMENT;
-    const prune_status status = take_matrix(&m, weights, kept);
+    const prune_status status = prn_matrix_take(&m, weights, kept);
     return status == PRUNE_OK ? prn_encoding_encode(bytes, length, &m, options) : status;
 }
 
 /* ---- bytes from anywhere ---- */
 
-static prune_status open_checked(prn_coded *coded, const void *bytes, size_t length, const char **reason)
+prune_status prn_encoding_open(prn_coded *coded, const void *bytes, size_t length, const char **reason)
 {
     *reason = "NULL";
     if (bytes == NULL)
@@ -189,15 +189,14 @@ prune_status prune_encoding_check(prune_encoding_info *info, const void *bytes, 
     prune_status status = prn_result_check(info, sizeof *info);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "info", prn_options_reason(status));
-    status = open_checked(&coded, bytes, length, &reason);
+    status = prn_encoding_open(&coded, bytes, length, &reason);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "bytes", reason);
     tell(info, &coded);
     return PRUNE_OK;
 }
 
-/* Whether a result may be written there, with so many columns. */
-static prune_status check_out(const prune_tensor *out, size_t columns)
+prune_status prn_matrix_check_out(const prune_tensor *out, size_t columns)
 {
     if (out->dtype != PRUNE_F32)
         return PRUNE_E_TYPE;
@@ -212,9 +211,9 @@ prune_status prune_encoding_decode(prune_tensor *weights, const void *bytes, siz
     const char *reason;
     if (weights == NULL)
         return PRUNE_E_ARGUMENT;
-    prune_status status = open_checked(&coded, bytes, length, &reason);
+    prune_status status = prn_encoding_open(&coded, bytes, length, &reason);
     if (status == PRUNE_OK)
-        status = check_out(weights, coded.columns);
+        status = prn_matrix_check_out(weights, coded.columns);
     if (status == PRUNE_OK && prn_tensor_rows(weights) != coded.rows)
         status = PRUNE_E_SHAPE;
     if (status != PRUNE_OK)
@@ -265,7 +264,7 @@ prune_status prune_encoding_apply(prune_tensor *y, const prune_tensor *x, const 
         return PRUNE_E_ARGUMENT;
     prune_status status = prn_code_open(&coded, bytes, length, &reason);
     if (status == PRUNE_OK)
-        status = x->dtype == PRUNE_F32 ? check_out(y, coded.rows) : PRUNE_E_TYPE;
+        status = x->dtype == PRUNE_F32 ? prn_matrix_check_out(y, coded.rows) : PRUNE_E_TYPE;
     if (status != PRUNE_OK)
         return status;
     const size_t samples = prn_tensor_rows(x);

@@ -109,6 +109,11 @@ EncodingOptions = struct("EncodingOptions", [
 EncodingInfo = struct("EncodingInfo", [
     ("size", size), ("encoding, dtype, lanes, block_rows, block_columns, keep, of, index_bytes", i32),
     ("rows, columns, stored, bytes", u64)])
+KernelsInfo = struct("KernelsInfo", [("size", size), ("best", i32), ("offered", c.c_uint32)])
+ProductOptions = struct("ProductOptions", [
+    ("size", size), ("kernels, layout", i32), ("max_batch", size), ("backend", handle)])
+ProductInfo = struct("ProductInfo", [
+    ("size", size), ("kernels, layout, layout_many, reserved", i32), ("rows, columns, kept, bytes", u64)])
 ReportOptions = struct("ReportOptions", [
     ("size", size), ("format", i32), ("encoding, original, compaction", handle)])
 PictureOptions = struct("PictureOptions", [
@@ -156,6 +161,9 @@ INITIALISED = {
     "prune_encoding_options": (EncodingOptions, {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
+    "prune_kernels_info": (KernelsInfo, {}),
+    "prune_product_options": (ProductOptions, {"max_batch": 1}),
+    "prune_product_info": (ProductInfo, {}),
     "prune_picture_options": (PictureOptions, {"width": 640, "height": 400}),
     "prune_log_note": (LogNote, {}),
     "prune_log_entry": (LogEntry, {}),

@@ -1,0 +1,84 @@
+/* sparse.h (private) -- the weights of a matrix that are not 0, laid out for products; kernels behind a table
+ *
+ * One file per back end gives its table, or NULL where compiler or processor lack what it needs. Counts are
+ * below 2^32. Kernels allocate nothing. Parts of a layout begin on lines of the cache. */
+#ifndef PRN_SPARSE_H
+#define PRN_SPARSE_H
+
+#include "libprune/sparse.h"
+
+enum { PRN_SPARSE_COLUMNS = 65536 }; /* what u16 tells apart */
+
+/* Compressed sparse rows, cut into tiles of columns: first all rows of the first tile. Tile t of row r ends
+ * at ends[t * rows + r] and begins where the one before ends; column counts from the tile's first. */
+typedef struct prn_rows {
+    uint32_t rows, columns, tile; /* tile: columns of one; at most PRN_SPARSE_COLUMNS */
+    uint32_t *ends;
+    uint16_t *column;
+    float *value;
+} prn_rows;
+
+/* Slices of `lanes` rows side by side, in the order of `order`. A step of a slice holds one weight of each
+ * row, or +0: value[lanes], of columns that lie in base .. base + window - 1 at index[lanes], numbers of
+ * `bits` bits, least significant first. A slice ends after ends[slice] steps. At least `window` columns. */
+typedef struct prn_windows {
+    uint32_t rows, columns;
+    uint32_t *ends, *order;
+    uint16_t *base;
+    unsigned char *index;
+    float *value;
+} prn_windows;
+
+/* Groups of `height` neighbouring rows, +0 beyond the last. Group g has blocks up to ends[g]: a column, and a
+ * weight of each row there. */
+typedef struct prn_groups {
+    uint32_t rows, columns, height;
+    uint32_t *ends;
+    uint16_t *column;
+    float *value;
+} prn_groups;
+
+/* Samples as rows of a matrix, and side by side in a panel [count][width]. */
+typedef struct prn_samples {
+    float *panel;
+    uint32_t width, samples, count; /* 0 < samples <= width */
+    size_t ld;                      /* of the matrix */
+} prn_samples;
+
+enum { PRN_SPARSE_HEIGHTS = 3 };
+
+typedef struct prn_sparse {
+    int32_t id;                           /* PRUNE_KERNELS_* */
+    uint32_t lanes, window, bits;         /* of windows; 0: there are none */
+    uint32_t heights[PRN_SPARSE_HEIGHTS]; /* of groups, 0 behind the last */
+    uint32_t narrow, vector, widest;      /* widths of panels: narrow, or a multiple of vector up to widest */
+    uint32_t tile;                        /* columns, when there are panels */
+    /* y = W x, or with accumulate y + W x, for one sample. */
+    void (*windows)(float *y, const prn_windows *w, const float *x, int32_t accumulate);
+    void (*groups)(float *y, const prn_groups *w, const float *x, int32_t accumulate);
+    /* The same for samples side by side: y[rows][width] = W x[columns][width]. */
+    void (*panel)(float *y, const prn_rows *w, const float *x, uint32_t width);
+    /* Into a panel, 0 beyond the samples; and out of it, or added to what is there. */
+    void (*pack)(const prn_samples *to, const float *from);
+    void (*unpack)(float *to, const prn_samples *from, int32_t accumulate);
+} prn_sparse;
+
+/* In plain C, for all back ends: y = W x, or with accumulate y + W x. */
+void prn_rows_run(float *y, const prn_rows *w, const float *x, int32_t accumulate);
+/* Sums of the rows from `first` on, in the order of w, to where they belong. */
+void prn_windows_settle(float *y, const prn_windows *w, const float *sum, const uint32_t first_lanes[2],
+                        int32_t accumulate);
+/* What is left to pack: samples from first[0] on, of columns first[1] .. end - 1. Unpack: likewise. */
+void prn_samples_pack(const prn_samples *to, const float *from, const uint32_t first[2], uint32_t end);
+void prn_samples_unpack(float *to, const prn_samples *from, int32_t accumulate, const uint32_t first[2],
+                        uint32_t end);
+
+/* The best for AUTO; NULL: not offered. */
+const prn_sparse *prn_sparse_find(int32_t kernels);
+
+const prn_sparse *prn_sparse_plain(void);
+const prn_sparse *prn_sparse_avx2(void);
+const prn_sparse *prn_sparse_avx512(void);
+const prn_sparse *prn_sparse_neon(void);
+
+#endif

@@ -1,0 +1,106 @@
+/* sparse_avx512.c -- sparse products with vectors of 16 floats, for x86 with AVX-512F
+ *
+ * A step of windows sees 32 columns: one permutation of two vectors. What fills no vector of 16 is AVX2's.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "sparse.h"
+
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32) /* on Windows as in sparse_avx2.c */
+
+#include <immintrin.h>
+
+#define VECTOR_TARGET __attribute__((target("avx512f,fma")))
+#define VECTOR_LANES 16
+#define VECTOR __m512
+#define vector_zero _mm512_setzero_ps
+#define vector_load _mm512_loadu_ps
+#define vector_store _mm512_storeu_ps
+#define vector_all _mm512_set1_ps
+#define vector_add _mm512_add_ps
+#define vector_fma _mm512_fmadd_ps
+#include "sparse_vectors.h"
+
+enum { LANES = 16, WINDOW = 32, BITS = 8, TILE = 256, WIDEST = 64, NARROW = 8 };
+
+VECTOR_TARGET PRN_INLINE __m512 add_step(__m512 sum, const prn_windows *w, size_t step, const float *x)
+{
+    const float *at = x + w->base[step];
+    __m128i bytes;
+    memcpy(&bytes, w->index + step * LANES, sizeof bytes);
+    const __m512 taken =
+        _mm512_permutex2var_ps(_mm512_loadu_ps(at), _mm512_cvtepu8_epi32(bytes), _mm512_loadu_ps(at + LANES));
+    return _mm512_fmadd_ps(taken, _mm512_load_ps(w->value + step * LANES), sum);
+}
+
+VECTOR_TARGET static void windows(float *y, const prn_windows *w, const float *x, int32_t accumulate)
+{
+    size_t step = 0;
+    for (uint32_t first = 0, slice = 0; first < w->rows; first += LANES, slice++) {
+        const size_t end = w->ends[slice];
+        __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+        for (; step + 2 <= end; step += 2) {
+            even = add_step(even, w, step, x);
+            odd = add_step(odd, w, step + 1, x);
+        }
+        for (; step < end; step++)
+            even = add_step(even, w, step, x);
+        float sum[LANES];
+        _mm512_storeu_ps(sum, _mm512_add_ps(even, odd));
+        prn_windows_settle(y, w, sum, (const uint32_t[2]){ first, LANES }, accumulate);
+    }
+}
+
+VECTOR_TARGET static void groups(float *y, const prn_groups *w, const float *x, int32_t accumulate)
+{
+    if (w->height == LANES)
+        groups_of(y, w, x, accumulate, 1);
+    else
+        prn_sparse_avx2()->groups(y, w, x, accumulate);
+}
+
+VECTOR_TARGET static void wide_panel(float *y, const prn_rows *w, const float *x, uint32_t width)
+{
+    if (width == NARROW)
+        prn_sparse_avx2()->panel(y, w, x, width);
+    else
+        panel(y, w, x, width);
+}
+
+static void pack(const prn_samples *to, const float *from)
+{
+    prn_sparse_avx2()->pack(to, from);
+}
+
+static void unpack(float *to, const prn_samples *from, int32_t accumulate)
+{
+    prn_sparse_avx2()->unpack(to, from, accumulate);
+}
+
+static const prn_sparse avx512 = { .id = PRUNE_KERNELS_AVX512,
+                                   .lanes = LANES,
+                                   .window = WINDOW,
+                                   .bits = BITS,
+                                   .heights = { LANES / 2, LANES },
+                                   .narrow = NARROW,
+                                   .vector = LANES,
+                                   .widest = WIDEST,
+                                   .tile = TILE,
+                                   .windows = windows,
+                                   .groups = groups,
+                                   .panel = wide_panel,
+                                   .pack = pack,
+                                   .unpack = unpack };
+
+const prn_sparse *prn_sparse_avx512(void)
+{
+    return prn_sparse_avx2() != NULL && __builtin_cpu_supports("avx512f") ? &avx512 : NULL;
+}
+
+#else
+
+const prn_sparse *prn_sparse_avx512(void)
+{
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* sparse_plain.c -- sparse products in plain C: what the other back ends are held to
+ *
+ * Each element is the sum of its products, columns ascending, not contracted: the bits of
+ * prune_encoding_apply().
+ *
+ * SPDX-License-Identifier: MIT */
+#include "lanes.h"
+#include "sparse.h"
+
+enum { VECTOR = 2 * PRN_LANES, WIDEST = 4 * VECTOR, TILE = 256 };
+
+/* VECTOR samples of a panel, for weights begin .. end - 1 of a row. */
+static void add_row(float *y, const prn_rows *w, uint32_t begin, uint32_t end, const float *x, uint32_t width)
+{
+    prn_lanes s0 = prn_lanes_load(y), s1 = prn_lanes_load(y + PRN_LANES);
+    for (uint32_t k = begin; k < end; k++) {
+        const float *at = x + (size_t)w->column[k] * width;
+        s0 = prn_lanes_add_scaled(s0, w->value[k], prn_lanes_load(at));
+        s1 = prn_lanes_add_scaled(s1, w->value[k], prn_lanes_load(at + PRN_LANES));
+    }
+    prn_lanes_store(y, s0);
+    prn_lanes_store(y + PRN_LANES, s1);
+}
+
+static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
+{
+    const uint32_t *ends = w->ends;
+    uint32_t begin = 0;
+    memset(y, 0, (size_t)w->rows * width * sizeof *y);
+    for (uint32_t first = 0; first < w->columns; first += w->tile)
+        for (uint32_t r = 0; r < w->rows; r++) {
+            for (uint32_t s = 0; s < width; s += VECTOR)
+                add_row(y + (size_t)r * width + s, w, begin, *ends, x + (size_t)first * width + s, width);
+            begin = *ends++;
+        }
+}
+
+static void pack(const prn_samples *to, const float *from)
+{
+    prn_samples_pack(to, from, (const uint32_t[2]){ 0, 0 }, to->count);
+}
+
+static void unpack(float *to, const prn_samples *from, int32_t accumulate)
+{
+    prn_samples_unpack(to, from, accumulate, (const uint32_t[2]){ 0, 0 }, from->count);
+}
+
+static const prn_sparse plain = { .id = PRUNE_KERNELS_PLAIN,
+                                  .narrow = VECTOR,
+                                  .vector = VECTOR,
+                                  .widest = WIDEST,
+                                  .tile = TILE,
+                                  .panel = panel,
+                                  .pack = pack,
+                                  .unpack = unpack };
+
+const prn_sparse *prn_sparse_plain(void)
+{
+    return &plain;
+}

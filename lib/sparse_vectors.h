@@ -1,0 +1,130 @@
+/* sparse_vectors.h -- kernels that are the same for all vectors: a back end defines these, and includes it
+ *
+ *     VECTOR_TARGET   what goes before its functions
+ *     VECTOR          the type, of VECTOR_LANES floats
+ *     vector_zero() vector_load(from) vector_store(to, v) vector_all(x) vector_add(a, b)
+ *     vector_fma(a, b, c)   a b + c
+ *
+ * The products of an element go to several sums in turn, so that none waits for the addition before. */
+#ifndef PRN_SPARSE_VECTORS_H
+#define PRN_SPARSE_VECTORS_H
+
+#include "lanes.h"
+#include "sparse.h"
+
+enum { VECTOR_SUMS = 4, VECTOR_MOST = 4 };
+
+/* ---- panels ---- */
+
+/* `n` vectors of samples, for weights begin .. end - 1 of a row; n is a constant where it is called. */
+VECTOR_TARGET PRN_INLINE void add_weights(float *y, const prn_rows *w, const uint32_t range[2],
+                                          const float *x, uint32_t n)
+{
+    const uint32_t width = n * VECTOR_LANES;
+    const uint16_t *column = w->column;
+    const float *value = w->value;
+    VECTOR even[VECTOR_MOST], odd[VECTOR_MOST];
+    uint32_t k = range[0];
+    for (uint32_t v = 0; v < n; v++) {
+        even[v] = vector_load(y + v * VECTOR_LANES);
+        odd[v] = vector_zero();
+    }
+    for (; k + 2 <= range[1]; k += 2) {
+        const float *a = x + (size_t)column[k] * width, *b = x + (size_t)column[k + 1] * width;
+        const VECTOR wa = vector_all(value[k]), wb = vector_all(value[k + 1]);
+        for (uint32_t v = 0; v < n; v++) {
+            even[v] = vector_fma(wa, vector_load(a + v * VECTOR_LANES), even[v]);
+            odd[v] = vector_fma(wb, vector_load(b + v * VECTOR_LANES), odd[v]);
+        }
+    }
+    for (; k < range[1]; k++)
+        for (uint32_t v = 0; v < n; v++)
+            even[v] = vector_fma(vector_all(value[k]),
+                                 vector_load(x + (size_t)column[k] * width + v * VECTOR_LANES), even[v]);
+    for (uint32_t v = 0; v < n; v++)
+        vector_store(y + v * VECTOR_LANES, vector_add(even[v], odd[v]));
+}
+
+VECTOR_TARGET PRN_INLINE void panel_of(float *y, const prn_rows *w, const float *x, uint32_t n)
+{
+    const uint32_t width = n * VECTOR_LANES;
+    const uint32_t *ends = w->ends;
+    uint32_t begin = 0;
+    memset(y, 0, (size_t)w->rows * width * sizeof *y);
+    for (uint32_t first = 0; first < w->columns; first += w->tile)
+        for (uint32_t r = 0; r < w->rows; r++) {
+            const uint32_t range[2] = { begin, *ends++ };
+            add_weights(y + (size_t)r * width, w, range, x + (size_t)first * width, n);
+            begin = range[1];
+        }
+}
+
+VECTOR_TARGET static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
+{
+    switch (width / VECTOR_LANES) {
+    case 1:
+        panel_of(y, w, x, 1);
+        break;
+    case 2:
+        panel_of(y, w, x, 2);
+        break;
+    case 3:
+        panel_of(y, w, x, 3);
+        break;
+    default:
+        panel_of(y, w, x, 4);
+        break;
+    }
+}
+
+/* ---- groups ---- */
+
+/* Sums of some rows to where they belong: y[count]. */
+static void settle(float *y, const float *sum, uint32_t count, int32_t accumulate)
+{
+    for (uint32_t r = 0; r < count; r++)
+        y[r] = accumulate ? y[r] + sum[r] : sum[r];
+}
+
+/* One group, n vectors high. */
+VECTOR_TARGET PRN_INLINE void sum_group(float *sum, const prn_groups *w, const uint32_t range[2],
+                                        const float *x, uint32_t n)
+{
+    const uint32_t height = n * VECTOR_LANES;
+    const uint16_t *column = w->column;
+    VECTOR s[VECTOR_SUMS][VECTOR_MOST];
+    uint32_t k = range[0];
+    for (uint32_t i = 0; i < VECTOR_SUMS; i++)
+        for (uint32_t v = 0; v < n; v++)
+            s[i][v] = vector_zero();
+    for (; k + VECTOR_SUMS <= range[1]; k += VECTOR_SUMS) {
+        const float *value = w->value + (size_t)k * height;
+        for (uint32_t i = 0; i < VECTOR_SUMS; i++)
+            for (uint32_t v = 0; v < n; v++)
+                s[i][v] = vector_fma(vector_load(value + i * height + v * VECTOR_LANES),
+                                     vector_all(x[column[k + i]]), s[i][v]);
+    }
+    for (; k < range[1]; k++)
+        for (uint32_t v = 0; v < n; v++)
+            s[0][v] = vector_fma(vector_load(w->value + (size_t)k * height + v * VECTOR_LANES),
+                                 vector_all(x[column[k]]), s[0][v]);
+    for (uint32_t v = 0; v < n; v++)
+        vector_store(sum + v * VECTOR_LANES,
+                     vector_add(vector_add(s[0][v], s[1][v]), vector_add(s[2][v], s[3][v])));
+}
+
+VECTOR_TARGET PRN_INLINE void groups_of(float *y, const prn_groups *w, const float *x, int32_t accumulate,
+                                        uint32_t n)
+{
+    const uint32_t height = n * VECTOR_LANES;
+    uint32_t begin = 0;
+    for (uint32_t first = 0, g = 0; first < w->rows; first += height, g++) {
+        float sum[VECTOR_MOST * VECTOR_LANES];
+        const uint32_t range[2] = { begin, w->ends[g] };
+        sum_group(sum, w, range, x, n);
+        settle(y + first, sum, w->rows - first < height ? w->rows - first : height, accumulate);
+        begin = range[1];
+    }
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* product.h (private) -- products made from matrices whoever owns their mask, and run without tensors */
+#ifndef PRN_PRODUCT_H
+#define PRN_PRODUCT_H
+
+#include "encoding.h"
+#include "libprune/product.h"
+
+/* As prune_product_create_weights(). */
+prune_status prn_product_create(prune_product **out, const prune_allocator *mem, const prn_matrix *m,
+                                const prune_product_options *options);
+
+/* Samples lie side by side in memory, rows ld apart. */
+typedef struct prn_product_call {
+    const float *x;
+    float *y;
+    size_t ldx, ldy, batch;
+    int32_t accumulate;
+    void *room;
+} prn_product_call;
+
+/* As prune_product_run(), with nothing left to check. */
+void prn_product_run(const prune_product *product, const prn_product_call *call);
+
+#endif
