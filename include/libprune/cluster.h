@@ -35,6 +35,7 @@
  *   keep_best and patience so decide the same everywhere; a callback that wants to stop stops all.
  * - epochs, progress_every, keep_best, patience, min_delta, monitor, and whether there are validation data and a
  *   metric, must be equal, and what callbacks change of model and rate, too. Only one rank should save.
+ * - Scores travel for all weights, also removed ones.
  * - fit.importance gathers what its own rank sees, until prune_importance_reduce(); prune_gradual_progress()
  *   calls it.
  * - A trainer is saved without this, and may go on with another number of ranks.

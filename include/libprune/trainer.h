@@ -170,7 +170,8 @@ prune_status prune_trainer_join(prune_trainer *trainer);
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The step from what prune_trainer_step() has added up, when that is fewer than options.accumulate batches:
- * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK. Errors as prune_trainer_update(). */
+ * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK; with other ranks (cluster.h) that must
+ * be so on all or on none. Errors as prune_trainer_update(). */
 prune_status prune_trainer_flush(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,

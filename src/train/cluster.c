@@ -252,21 +252,32 @@ prune_status prune_importance_reduce(prune_importance *importance, prune_trainer
 
 static const prn_together together = { step_together, pool_together };
 
+/* In the midst of something the others are there too, and not here. */
+static prune_status check_idle(const prune_trainer *t, prune_error *error)
+{
+    if (t != NULL && t->asking)
+        return prn_trainer_open(t, error);
+    if (t != NULL && t->fitting)
+        return prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
+    return PRUNE_OK;
+}
+
 prune_status prune_trainer_set_allreduce(prune_trainer *t, const prune_allreduce *allreduce,
                                          prune_error *error)
 {
     prune_allreduce all;
     prn_verdict verdict;
-    if (t != NULL && allreduce == NULL && !t->fitting && !t->asking) {
+    prune_status status = check_idle(t, error);
+    if (status != PRUNE_OK)
+        return status;
+    if (t != NULL && allreduce == NULL) {
         t->together = NULL;
         return PRUNE_OK;
     }
-    prune_status status = prn_allreduce_read(&all, allreduce);
+    status = prn_allreduce_read(&all, allreduce);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "allreduce", "no function, a rank that is none, or a wrong size");
     status = prn_trainer_open(t, error);
-    if (status == PRUNE_OK && t->fitting)
-        status = prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
     status =
         prn_allreduce_meet(&verdict, &all, status, status != PRUNE_OK ? 0 : hash_all(t, AT_SETTING), NULL);
     if (status != PRUNE_OK)
