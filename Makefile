@@ -233,7 +233,7 @@ ffi: $B/libprune.so
 	for f in $(sort $(wildcard tests/ffi/*_test.lua)); do LIBPRUNE=$(abspath $<) luajit $$f || exit 1; done
 # More ranks than processors may be, and root. mpi.h has warnings of its own.
 MPIRUN ?= mpirun --allow-run-as-root --oversubscribe
-$B/bench/mpi.o: override CFLAGS += $(addprefix -isystem ,$(shell mpicc --showme:incdirs))
+$B/bench/mpi.o: private override CFLAGS += $(addprefix -isystem ,$(shell mpicc --showme:incdirs))
 $B/bench/mpi.o: | have-mpi
 $B/bench/mpi: $(addsuffix .o,$B/bench/mpi $(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS) $(shell mpicc --showme:link)

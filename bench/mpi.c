@@ -2,9 +2,9 @@
  *
  *     mpirun -n RANKS mpi FOLDER        (FOLDER has digits.txt; `make mpi` does it for 2 and 4 ranks)
  *
- * Each rank has a part of every batch. They train, score, remove half of the weights and fine-tune; then one of
- * them is given bad data. Fails unless weights and masks are the same bits on all ranks, the trained weights those
- * of one process with the joined batches to rounding, and the bad data an error on all ranks.
+ * Each rank has a part of every batch. They train, score, remove half of the weights and fine-tune; then
+ * one of them is given bad data. Fails unless weights and masks are the same bits on all ranks, the trained
+ * weights those of one process with the joined batches to rounding, and the bad data an error on all ranks.
  *
  * SPDX-License-Identifier: MIT */
 #include "common/dataset.h"

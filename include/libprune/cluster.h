@@ -26,15 +26,18 @@
  *   Samples are shuffled, and held back for validation, within each rank's own.
  * - Each rank's seed may be another one; with dropout it should be, or all drop the same. Those of the
  *   weights (prune_model_initialize()) must not.
- * - Batch normalisation normalises by the rank's own batch, so there training is not that of the joined batch;
- *   the statistics that a step leaves are the plain mean of those ranks that had a batch of two at least.
- * - A fit's progress: figures of the epoch are those of all ranks at its end; in its midst they are the rank's
- *   own. So is the loss that prune_trainer_step() gives. Validation has data on all ranks or on none; its
- *   figures are those of all samples; `metric` is the mean of what it measures on each rank, weighted by their
- *   validation samples, which is right for means over samples and no more than that for others (AUC).
- *   keep_best and patience so decide the same everywhere; a callback that wants to stop stops all.
- * - epochs, progress_every, keep_best, patience, min_delta, monitor, and whether there are validation data and a
- *   metric, must be equal, and what callbacks change of model and rate, too. Only one rank should save.
+ * - Batch normalisation normalises by the rank's own batch, so there training is not that of the joined
+ *   batch; the statistics that a step leaves are the plain mean of those ranks that had a batch of two at
+ *   least.
+ * - A fit's progress: figures of the epoch are those of all ranks at its end; in its midst they are the
+ *   rank's own. So is the loss that prune_trainer_step() gives. Validation has data on all ranks or on
+ *   none; its figures are those of all samples; `metric` is the mean of what it measures on each rank,
+ *   weighted by their validation samples, which is right for means over samples and no more than that for
+ *   others (AUC). keep_best and patience so decide the same everywhere; a callback that wants to stop stops
+ *   all.
+ * - epochs, progress_every, keep_best, patience, min_delta, monitor, and whether there are validation data
+ *   and a metric, must be equal, and what callbacks change of model and rate, too. Only one rank should
+ *   save.
  * - Scores travel for all weights, also removed ones.
  * - fit.importance gathers what its own rank sees, until prune_importance_reduce(); prune_gradual_progress()
  *   calls it.
@@ -52,18 +55,19 @@ PRUNE_API_BEGIN
 /* FFI-BEGIN */
 /* Makes the trainer one of several, from now on; the struct is copied, its `user` must outlive the trainer.
  * All ranks call it at the same time. NULL: alone again (nobody is asked). Takes no memory.
- * PRUNE_E_ARGUMENT: trainer NULL, no function, a rank that is none; PRUNE_E_VERSION; PRUNE_E_STATE: a fit is
- * under way, the model has changed; PRUNE_E_DISAGREE: models, masks, weights, penalties, optimizers or
- * their state differ; that of another rank; what run() returned. On failure the trainer is as it was. error may be NULL. */
+ * PRUNE_E_ARGUMENT: trainer NULL, no function, a rank that is none; PRUNE_E_VERSION; PRUNE_E_STATE: a fit
+ * is under way, the model has changed; PRUNE_E_DISAGREE: models, masks, weights, penalties, optimizers or
+ * their state differ; that of another rank; what run() returned. On failure the trainer is as it was. error
+ * may be NULL. */
 prune_status prune_trainer_set_allreduce(prune_trainer *trainer, const prune_allreduce *allreduce,
                                          prune_error *error);
 
-/* With a trainer that is one of several, all ranks call it: what their tables have gathered becomes that of all,
- * and the scores are computed anew, the same everywhere. Each rank then holds an equal part (the mean over the
- * ranks of sums, and of what these are divided by; so moving averages become their mean) and may gather on.
- * prune_importance_samples() stays the rank's own. prune_importance_accumulate() has done this already, and
- * where it fails on one rank, it does on all, and empties the sums. Of scores that take no data, and with a
- * trainer that is alone, this is prune_importance_refresh().
+/* With a trainer that is one of several, all ranks call it: what their tables have gathered becomes that of
+ * all, and the scores are computed anew, the same everywhere. Each rank then holds an equal part (the mean
+ * over the ranks of sums, and of what these are divided by; so moving averages become their mean) and may
+ * gather on. prune_importance_samples() stays the rank's own. prune_importance_accumulate() has done this
+ * already, and where it fails on one rank, it does on all, and empties the sums. Of scores that take no
+ * data, and with a trainer that is alone, this is prune_importance_refresh().
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE: the trainer belongs to another model, or was made with another
  * per_sample; as prune_importance_refresh(); that of another rank; what run() returned. On failure what was
  * gathered is as before. error may be NULL. */

@@ -152,10 +152,10 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
  * PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
 prune_status prune_trainer_accumulate(prune_trainer *trainer);
 
-/* Where several ranks train together (cluster.h): the gradients, those just left by a backward pass or the mean
- * of those accumulated, become those of the samples of all ranks, 0 where a weight is removed. Then
- * prune_trainer_penalize() and prune_trainer_update(), which want it there; prune_trainer_step() has it inside.
- * Alone, nothing is done. Gradients that the caller sets after it he must set alike on all ranks.
+/* Where several ranks train together (cluster.h): the gradients, those just left by a backward pass or the
+ * mean of those accumulated, become those of the samples of all ranks, 0 where a weight is removed. Then
+ * prune_trainer_penalize() and prune_trainer_update(), which want it there; prune_trainer_step() has it
+ * inside. Alone, nothing is done. Gradients that the caller sets after it he must set alike on all ranks.
  * PRUNE_E_STATE: no gradients, or as prune_trainer_update(); of another rank, with the weights as they were;
  * PRUNE_E_DISAGREE; what the allreduce function returned. */
 prune_status prune_trainer_reduce(prune_trainer *trainer);
@@ -170,8 +170,8 @@ prune_status prune_trainer_join(prune_trainer *trainer);
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The step from what prune_trainer_step() has added up, when that is fewer than options.accumulate batches:
- * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK; with other ranks (cluster.h) that must
- * be so on all or on none. Errors as prune_trainer_update(). */
+ * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK; with other ranks (cluster.h) that
+ * must be so on all or on none. Errors as prune_trainer_update(). */
 prune_status prune_trainer_flush(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,

@@ -17,8 +17,8 @@ typedef struct prn_verdict {
 prune_status prn_allreduce_read(prune_allreduce *mine, const prune_allreduce *given);
 
 /* What all ranks do before they add anything up, at the same points of the same work: one reduction, always
- * of as many numbers, so that a rank that has failed can take part wherever the others are. `mine` is how this
- * one fared. `same` must be the same on all; *most, below 2^53, becomes the largest of all; NULL: 0.
+ * of as many numbers, so that a rank that has failed can take part wherever the others are. `mine` is how
+ * this one fared. `same` must be the same on all; *most, below 2^53, becomes the largest of all; NULL: 0.
  * Returns mine if that is a failure; else that of another rank (of the same one on all ranks);
  * PRUNE_E_DISAGREE; what run() returned. */
 prune_status prn_allreduce_meet(prn_verdict *verdict, const prune_allreduce *all, prune_status mine,

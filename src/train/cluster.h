@@ -1,4 +1,4 @@
-/* cluster.h (private) -- where a fit meets the other ranks; with none, all of it does nothing and returns mine */
+/* cluster.h (private) -- where a fit meets the other ranks; with none, `mine` comes back and nothing else */
 #ifndef PRN_CLUSTER_H
 #define PRN_CLUSTER_H
 

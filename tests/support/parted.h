@@ -21,7 +21,8 @@ typedef struct parted {
     prune_tensor *tensors[RANKS_MOST][3];
 } parted;
 
-/* Samples with labels or values as the loss wants them; weighted: each sample has a weight, some of them 0. */
+/* Samples with labels or values as the loss wants them; weighted: each sample has a weight, some of
+ * them 0. */
 void parted_make(parted *p, int32_t count, size_t samples, int32_t loss, int32_t weighted);
 void parted_end(parted *p);
 

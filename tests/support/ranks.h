@@ -1,7 +1,7 @@
 /* ranks.h -- threads of one process as ranks, whose numbers are added up in memory, for tests
  *
- * A test says what each rank does; asserting is for afterwards, in the thread of the test. Nobody waits for ever:
- * where a rank has ended that others wait for, these are `stranded`.
+ * A test says what each rank does; asserting is for afterwards, in the thread of the test. Nobody waits for
+ * ever: where a rank has ended that others wait for, these are `stranded`.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_RANKS_H
