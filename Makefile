@@ -9,6 +9,7 @@
 #   make bench       speed, into build/bench.csv
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
+#   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
@@ -45,17 +46,17 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed \
+           / clip feed allreduce \
            / predict trainer roc \
            / plan update criterion agree refit penalty distill \
            / evaluate importance \
-           / group patience supplied calibrate outer \
+           / group patience supplied calibrate outer cluster \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
            / mask snapshot surgery flips \
            / fraction \
-           / threshold row_mask split layerwise surgeon synflow snip select \
+           / threshold order row_mask split layerwise surgeon synflow snip select \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \
            / budget allocation \
@@ -78,6 +79,7 @@ DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind p
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
            gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
+DEPS_MPI = openmpi-bin libopenmpi-dev
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -97,10 +99,11 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev deps-ports
+.PHONY: deps deps-dev deps-ports deps-mpi
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 deps-ports: ; $(call install_missing,$(DEPS_PORTS))
+deps-mpi: deps ; $(call install_missing,$(DEPS_MPI))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -114,7 +117,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev deps-ports,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports deps-mpi,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -162,7 +165,7 @@ DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench-accuracy bench lint format ffi ports firmware install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy bench-accuracy bench lint format ffi mpi ports firmware install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -190,7 +193,9 @@ $B/flags $B/firmware/flags: FORCE
 # What is missing is called by its name. need: the programs $1 must be there; $2 brings them.
 need = for p in $1; do command -v $$p >/dev/null || { echo "$$p is missing: run '$2'" >&2; exit 1; }; done
 $(TESTS:=.o): | have-check
-.PHONY: have-compiler have-check have-linters have-cross
+.PHONY: have-compiler have-check have-linters have-cross have-mpi
+have-mpi:
+	$(call need,mpicc mpirun,make deps-mpi)
 have-cross:
 	$(call need,$(CROSS)gcc,make deps-dev)
 have-compiler:
@@ -231,6 +236,14 @@ ffi: $B/libprune.so
 	$(call need,$(PYTHON) luajit,make deps-dev)
 	for f in $(sort $(wildcard tests/ffi/*_test.py)); do LIBPRUNE=$(abspath $<) $(PYTHON) $$f || exit 1; done
 	for f in $(sort $(wildcard tests/ffi/*_test.lua)); do LIBPRUNE=$(abspath $<) luajit $$f || exit 1; done
+# More ranks than processors may be, and root. mpi.h has warnings of its own.
+MPIRUN ?= mpirun --allow-run-as-root --oversubscribe
+$B/bench/mpi.o: private override CFLAGS += $(addprefix -isystem ,$(shell mpicc --showme:incdirs))
+$B/bench/mpi.o: | have-mpi
+$B/bench/mpi: $(addsuffix .o,$B/bench/mpi $(call programs,bench/common/*.c)) $B/libprune.a
+	$(LINK) -o $@ $^ $(LIBS) $(shell mpicc --showme:link)
+mpi: $B/bench/mpi
+	for n in 1 2 4; do OMPI_MCA_plm_rsh_agent= $(MPIRUN) -n $$n $< bench || exit 1; done
 FASHION = /usr/share/datasets/fashion-mnist
 $B/fashion-mnist:
 	[ -d $(FASHION) ] || { echo "$(FASHION) is missing: install Debian's dataset-fashion-mnist ('make deps-dev')" >&2; exit 1; }

@@ -33,7 +33,7 @@ static const char *const sentences[] = {
     [-PRUNE_E_IO] = "input or output failed",
     [-PRUNE_E_SPACE] = "no space left on device",
     [-PRUNE_E_SINGULAR] = "equations are singular",
-    [-PRUNE_E_DISAGREE] = "models compute different things",
+    [-PRUNE_E_DISAGREE] = "models or ranks disagree",
     [-PRUNE_E_UNCONFIRMED] = "not confirmed on other data",
 };
 

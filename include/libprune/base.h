@@ -79,7 +79,7 @@ enum {
     PRUNE_E_IO = -23,          /* the system refused to open, read, write or rename */
     PRUNE_E_SPACE = -24,       /* no space left on the device */
     PRUNE_E_SINGULAR = -25,    /* equations without a single answer: inputs that depend on each other */
-    PRUNE_E_DISAGREE = -26,    /* two models compute different things */
+    PRUNE_E_DISAGREE = -26,    /* two models compute different things, or ranks are not alike (cluster.h) */
     PRUNE_E_UNCONFIRMED = -27  /* what looked good on the data it was chosen by did not hold on others */
 };
 

@@ -1,7 +1,7 @@
 /* trainer.h -- the plan to train one model: gradients, optimizer state, activations, random numbers
  *
  * Everything is laid out once, in one block; a step allocates nothing. The step API is
- *     forward -> loss -> backward [-> accumulate] [-> penalize] -> update
+ *     forward -> loss -> backward [-> accumulate] [-> reduce] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
  * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward(). His own gradients or penalty
  * come behind the third: prune_trainer_gradient(), prune_trainer_set_gradient(). The rate of his own schedule
@@ -152,13 +152,26 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *trainer);
  * PRUNE_E_STATE: no backward pass since; options.accumulate is not above 1. */
 prune_status prune_trainer_accumulate(prune_trainer *trainer);
 
+/* Where several ranks train together (cluster.h): the gradients, those just left by a backward pass or the
+ * mean of those accumulated, become those of the samples of all ranks, 0 where a weight is removed. Then
+ * prune_trainer_penalize() and prune_trainer_update(), which want it there; prune_trainer_step() has it
+ * inside. Alone, nothing is done. Gradients that the caller sets after it he must set alike on all ranks.
+ * PRUNE_E_STATE: no gradients, or as prune_trainer_update(); of another rank, with the weights as they were;
+ * PRUNE_E_DISAGREE; what the allreduce function returned. */
+prune_status prune_trainer_reduce(prune_trainer *trainer);
+
+/* Takes the part of a rank that has no samples, where the others make prune_trainer_step().
+ * PRUNE_E_STATE: there are no others; else as that. */
+prune_status prune_trainer_join(prune_trainer *trainer);
+
 /* One optimizer step. PRUNE_E_DIVERGED: a gradient is not finite or beyond 1e18 (its square would
  * leave float): nothing was changed, and what was accumulated is forgotten. PRUNE_E_STATE: no gradients, or
  * those of a batch that was not accumulated after others that were. */
 prune_status prune_trainer_update(prune_trainer *trainer);
 
 /* The step from what prune_trainer_step() has added up, when that is fewer than options.accumulate batches:
- * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK. Errors as prune_trainer_update(). */
+ * for the end of an epoch. Nothing added up: nothing is done, PRUNE_OK; with other ranks (cluster.h) that
+ * must be so on all or on none. Errors as prune_trainer_update(). */
 prune_status prune_trainer_flush(prune_trainer *trainer);
 
 /* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/gradual.h"
+#include "libprune/cluster.h"
 #include "unit.h"
 
 void prune_gradual_init(prune_gradual *gradual)
@@ -55,7 +56,7 @@ static prune_status remove_due(prune_gradual *g, const prune_progress *progress)
     if (status != PRUNE_OK || !due)
         return status;
     status = g->score != NULL ? g->score(g->score_user, g->importance, progress)
-                              : prune_importance_refresh(g->importance);
+                              : prune_importance_reduce(g->importance, progress->trainer, NULL);
     if (status == PRUNE_OK)
         status = prune_mask_fraction(&g->newest, model, g->importance, g->selection, fraction, PRUNE_OF_ALL);
     g->times += status == PRUNE_OK;

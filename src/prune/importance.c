@@ -5,7 +5,7 @@
 #include "data.h"
 #include "scan.h"
 #include "text.h"
-#include "trainer.h"
+#include "update.h"
 
 #include <float.h>
 #include <string.h>
@@ -318,6 +318,17 @@ static prune_status failed(const prune_trainer *trainer, prune_status status, pr
                          own != NULL ? own : "the model was changed by a callback");
 }
 
+prune_status prn_importance_pool(prune_importance *importance, prune_trainer *trainer, prune_status mine,
+                                 prune_error *error)
+{
+    const prn_pool pool = { importance->gradient, &importance->ones, importance->score,
+                            importance->gradient == NULL ? 0 : importance->floats };
+    if (trainer->together == NULL)
+        return mine;
+    importance->ready = pool.count == 0; /* else scores lend their place */
+    return trainer->together->pool(trainer, mine, &pool, error);
+}
+
 static prune_status gather(prune_importance *importance, prune_trainer *trainer, const prn_data *data,
                            prune_error *error)
 {
@@ -325,7 +336,7 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
     const int32_t fitting = trainer->fitting;
     prune_status status = prn_batch_open(&batch, &trainer->mem, data, trainer->max_batch, 1);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "importance", "no memory for a batch");
+        return prn_trainer_tell(trainer, prn_error_set(error, status, "importance", "no memory for a batch"));
     trainer->fitting = 1; /* so nobody trains the model meanwhile */
     for (size_t first = 0; first < prn_data_samples(data) && status == PRUNE_OK;
          first += trainer->max_batch) {
@@ -336,6 +347,7 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
         if (status == PRUNE_OK && (status = add_batch(importance, trainer, &batch)) != PRUNE_OK)
             status = failed(trainer, status, error);
     }
+    status = prn_importance_pool(importance, trainer, status, error);
     if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
         status = diverged(error);
     trainer->fitting = fitting;
@@ -354,9 +366,12 @@ prune_status prune_importance_accumulate(prune_importance *importance, prune_tra
     if (status == PRUNE_OK)
         status = prn_data_open(&mine, data, importance->model, &trainer->loss, error);
     if (status != PRUNE_OK)
-        return status;
+        return prn_trainer_tell(trainer, status);
     if (importance->gradient != NULL)
         return gather(importance, trainer, &mine, error);
+    status = prn_importance_pool(importance, trainer, status, error);
+    if (status != PRUNE_OK)
+        return status;
     return prune_importance_refresh(importance) == PRUNE_OK ? PRUNE_OK : diverged(error);
 }
 

@@ -4,11 +4,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/fit.h"
+#include "cluster.h"
 #include "data.h"
 #include "evaluate.h"
 #include "importance.h"
-#include "libprune/fraction.h"
 #include "options.h"
+#include "order.h"
 #include "patience.h"
 #include "platform.h"
 #include "snapshot.h"
@@ -31,17 +32,15 @@ void prune_fit_result_init(prune_fit_result *result)
         *result = (prune_fit_result){ .size = sizeof *result };
 }
 
-/* One call. Samples base[0 .. train - 1] are trained on; the `held` after them are held back. */
+/* One call. */
 typedef struct session {
     prune_trainer *trainer;
     prune_fit_options options;
     prn_data data, validation; /* the latter only if there is a set of its own */
-    size_t batch_size, train, held;
+    size_t batch_size;
     prune_error *error;
 
-    size_t block_bytes;
-    void *block;
-    size_t *base, *order;
+    prn_order order;
     prn_batch batch;
     prn_answers answers; /* of the validation samples, for a metric of the user's own */
     prune_snapshot *kept;
@@ -51,8 +50,8 @@ typedef struct session {
     prune_progress progress;
     prune_fit_result result;
     prn_patience patience;
-    uint32_t masks;        /* which the model had at the last validation */
-    double loss_sum, seen; /* of the samples, weighted, and their weights */
+    uint32_t masks;      /* which the model had at the last validation */
+    double loss_seen[2]; /* of the samples, weighted, and their weights; at an epoch's end of all ranks */
 } session;
 
 /* ---- setting up ---- */
@@ -85,19 +84,10 @@ static prune_status check_importance(const session *s, prune_error *error)
 
 static prune_status count_held(session *s, prune_error *error)
 {
-    const size_t samples = prn_data_samples(&s->data);
-    uint64_t held = 0;
-    const double fraction = s->options.validation_fraction;
-    if (!(fraction >= 0.0 && fraction < 1.0))
-        return prn_error_set(error, PRUNE_E_RANGE, "validation_fraction", "not from 0 to below 1");
-    const int32_t parted = s->options.validation == NULL && fraction > 0.0;
-    if (parted && samples < 2)
-        return prn_error_set(error, PRUNE_E_EMPTY, "validation_fraction", "one sample cannot be parted");
-    if (parted && prune_fraction_count(&held, fraction, samples) == PRUNE_OK)
-        held = held == 0 ? 1 : held >= samples ? samples - 1 : held;
-    s->held = (size_t)held;
-    s->train = samples - s->held;
-    return check_monitoring(s, s->held != 0 || s->options.validation != NULL, error);
+    const int32_t given = s->options.validation != NULL;
+    const prune_status status =
+        prn_order_part(&s->order, prn_data_samples(&s->data), s->options.validation_fraction, given, error);
+    return status != PRUNE_OK ? status : check_monitoring(s, given || s->order.held != 0, error);
 }
 
 static prune_status open_session(session *s, const prune_data *data, const prune_fit_options *options,
@@ -125,29 +115,21 @@ static prune_status open_session(session *s, const prune_data *data, const prune
 
 static size_t validated(const session *s)
 {
-    return s->options.validation != NULL ? prn_data_samples(&s->validation) : s->held;
+    return s->options.validation != NULL ? prn_data_samples(&s->validation) : s->order.held;
 }
 
 static prune_status take_memory(session *s, prune_error *error)
 {
     const prune_allocator *mem = &s->trainer->mem;
-    const size_t samples = s->train + s->held;
-    prn_layout layout = { 0 };
-    const size_t base = prn_layout_add(&layout, samples, sizeof(size_t));
-    const size_t order = prn_layout_add(&layout, s->train, sizeof(size_t));
-    s->block = layout.overflow ? NULL : prn_mem_alloc(mem, 1, layout.bytes);
-    if (s->block == NULL)
+    if (prn_order_open(&s->order, mem, s->trainer->seed) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the order of the samples");
-    s->block_bytes = layout.bytes;
-    s->base = (size_t *)s->block + base / sizeof(size_t);
-    s->order = (size_t *)s->block + order / sizeof(size_t);
     if (s->validation.target_bytes > s->data.target_bytes)
         s->data.target_bytes = s->validation.target_bytes;
     if (prn_batch_open(&s->batch, mem, &s->data, s->batch_size, 0) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for a batch");
-    const prn_data *validation = s->held != 0 ? &s->data : &s->validation;
+    const prn_data *validation = s->order.held != 0 ? &s->data : &s->validation;
     if (s->options.metric != NULL &&
-        prn_answers_open(&s->answers, mem, validation, validated(s), s->held == 0) != PRUNE_OK)
+        prn_answers_open(&s->answers, mem, validation, validated(s), s->order.held == 0) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for all outputs");
     if (s->options.keep_best && prune_snapshot_create(&s->kept, mem, s->trainer->model) != PRUNE_OK)
         return prn_error_set(error, PRUNE_E_MEMORY, "fit", "no memory for the best weights");
@@ -159,20 +141,7 @@ static void end_session(session *s)
     prune_snapshot_free(s->kept);
     prn_answers_close(&s->answers);
     prn_batch_close(&s->batch);
-    if (s->block != NULL)
-        prn_mem_free(&s->trainer->mem, s->block, 1, s->block_bytes);
-}
-
-/* What is held back depends on the seed alone, so that a fit that goes on holds back the same. */
-static void draw_base(session *s)
-{
-    const size_t samples = s->train + s->held;
-    prune_rng rng;
-    for (size_t i = 0; i < samples; i++)
-        s->base[i] = i;
-    prune_rng_seed(&rng, ~s->trainer->seed);
-    if (s->held != 0)
-        prune_rng_shuffle(&rng, s->base, samples);
+    prn_order_close(&s->order);
 }
 
 /* ---- progress ---- */
@@ -190,7 +159,7 @@ static void start_progress(session *s)
     s->start = s->clock == NULL ? 0 : s->clock->now(s->clock->user);
     s->progress = (prune_progress){ .size = sizeof s->progress,
                                     .epochs = s->options.epochs,
-                                    .batches = (s->train - 1) / s->batch_size + 1,
+                                    .batches = (s->order.train - 1) / s->batch_size + 1,
                                     .validation_loss = prn_tally_none(),
                                     .validation_metric = prn_tally_none(),
                                     .validation_own = prn_tally_none(),
@@ -202,8 +171,8 @@ static void start_progress(session *s)
                                     .validation_own = prn_tally_none() };
 }
 
-/* Calls the user; 1 if he wants to stop. */
-static int32_t report(session *s, int32_t epoch_end)
+/* Calls the user, who may want to stop. */
+static int32_t call_user(session *s, int32_t epoch_end)
 {
     prune_progress *p = &s->progress;
     if (s->options.progress == NULL)
@@ -211,14 +180,12 @@ static int32_t report(session *s, int32_t epoch_end)
     const double done = (double)(p->epoch - 1) * (double)p->batches + (double)p->batch;
     const double all = (double)p->epochs * (double)p->batches;
     p->epoch_end = epoch_end;
-    p->loss = prn_tally_mean(s->loss_sum, s->seen);
+    p->loss = prn_tally_mean(s->loss_seen[0], s->loss_seen[1]);
     p->penalty = (double)prn_trainer_penalty_value(s->trainer);
     p->elapsed = seconds(s);
     p->remaining = p->elapsed * (all - done) / done;
     return s->options.progress(s->options.user, p) != 0;
 }
-
-/* ---- validation ---- */
 
 /* After others have had the model in their hands. */
 static prune_status check_model(const session *s)
@@ -228,15 +195,25 @@ static prune_status check_model(const session *s)
     return prn_error_set(s->error, PRUNE_E_STATE, "fit", "the model was changed by a callback");
 }
 
+static prune_status report(session *s, int32_t epoch_end)
+{
+    s->result.stopped = call_user(s, epoch_end);
+    return prn_cluster_stop(s->trainer, check_model(s), &s->result.stopped);
+}
+
+/* ---- validation ---- */
+
 static prune_status validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
 {
+    const prn_order *order = &s->order;
     prune_status status =
-        s->held == 0 ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
-                     : prn_data_collect(&s->batch, &s->data, s->base + s->train + first, count, s->error);
+        order->held == 0
+            ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
+            : prn_data_collect(&s->batch, &s->data, order->base + order->train + first, count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)
-        return s->held == 0 ? prn_error_within(s->error, status, "validation") : status;
+        return order->held == 0 ? prn_error_within(s->error, status, "validation") : status;
     prn_trainer_forward(s->trainer, &s->batch.inputs);
     s->trainer->asking = 1;
     status = prn_tally_add(tally, &s->trainer->loss, &s->trainer->h, &s->batch.target);
@@ -293,21 +270,26 @@ static void compare_epoch(session *s)
         take_figures(s);
 }
 
-static prune_status validate_epoch(session *s)
+static prune_status measure(session *s, prn_tally *tally)
 {
     const size_t samples = validated(s);
     prune_status status = PRUNE_OK;
-    prn_tally tally = { 0 };
-    if (samples == 0)
-        return PRUNE_OK;
     for (size_t first = 0; first < samples && status == PRUNE_OK; first += s->batch_size)
-        status = validation_batch(s, &tally, first,
+        status = validation_batch(s, tally, first,
                                   samples - first < s->batch_size ? samples - first : s->batch_size);
     if (status == PRUNE_OK && s->options.metric != NULL)
         status = prn_answers_measure(&s->progress.validation_own, &s->answers, s->options.metric, s->error);
-    if (status == PRUNE_OK)
-        status = check_model(s);
-    if (status != PRUNE_OK)
+    return status == PRUNE_OK ? check_model(s) : status;
+}
+
+/* The figures of a complete epoch. */
+static prune_status sum_up(session *s)
+{
+    prn_tally tally = { 0 };
+    prune_status status = measure(s, &tally);
+    status = prn_cluster_epoch(s->trainer, status, s->loss_seen, &tally, &s->progress.validation_own);
+    s->result.loss = prn_tally_mean(s->loss_seen[0], s->loss_seen[1]);
+    if (status != PRUNE_OK || validated(s) == 0)
         return status;
     const prune_metrics m = prn_tally_metrics(&tally, s->trainer->loss.kind);
     s->progress.validation_loss = m.loss;
@@ -351,9 +333,9 @@ static prune_status step(float *loss, session *s)
 
 static prune_status train_batch(session *s, size_t first)
 {
-    const size_t left = s->train - first, count = left < s->batch_size ? left : s->batch_size;
+    const size_t left = s->order.train - first, count = left < s->batch_size ? left : s->batch_size;
     float loss;
-    prune_status status = prn_data_collect(&s->batch, &s->data, s->order + first, count, s->error);
+    prune_status status = prn_data_collect(&s->batch, &s->data, s->order.now + first, count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)
@@ -361,11 +343,23 @@ static prune_status train_batch(session *s, size_t first)
     status = step(&loss, s);
     if (status != PRUNE_OK)
         return failed(s, status);
-    s->loss_sum +=
+    s->loss_seen[0] +=
         s->trainer->weight > 0.0f ? (double)loss * (double)s->trainer->weight : (double)s->trainer->total;
-    s->seen += (double)s->trainer->weight;
-    s->progress.batch++;
+    s->loss_seen[1] += (double)s->trainer->weight;
     return PRUNE_OK;
+}
+
+/* A batch of this rank's, or where it has no more the part in those of others. */
+static prune_status train_next(session *s)
+{
+    const uint64_t done = s->progress.batch;
+    prune_status status = PRUNE_OK;
+    if (done <= (s->order.train - 1) / s->batch_size)
+        status = train_batch(s, (size_t)done * s->batch_size);
+    else if ((status = count_steps(s, prn_trainer_join)) != PRUNE_OK)
+        status = failed(s, status);
+    s->progress.batch += status == PRUNE_OK;
+    return status;
 }
 
 static int32_t report_is_due(const session *s)
@@ -377,32 +371,24 @@ static int32_t report_is_due(const session *s)
 static prune_status train_epoch(session *s)
 {
     s->progress.batch = 0;
-    s->loss_sum = 0.0;
-    s->seen = 0.0;
-    memcpy(s->order, s->base, s->train * sizeof *s->order);
-    if (s->options.shuffle)
-        prune_rng_shuffle(&s->trainer->rng, s->order, s->train);
-    for (size_t first = 0; first < s->train && !s->result.stopped; first += s->batch_size) {
-        prune_status status = train_batch(s, first);
-        if (status == PRUNE_OK && report_is_due(s)) {
-            s->result.stopped = report(s, 0);
-            status = check_model(s);
-        }
+    s->loss_seen[0] = s->loss_seen[1] = 0.0;
+    prn_order_start(&s->order, s->options.shuffle ? &s->trainer->rng : NULL);
+    while (s->progress.batch < s->progress.batches && !s->result.stopped) {
+        prune_status status = train_next(s);
+        if (status == PRUNE_OK && report_is_due(s))
+            status = report(s, 0);
         if (status != PRUNE_OK)
             return status;
     }
-    if (count_steps(s, prn_trainer_flush) != PRUNE_OK)
-        return failed(s, PRUNE_E_DIVERGED);
+    const prune_status flushed = count_steps(s, prn_trainer_flush);
+    if (flushed != PRUNE_OK)
+        return failed(s, flushed);
     if (s->progress.batch != s->progress.batches)
         return PRUNE_OK;
     s->trainer->epochs++;
     s->result.epochs++;
-    s->result.loss = prn_tally_mean(s->loss_sum, s->seen);
-    const prune_status status = validate_epoch(s);
-    if (status != PRUNE_OK)
-        return status;
-    s->result.stopped |= report(s, 1);
-    return check_model(s);
+    const prune_status status = sum_up(s);
+    return status == PRUNE_OK ? report(s, 1) : status;
 }
 
 static int32_t is_over(const session *s)
@@ -410,16 +396,27 @@ static int32_t is_over(const session *s)
     return s->result.stopped || s->result.stopped_early;
 }
 
+/* What must be equal on all ranks for them to meet at the same points and decide the same. */
+static prune_status begin_together(session *s)
+{
+    const prune_fit_options *o = &s->options;
+    uint64_t delta;
+    memcpy(&delta, &o->min_delta, sizeof delta);
+    const uint64_t has = (uint64_t)((o->keep_best != 0) + 2 * (o->metric != NULL) + 4 * (validated(s) != 0));
+    const uint64_t same[] = { o->epochs, o->progress_every, o->patience, delta, (uint64_t)o->monitor, has };
+    return prn_cluster_begin(s->trainer, same, sizeof same / sizeof *same, &s->progress.batches);
+}
+
 static prune_status train(session *s)
 {
     prune_status status = PRUNE_OK;
-    draw_base(s);
     s->patience = (prn_patience){ .higher = higher_is_better(s),
                                   .most = s->options.patience,
                                   .min_delta = s->options.min_delta };
     prn_patience_restart(&s->patience, 1);
     s->masks = prn_model_masks(s->trainer->model);
     start_progress(s);
+    status = begin_together(s);
     for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !is_over(s); e++) {
         s->progress.epoch = e + 1;
         status = train_epoch(s);
@@ -440,15 +437,17 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
     session s = { .trainer = trainer, .error = error };
     prune_status status = prn_trainer_open(trainer, error);
     if (status != PRUNE_OK)
-        return status;
+        return prn_cluster_leave(trainer, status, error);
     if (trainer->fitting)
         return prn_error_set(error, PRUNE_E_STATE, "trainer", "a fit is under way");
+    trainer->verdict = (prn_verdict){ 0 };
     status = prn_result_check(result, sizeof *result);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "result", prn_options_reason(status));
-    status = open_session(&s, data, options, error);
+        status = prn_error_set(error, status, "result", prn_options_reason(status));
+    else
+        status = open_session(&s, data, options, error);
     if (status != PRUNE_OK)
-        return status;
+        return prn_cluster_leave(trainer, status, error);
     trainer->fitting = 1;
     status = take_memory(&s, error);
     if (status == PRUNE_OK) {
@@ -458,7 +457,7 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
     trainer->fitting = 0;
     trainer->stage = PRN_IDLE; /* the last batch's memory goes now */
     end_session(&s);
-    return status;
+    return prn_cluster_leave(trainer, status, error);
 }
 
 /* prune_fit() makes the trainer as large as the batches that are asked for. */

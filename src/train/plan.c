@@ -317,7 +317,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
     out->rules = prn_layout_add(&layout, model->layer_count, sizeof(prn_layer_rule));
     out->class_weights = prn_layout_add(&layout, prn_shape_count(prn_model_output(model)), sizeof(float));
     out->sum = prn_layout_add(&layout, options->accumulate > 1 ? floats : 0, sizeof(float));
-    out->gradient = prn_layout_add(&layout, floats, sizeof(float));
+    out->gradient = prn_layout_add(&layout, floats + PRN_TAIL, sizeof(float));
     for (size_t s = 0; s < prn_optimizer_slots(options->optimizer); s++)
         out->state[s] = prn_layout_add(&layout, floats, sizeof(float));
     out->samples = prn_layout_add(&layout, options->per_sample ? floats : 0, sizeof(float));

@@ -3,10 +3,12 @@
 #define PRN_TRAINER_H
 
 #include "libprune/trainer.h"
+#include "allreduce.h"
 #include "loss.h"
 #include "model.h"
 #include "optimizer.h"
 #include "regularizer.h"
+#include "scan.h"
 #include "schedule.h"
 #include "tensor.h"
 
@@ -14,8 +16,35 @@
 #define PRN_GRADIENT_LIMIT 1e18f
 
 /* What the last calls have left: each step of forward -> loss -> backward -> penalize needs the one
- * before it, update only backward. */
-enum { PRN_IDLE = 0, PRN_FORWARD = 1, PRN_LOSS = 2, PRN_BACKWARD = 3, PRN_SUMMED = 4, PRN_PENALIZED = 5 };
+ * before it, update only backward; with other ranks both need reduce. */
+enum {
+    PRN_IDLE = 0,
+    PRN_FORWARD = 1,
+    PRN_LOSS = 2,
+    PRN_BACKWARD = 3,
+    PRN_SUMMED = 4,
+    PRN_REDUCED = 5,
+    PRN_PENALIZED = 6
+};
+
+/* What is sent behind the gradients: their weight, and whether there are statistics. */
+enum { PRN_TAIL = 2 };
+
+/* Sums, and what they are divided by; room[count] for what is on its way. */
+typedef struct prn_pool {
+    prn_sum *sums, *ones;
+    float *room;
+    size_t count;
+} prn_pool;
+
+/* What a trainer does with others, when it is one of several (cluster.c; firmware has none). Both begin with
+ * a meeting that is told how this rank fared, and return what came of it. */
+typedef struct prn_together {
+    /* The gradients, and statistics of the step, become those of all ranks. */
+    prune_status (*step)(prune_trainer *trainer, prune_status mine);
+    /* All sums become their means over the ranks. error may be NULL. */
+    prune_status (*pool)(prune_trainer *trainer, prune_status mine, const prn_pool *pool, prune_error *error);
+} prn_together;
 
 /* It returned a failure; it left NaN or Inf for outputs that were finite. */
 enum { PRN_FAULT_NONE, PRN_FAULT_RETURNED, PRN_FAULT_LEFT };
@@ -42,7 +71,7 @@ struct prune_trainer {
 
     /* Laid out like all parameters of the model in order. */
     size_t floats;
-    float *gradient;
+    float *gradient; /* with room for PRN_TAIL more */
     float *state[2];
     int32_t accumulate; /* batches to a step */
     float *sum;         /* of gradients times `by` since the last update; NULL if it is every batch */
@@ -63,6 +92,11 @@ struct prune_trainer {
     float **caches;
     float **memories; /* per layer, not per sample */
     float *delta[2];
+
+    /* The other ranks, and how the last meeting ended. */
+    const prn_together *together; /* NULL: there are none */
+    prune_allreduce all;
+    prn_verdict verdict;
 
     int32_t stage;
     int32_t training;     /* the mode of the caller's own forward passes */

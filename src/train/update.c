@@ -97,6 +97,63 @@ static int32_t is_left_out(const prune_trainer *t)
     return t->stage == PRN_BACKWARD && t->summed != 0;
 }
 
+/* ---- with other ranks ---- */
+
+/* An own loss that asks is in the midst of what others do. */
+prune_status prn_trainer_tell(prune_trainer *t, prune_status status)
+{
+    if (t != NULL && t->together != NULL && !t->asking)
+        (void)t->together->step(t, status);
+    return status;
+}
+
+static prune_status reduce(prune_trainer *t)
+{
+    if (t->together == NULL)
+        return PRUNE_OK;
+    if (t->summed == 0)
+        gather_statistics(t);
+    const prune_status status = t->together->step(t, PRUNE_OK);
+    t->stage = status == PRUNE_OK ? PRN_REDUCED : PRN_IDLE;
+    if (status != PRUNE_OK)
+        prn_trainer_forget(t);
+    return status;
+}
+
+prune_status prune_trainer_reduce(prune_trainer *t)
+{
+    const prune_status status = prn_trainer_check(t);
+    if (status != PRUNE_OK)
+        return prn_trainer_tell(t, status);
+    if ((t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED) || is_left_out(t))
+        return prn_trainer_tell(t, PRUNE_E_STATE);
+    return reduce(t);
+}
+
+prune_status prn_trainer_join(prune_trainer *t)
+{
+    memset(t->gradient, 0, t->floats * sizeof(float));
+    for (size_t l = 0; l < t->layers; l++)
+        t->rules[l].training = 0; /* there is nothing to gather */
+    t->weight = t->by = 0.0f;
+    t->stage = PRN_BACKWARD;
+    return prn_trainer_finish(t);
+}
+
+prune_status prune_trainer_join(prune_trainer *t)
+{
+    const prune_status status = prn_trainer_check(t);
+    if (status != PRUNE_OK || t->together == NULL)
+        return status != PRUNE_OK ? prn_trainer_tell(t, status) : PRUNE_E_STATE;
+    return prn_trainer_join(t);
+}
+
+/* Whether the gradients are those that a penalty may be added to, and a step made from. */
+static int32_t is_ready(const prune_trainer *t)
+{
+    return t->together != NULL ? t->stage >= PRN_REDUCED : t->stage >= PRN_BACKWARD && !is_left_out(t);
+}
+
 /* A batch of which nothing counts leaves gradients for sums to take, and for a step of its own none. */
 static void drop_uncounted(prune_trainer *t)
 {
@@ -109,7 +166,7 @@ prune_status prune_trainer_penalize(float *penalty, prune_trainer *t)
     const prune_status status = prn_trainer_check(t);
     if (status != PRUNE_OK)
         return status;
-    if ((t->stage != PRN_BACKWARD && t->stage != PRN_SUMMED) || is_left_out(t))
+    if (t->stage == PRN_PENALIZED || !is_ready(t))
         return PRUNE_E_STATE;
     const prn_regularizer regularizer = prn_trainer_penalty(t);
     drop_uncounted(t);
@@ -160,10 +217,10 @@ prune_status prune_trainer_update(prune_trainer *t)
     const prune_status status = prn_trainer_check(t);
     if (status != PRUNE_OK)
         return status;
-    if (t->stage < PRN_BACKWARD || is_left_out(t))
+    if (!is_ready(t))
         return PRUNE_E_STATE;
     drop_uncounted(t);
-    if (t->summed == 0)
+    if (t->summed == 0 && t->together == NULL)
         gather_statistics(t);
     if (prn_scan_limit(t->gradient, t->floats, PRN_GRADIENT_LIMIT) != t->floats ||
         !statistics_are_finite(t)) {
@@ -190,7 +247,9 @@ prune_status prune_trainer_update(prune_trainer *t)
 
 static prune_status penalize_and_update(prune_trainer *t)
 {
-    const prune_status status = prune_trainer_penalize(NULL, t);
+    prune_status status = reduce(t);
+    if (status == PRUNE_OK)
+        status = prune_trainer_penalize(NULL, t);
     return status != PRUNE_OK ? status : prune_trainer_update(t);
 }
 
@@ -205,7 +264,7 @@ prune_status prn_trainer_flush(prune_trainer *t)
 prune_status prune_trainer_flush(prune_trainer *t)
 {
     const prune_status status = prn_trainer_check(t);
-    return status != PRUNE_OK ? status : prn_trainer_flush(t);
+    return status != PRUNE_OK ? prn_trainer_tell(t, status) : prn_trainer_flush(t);
 }
 
 prune_status prn_trainer_finish(prune_trainer *t)
@@ -225,7 +284,7 @@ prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, co
     if (status == PRUNE_OK)
         status = prune_trainer_weighted_loss(&mean, trainer, targets, weights);
     if (status != PRUNE_OK)
-        return status;
+        return prn_trainer_tell(trainer, status);
     prn_trainer_backward(trainer, 0);
     status = prn_trainer_finish(trainer);
     if (status == PRUNE_OK && loss != NULL)

@@ -45,6 +45,7 @@ TrainerOptions = struct("TrainerOptions", [
     ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
     ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle),
     ("accumulate", i32), ("loss_options, group_lasso, penalty_schedule", handle)])
+Allreduce = struct("Allreduce", [("size", size), ("rank, ranks", i32), ("run, user", handle)])
 Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
 LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale, group_scale", f32)])
 Distillation = struct("Distillation", [("size", size), ("kind", i32), ("alpha, temperature", f32)])
@@ -128,6 +129,7 @@ LogEntry = struct("LogEntry", [
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
     "prune_data": (Data, {}),
+    "prune_allreduce": (Allreduce, {"ranks": 1}),
     "prune_source": (Source, {"target_columns": 1, "target_type": I32}),
     "prune_loss_options": (LossOptions, {"kind": CROSS_ENTROPY, "delta": 1}),
     "prune_metrics": (Metrics, {}),
