@@ -21,11 +21,11 @@
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
 RANKS    = base \
            / bits words \
-           / status arena text options crc fmath real scan lanes gemm platform system \
-           / sparse mem rng file system_posix system_windows decimal \
-           / gemm_ref gemm_blas gemm_none linalg sink sparse_vectors \
+           / status arena text options crc fmath real scan lanes parallel platform system threads \
+           / sparse mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
-           / host bare \
+           / host bare pool \
            / linalg_ref linalg_lapack linalg_none squares \
            / tensor container \
            / encoding \
@@ -48,7 +48,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed allreduce \
            / predict trainer roc \
-           / plan update criterion agree refit penalty distill \
+           / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
            / group patience supplied calibrate outer cluster \
            / joint \
@@ -66,12 +66,13 @@ RANKS    = base \
            / gone picture replay log_section log_table \
            / tables \
            / render save
-HOSTED   = system_posix system_windows gemm_blas host save linalg_lapack sparse_avx2 sparse_avx512 sparse_neon
-FIRMWARE = bits words status arena text options crc fmath scan mem rng gemm_ref gemm_none bare tensor container \
+HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
+           sparse_avx2 sparse_avx512 sparse_neon
+FIRMWARE = bits words status arena text options crc fmath scan mem rng gemm_ref gemm_none spread bare tensor container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
-           criterion importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
+           criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
            joint bend penalty distill
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
@@ -132,7 +133,7 @@ BLAS_CFLAGS := $(if $(BLAS_PC),$(shell pkg-config --cflags $(BLAS_PC) 2>/dev/nul
 BLAS_LIBS   := $(if $(BLAS_PC),$(shell pkg-config --libs $(BLAS_PC) 2>/dev/null))
 CHECK_LIBS  := $(if $(CHECK),,$(shell pkg-config --libs check 2>/dev/null))
 CHECK_OWN    = $(if $(CHECK),tests/support/check)
-LIBS         = $(strip $(BLAS_LIBS) -lm)
+LIBS         = $(strip $(BLAS_LIBS) -lm $(if $(filter posix,$(SYSTEM)),-pthread))
 version_of   = $(shell sed -n 's/^.define PRUNE_VERSION_$1 //p' include/libprune/base.h)
 MAJOR       := $(call version_of,MAJOR)
 MINOR       := $(call version_of,MINOR)
@@ -155,7 +156,7 @@ CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
-SRC      = $(call sources,$(filter-out bare system_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas) \
+SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))

@@ -3,7 +3,7 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance,
- * initializer, joint, layer, loss, mask, model, optimizer, predict, regularizer, rng, schedule, snapshot,
+ * initializer, joint, layer, loss, mask, model, optimizer, parallel, predict, regularizer, rng, schedule, snapshot,
  * supplied, tensor, trainer, unit, and prune_data_check() of data. All others are for hosts.
  *
  * SPDX-License-Identifier: MIT */
@@ -53,7 +53,9 @@
 #include "libprune/metrics.h"
 #include "libprune/model.h"
 #include "libprune/optimizer.h"
+#include "libprune/parallel.h"
 #include "libprune/picture.h"
+#include "libprune/pool.h"
 #include "libprune/predict.h"
 #include "libprune/product.h"
 #include "libprune/refit.h"

@@ -12,11 +12,15 @@
 #include <cblas.h>
 #include <stdlib.h>
 
-/* OpenBLAS's own; another BLAS does not have it, and then the weak symbol is NULL. */
+/* OpenBLAS's own; another BLAS does not have them, and then the weak symbols are NULL. The latter two are how
+ * a product takes its work buffer, and leaves it to the next: inner, but exported since GotoBLAS. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern void *blas_memory_alloc(int where) __attribute__((weak));
+extern void blas_memory_free(void *buffer) __attribute__((weak));
 
 enum {
-    WORK_BYTES = 256 * 1024 * 1024, /* OpenBLAS 0.3.21 needs about 130 MiB of address space; measured */
+    BUFFER_BYTES = 130 * 1024 * 1024, /* of address space, for each thread that is in OpenBLAS; measured */
+    WORK_BYTES = 256 * 1024 * 1024,   /* enough for the first */
     WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
@@ -40,7 +44,7 @@ static void run(void *user, const prune_gemm *g)
                     g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static const prune_backend blas = { "blas", run, NULL };
+static const prune_backend blas = { "blas", run, NULL, NULL };
 
 static int32_t warm_up(void)
 {
@@ -76,5 +80,21 @@ prune_status prune_blas_set_threads(int32_t threads)
     if (threads < 1)
         return PRUNE_E_RANGE;
     openblas_set_num_threads(threads);
+    return PRUNE_OK;
+}
+
+prune_status prune_blas_reserve(int32_t threads)
+{
+    void *held[PRUNE_MOST_THREADS];
+    if (threads < 1 || threads > PRUNE_MOST_THREADS)
+        return PRUNE_E_RANGE;
+    if (blas_memory_alloc == NULL || blas_memory_free == NULL)
+        return PRUNE_OK;
+    if ((size_t)threads > SIZE_MAX / BUFFER_BYTES || !prn_system_can_map((size_t)threads * BUFFER_BYTES))
+        return PRUNE_E_MEMORY;
+    for (int32_t i = 0; i < threads; i++)
+        held[i] = blas_memory_alloc(0);
+    for (int32_t i = 0; i < threads; i++)
+        blas_memory_free(held[i]);
     return PRUNE_OK;
 }

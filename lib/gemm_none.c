@@ -13,3 +13,8 @@ prune_status prune_blas_set_threads(int32_t threads)
     (void)threads;
     return PRUNE_E_UNSUPPORTED;
 }
+
+prune_status prune_blas_reserve(int32_t threads)
+{
+    return threads >= 1 && threads <= PRUNE_MOST_THREADS ? PRUNE_OK : PRUNE_E_RANGE;
+}

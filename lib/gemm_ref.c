@@ -132,7 +132,7 @@ static void run(void *user, const prune_gemm *g)
         run_outer(g);
 }
 
-static const prune_backend reference = { "reference", run, NULL };
+static const prune_backend reference = { "reference", run, NULL, NULL };
 
 const prune_backend *prune_backend_reference(void)
 {

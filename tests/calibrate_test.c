@@ -142,7 +142,7 @@ START_TEST(what_is_wrong_is_refused)
     const uint64_t before = world_hash(f.model);
     const prune_layerwise_options good = options_of(0.5, 1);
     prune_layerwise_options other = good;
-    const prune_backend empty = { "empty", NULL, NULL };
+    const prune_backend empty = { .name = "empty" };
     other.backend = &empty;
     ck_assert_status(prune_obs_layerwise(NULL, f.model, &f.data, &other, NULL), PRUNE_E_ARGUMENT);
     other = good;

@@ -279,7 +279,7 @@ END_TEST
 
 START_TEST(the_option_that_is_wrong_is_named)
 {
-    static const prune_backend no_function = { "none", NULL, NULL };
+    static const prune_backend no_function = { .name = "none" };
     prune_model *model = world_model(NULL, widths, 2, PRUNE_RELU, 1);
     prune_trainer_options cases[18];
     static const char *const places[] = { "trainer options", "loss",         "optimizer", "backend",

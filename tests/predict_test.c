@@ -388,7 +388,7 @@ START_TEST(a_back_end_may_be_the_callers)
 {
     const size_t shape[] = { 4, 8, 2 };
     size_t calls = 0;
-    const prune_backend mine = { "counted", counted, &calls };
+    const prune_backend mine = { .name = "counted", .run = counted, .user = &calls };
     float x[4] = { 1, 2, 3, 4 }, y[2];
     prune_model *model = world_model(NULL, shape, 2, PRUNE_RELU, 1);
     prune_workspace *workspace;

@@ -364,7 +364,7 @@ START_TEST(what_is_wrong_is_refused)
     ck_assert_status(prune_obs(NULL, f.model, &f.labelled, &options, NULL), PRUNE_E_TYPE);
     ck_assert_status(prune_obs(NULL, f.model, NULL, &options, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_obs(NULL, NULL, &f.valued, &options, NULL), PRUNE_E_ARGUMENT);
-    const prune_backend empty = { "empty", NULL, NULL };
+    const prune_backend empty = { .name = "empty" };
     options.backend = &empty;
     ck_assert_status(prune_obs(NULL, f.model, &f.valued, &options, NULL), PRUNE_E_ARGUMENT);
     options = options_of(PRUNE_MSE, 1);

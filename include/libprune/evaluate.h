@@ -5,6 +5,7 @@
 #define LIBPRUNE_EVALUATE_H
 
 #include "libprune/data.h"
+#include "libprune/gemm.h"
 #include "libprune/loss.h"
 
 PRUNE_API_BEGIN
@@ -37,6 +38,12 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
 /* The same for a loss with options. Errors also as prune_loss_with(); what an own loss returned. */
 prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *model, const prune_data *data,
                                  const prune_loss_options *loss, prune_error *error);
+
+/* The same on a back end of the caller's, which may have threads; NULL: prune_backend_default().
+ * PRUNE_E_ARGUMENT: a back end without a function. */
+prune_status prune_evaluate_on(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                               const prune_loss_options *loss, const prune_backend *backend,
+                               prune_error *error);
 
 /* A metric of the user's own, such as those of metrics.h: *value from all outputs h[n][O] of the model and
  * the targets of the data. Any status but PRUNE_OK ends the call that asked, and is what it returns. The

@@ -10,6 +10,7 @@
 #include "activation.h"
 #include "bend.h"
 #include "initializer.h"
+#include "spread.h"
 
 #include <float.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
     if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
         keep_activation_input(layer, pass);
     prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
@@ -79,7 +80,7 @@ static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const 
                                  .c = pass->gradient[WEIGHT],
                                  .ldc = inputs,
                                  .alpha = 1.0f };
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
     sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
 }
 
@@ -96,7 +97,7 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->dx,
                                  .ldc = inputs,
                                  .alpha = 1.0f };
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
@@ -169,14 +170,14 @@ static void bend_inputs(const prn_layer *layer, const prn_pass *pass, const prn_
                            .c = bend->room,
                            .ldc = inputs,
                            .alpha = 1.0f };
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
     product.m = inputs;
     product.a = layer->params[WEIGHT].value;
     product.lda = inputs;
     product.transpose_a = 1;
     product.b = bend->room;
     product.c = bend->hx;
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
 }
 
 /* Y. LeCun et al., 1989: as if h by z had nothing beside its diagonal. */
@@ -212,7 +213,7 @@ static void dense_bend(const prn_layer *layer, const prn_pass *pass, const prn_b
 static void run(const prn_pass *pass, prune_gemm product)
 {
     product.alpha = 1.0f;
-    pass->backend->run(pass->backend->user, &product);
+    prn_spread_product(pass->backend, &product);
 }
 
 typedef struct rows {

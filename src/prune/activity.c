@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/activity.h"
 #include "feed.h"
+#include "spread.h"
 #include "supplied.h"
 #include "text.h"
 
@@ -211,7 +212,7 @@ prune_status prune_activity_add(prune_activity *activity, const prune_data *data
         return prn_error_set(error, status, "activity",
                              activity == NULL ? "NULL: was it made?"
                                               : "its model has changed since it was made");
-    if (backend != NULL && backend->run == NULL)
+    if (!prn_backend_fits(backend))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
     status = prn_feed_open(&feed, &activity->mem, data, activity->model, BATCH, error);
     if (status == PRUNE_OK) {

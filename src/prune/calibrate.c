@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "calibrate.h"
+#include "spread.h"
 #include "text.h"
 
 #include <float.h>
@@ -38,7 +39,7 @@ prune_status prn_calibration_open(prn_calibration *calibration, const prune_mode
     prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
-    if (backend != NULL && backend->run == NULL)
+    if (!prn_backend_fits(backend))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
     status = prn_feed_open(&calibration->feed, &model->mem, data, model, BATCH, error);
     if (status != PRUNE_OK)

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "importance.h"
+#include "averages.h"
 #include "data.h"
 #include "scan.h"
 #include "text.h"
@@ -169,24 +170,6 @@ static prune_status check_pair(const prune_importance *importance, const prune_t
     return fits && gives_what_it_takes(trainer, importance) ? PRUNE_OK : PRUNE_E_STATE;
 }
 
-static void add_scaled(prn_sum *sums, const float *values, size_t count, float scale)
-{
-    for (size_t i = 0; i < count; i++)
-        prn_sum_add(&sums[i], scale * values[i]);
-}
-
-/* E = decay E + (1 - decay) scale x, as what is taken away and what comes in: neither leaves float, and the
- * carry keeps what is small beside E. */
-static void move_averages(prn_sum *averages, const float *values, size_t count, const float scale_decay[2])
-{
-    const float scale = scale_decay[0], take = 1.0f - scale_decay[1];
-    for (size_t i = 0; i < count; i++) {
-        prn_sum *average = &averages[i];
-        prn_sum_add(average, -take * (average->sum + average->carry));
-        prn_sum_add(average, take * (scale * values[i]));
-    }
-}
-
 /* What the trainer has of a batch of B samples, and what makes it their mean. Gradients are means over the
  * batch, and so what a sample puts in is 1/B of its own gradient; with weights it is its share, and squares
  * have been divided by that once. */
@@ -199,19 +182,17 @@ static const float *batch_values(float *scale, const prune_importance *importanc
 }
 
 /* A batch of weight 0 has no mean, but may have something to add to that of all. */
-static void add_values(prune_importance *importance, const float *values, const float scale_by[2],
-                       float weight)
+static void add_values(prune_importance *importance, const prune_backend *backend, const float *values,
+                       const float scale_by[2], float weight)
 {
-    const float scale_decay[2] = { scale_by[0], importance->decay },
-                as_it_is[2] = { 1.0f, importance->decay };
-    const float one = 1.0f;
-    if (!(importance->decay < 1.0f)) {
-        add_scaled(importance->gradient, values, importance->floats, scale_by[0] * scale_by[1]);
-        prn_sum_add(&importance->ones, weight);
-    } else if (weight > 0.0f) {
-        move_averages(importance->gradient, values, importance->floats, scale_decay);
-        move_averages(&importance->ones, &one, 1, as_it_is);
-    }
+    const float one = 1.0f, decay = importance->decay;
+    const int32_t moves = decay < 1.0f;
+    const prn_addend of_all = { values, importance->floats, moves ? scale_by[0] : scale_by[0] * scale_by[1] };
+    const prn_addend of_one = { moves ? &one : &weight, 1, 1.0f };
+    if (moves && !(weight > 0.0f))
+        return;
+    prn_averages_take(importance->gradient, &of_all, decay, backend);
+    prn_averages_take(&importance->ones, &of_one, decay, backend);
 }
 
 static float movement(float w, float g)
@@ -236,7 +217,7 @@ static prune_status add_movement(prune_importance *importance, const prune_train
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w))
         for (size_t i = 0; i < param->count; i++, g++)
             *to++ = param->statistic ? 0.0f : movement(param->value[i], *g);
-    add_values(importance, importance->score, (const float[2]){ 1.0f, step }, step);
+    add_values(importance, trainer->backend, importance->score, (const float[2]){ 1.0f, step }, step);
     return PRUNE_OK;
 }
 
@@ -250,7 +231,7 @@ static prune_status add_means(prune_importance *importance, const prune_trainer 
     const float most = factor > 1.0f ? FLT_MAX / factor : FLT_MAX;
     if (prn_scan_limit(values, trainer->floats, most) != trainer->floats)
         return PRUNE_E_DIVERGED;
-    add_values(importance, values, scale_by, weight);
+    add_values(importance, trainer->backend, values, scale_by, weight);
     return PRUNE_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "libprune/fmath.h"
 #include "rows.h"
 #include "scan.h"
+#include "spread.h"
 #include "text.h"
 
 #include <float.h>
@@ -57,7 +58,7 @@ prune_status prn_outer_open(prn_outer *outer, prune_model *model, size_t most, c
     *outer = (prn_outer){ .mem = model->mem, .loss = prn_loss_of(input->loss) };
     if (!is_known(input->loss))
         return prn_error_set(error, PRUNE_E_UNSUPPORTED, "loss", "its curvature is not known here");
-    if (input->backend != NULL && input->backend->run == NULL)
+    if (!prn_backend_fits(input->backend))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
     prune_status status = prn_data_open(&outer->data, input->data, model, &outer->loss, error);
     if (status == PRUNE_OK)

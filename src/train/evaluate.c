@@ -8,6 +8,7 @@
 #include "model.h"
 #include "options.h"
 #include "rows.h"
+#include "spread.h"
 #include "text.h"
 
 #include <string.h>
@@ -198,6 +199,7 @@ prune_status prn_answers_measure(double *value, prn_answers *answers, const prun
 
 typedef struct pass {
     const prune_model *model;
+    const prune_backend *backend;
     prune_workspace *workspace;
     prune_tensor *outputs;
     prn_batch batch;
@@ -209,7 +211,7 @@ static prune_status open_pass(pass *p, const prn_data *data, prune_error *error)
 {
     const prune_shape shape = { 2, { BATCH, data->outputs, 0, 0 } };
     const prune_allocator *mem = &p->model->mem;
-    prune_status status = prune_workspace_create(&p->workspace, mem, p->model, BATCH, NULL);
+    prune_status status = prune_workspace_create(&p->workspace, mem, p->model, BATCH, p->backend);
     if (status == PRUNE_OK)
         status = prune_tensor_create(&p->outputs, mem, PRUNE_F32, &shape);
     if (status == PRUNE_OK)
@@ -253,14 +255,17 @@ static prune_status run(pass *p, const prn_data *data, prune_error *error)
     return status;
 }
 
-prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *model, const prune_data *data,
-                                 const prune_loss_options *loss, prune_error *error)
+prune_status prune_evaluate_on(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                               const prune_loss_options *loss, const prune_backend *backend,
+                               prune_error *error)
 {
     prn_loss my_loss;
     prn_data mine;
-    pass p = { .model = model };
+    pass p = { .model = model, .backend = backend };
     if (metrics == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metrics", "NULL");
+    if (!prn_backend_fits(backend))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
     prune_status status = prn_result_check(metrics, sizeof *metrics);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "metrics", prn_options_reason(status));
@@ -274,6 +279,12 @@ prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *mode
     const prune_metrics measured = prn_tally_metrics(&p.tally, my_loss.kind);
     prn_result_write(metrics, &measured);
     return PRUNE_OK;
+}
+
+prune_status prune_evaluate_with(prune_metrics *metrics, const prune_model *model, const prune_data *data,
+                                 const prune_loss_options *loss, prune_error *error)
+{
+    return prune_evaluate_on(metrics, model, data, loss, NULL, error);
 }
 
 prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, const prune_data *data,

@@ -4,6 +4,7 @@
 #include "plan.h"
 #include "loss.h"
 #include "options.h"
+#include "spread.h"
 #include "text.h"
 
 #include <float.h>
@@ -48,7 +49,6 @@ static prune_status in_range(int32_t good)
 
 static prune_status check_options(const prune_trainer_options *o, prune_error *error)
 {
-    const int32_t has_backend = o->backend == NULL || o->backend->run != NULL;
     prune_schedule schedule;
     prune_group_lasso lasso;
     const struct rule {
@@ -58,7 +58,7 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
     } rules[] = {
         { "optimizer", prn_optimizer_known(o->optimizer) ? PRUNE_OK : PRUNE_E_ARGUMENT,
           "not one of those in optimizer.h" },
-        { "backend", has_backend ? PRUNE_OK : PRUNE_E_ARGUMENT, "it has no function" },
+        { "backend", prn_backend_fits(o->backend) ? PRUNE_OK : PRUNE_E_ARGUMENT, "it has no function" },
         { "learning_rate", in_range(is_rate(o->learning_rate)), "not in 0 .. 1e6" },
         { "momentum", in_range(is_decay(o->momentum)), "not from 0 to below 1" },
         { "beta1", in_range(is_decay(o->beta1)), "not from 0 to below 1" },

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/predict.h"
 #include "model.h"
+#include "spread.h"
 #include "tensor.h"
 
 #include <limits.h>
@@ -60,7 +61,7 @@ prune_status prune_workspace_create(prune_workspace **out, const prune_allocator
     parts plan;
     prune_allocator own;
     prune_status status = lay_out(&plan, model, max_batch);
-    if (status == PRUNE_OK && backend != NULL && backend->run == NULL)
+    if (status == PRUNE_OK && !prn_backend_fits(backend))
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK)
         status = prn_mem_choose(&own, mem);

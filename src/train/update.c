@@ -7,6 +7,7 @@
 #include "update.h"
 #include "clip.h"
 #include "scan.h"
+#include "spread.h"
 
 #include <string.h>
 
@@ -182,6 +183,28 @@ typedef struct place {
     size_t layer, offset;
 } place;
 
+/* What a step does to one parameter. */
+typedef struct change {
+    const prune_trainer *trainer;
+    prn_param *param;
+    size_t offset;
+    prn_stride stride;
+} change;
+
+/* `first` is a multiple of 32, so that the mask goes on with a whole word. */
+static void apply_range(const void *arg, size_t first, size_t count)
+{
+    const change *c = arg;
+    const prune_trainer *t = c->trainer;
+    const size_t at = c->offset + first;
+    float *const state[2] = { t->state[0] + at, t->state[1] == NULL ? NULL : t->state[1] + at };
+    prn_param part = *c->param;
+    part.value += first;
+    part.mask += first / 32;
+    part.count = count;
+    prn_optimizer_apply(&t->optimizer, &c->stride, &part, t->gradient + at, state);
+}
+
 static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at, float rate)
 {
     const size_t layer = at.layer, offset = at.offset;
@@ -192,11 +215,12 @@ static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *
                                 .decay = covered ? t->optimizer.weight_decay : 0.0f,
                                 .threshold =
                                     covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
+    const change step = { t, param, offset, stride };
     float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
     for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
         prn_param_mask_values(param, state[s]); /* something may have been removed */
     if (!t->rules[layer].frozen)
-        prn_optimizer_apply(&t->optimizer, &stride, param, t->gradient + offset, state);
+        prn_spread_range(t->backend, param->count, apply_range, &step);
 }
 
 static void clip(prune_trainer *t)

@@ -1,0 +1,179 @@
+/* pool.c -- threads for those who have none
+ *
+ * Under the lock: who finds a piece that nobody has taken takes it, does it without the lock, and counts it
+ * as done. The caller does so too until none is left, and then waits for those that others have taken. So
+ * nobody ever waits for a thread that has not begun.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "libprune/pool.h"
+#include "mem.h"
+#include "threads.h"
+
+struct prune_pool {
+    prune_allocator mem;
+    size_t bytes;
+    prune_backend backend;
+    prune_parallel parallel;
+    intptr_t process; /* where the threads are */
+    size_t count;
+    prn_thread *threads; /* [count], without the caller's */
+    prn_lock *lock;      /* of what follows */
+    prune_task task;
+    void *arg;
+    size_t pieces, next, done; /* next: the first that nobody has taken */
+    int32_t busy, ending;
+};
+
+/* ---- work ---- */
+
+static void do_piece(prune_pool *pool)
+{
+    const prune_task task = pool->task;
+    void *const arg = pool->arg;
+    const size_t piece = pool->next++;
+    prn_lock_leave(pool->lock);
+    task(arg, piece);
+    prn_lock_take(pool->lock);
+    pool->done++;
+}
+
+static void serve(void *user)
+{
+    prune_pool *pool = user;
+    prn_lock_take(pool->lock);
+    while (!pool->ending)
+        if (pool->next == pool->pieces) {
+            prn_lock_wait(pool->lock, PRN_WORK);
+        } else {
+            do_piece(pool);
+            if (pool->done == pool->pieces)
+                prn_lock_wake(pool->lock, PRN_DONE);
+        }
+    prn_lock_leave(pool->lock);
+}
+
+/* Whether the pool is the caller's now. */
+static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg)
+{
+    if (pool->count == 0 || pool->process != prn_thread_process())
+        return 0;
+    prn_lock_take(pool->lock);
+    const int32_t is_free = !pool->busy;
+    if (is_free) {
+        pool->busy = 1;
+        pool->task = task;
+        pool->arg = arg;
+        pool->pieces = pieces;
+        pool->next = pool->done = 0;
+    }
+    prn_lock_leave(pool->lock);
+    for (size_t i = 0; is_free && i < pool->count && i + 1 < pieces; i++)
+        prn_lock_wake(pool->lock, PRN_WORK);
+    return is_free;
+}
+
+static void run(void *user, size_t pieces, prune_task task, void *arg)
+{
+    prune_pool *pool = user;
+    if (!enter(pool, pieces, task, arg)) {
+        for (size_t piece = 0; piece < pieces; piece++)
+            task(arg, piece);
+        return;
+    }
+    prn_lock_take(pool->lock);
+    while (pool->next < pool->pieces)
+        do_piece(pool);
+    while (pool->done < pool->pieces)
+        prn_lock_wait(pool->lock, PRN_DONE);
+    pool->busy = 0;
+    prn_lock_leave(pool->lock);
+}
+
+/* ---- making and ending ---- */
+
+static prune_pool *build(const prune_allocator *mem, size_t count)
+{
+    prn_layout layout = { 0 };
+    prn_layout_add(&layout, 1, sizeof(prune_pool));
+    const size_t lock = prn_layout_add(&layout, 1, prn_lock_bytes());
+    const size_t threads = prn_layout_add(&layout, count, sizeof(prn_thread));
+    unsigned char *block = prn_mem_alloc(mem, 1, layout.bytes);
+    if (block == NULL)
+        return NULL;
+    prune_pool *pool = (prune_pool *)(void *)block;
+    *pool = (prune_pool){ .mem = *mem, .bytes = layout.bytes, .process = prn_thread_process() };
+    pool->lock = (prn_lock *)(void *)(block + lock);
+    pool->threads = (prn_thread *)(void *)(block + threads);
+    pool->parallel = (prune_parallel){ run, pool };
+    pool->backend = *prune_backend_default();
+    pool->backend.parallel = &pool->parallel;
+    return pool;
+}
+
+static prune_status start(prune_pool *pool, size_t count)
+{
+    for (; pool->count < count; pool->count++) {
+        prn_thread *thread = &pool->threads[pool->count];
+        thread->run = serve;
+        thread->user = pool;
+        if (!prn_thread_start(thread))
+            return PRUNE_E_LIMIT;
+    }
+    return PRUNE_OK;
+}
+
+prune_status prune_pool_create(prune_pool **out, const prune_allocator *mem, int32_t threads)
+{
+    prune_allocator own;
+    if (out == NULL)
+        return PRUNE_E_ARGUMENT;
+    *out = NULL;
+    if (threads < 1 || threads > PRUNE_MOST_THREADS)
+        return PRUNE_E_RANGE;
+    prune_status status = prn_mem_choose(&own, mem);
+    if (status == PRUNE_OK)
+        status = prune_blas_reserve(threads);
+    if (status != PRUNE_OK)
+        return status;
+    const size_t count = (size_t)threads - 1;
+    prune_pool *pool = build(&own, count);
+    if (pool == NULL)
+        return PRUNE_E_MEMORY;
+    if (!prn_lock_open(pool->lock)) {
+        prn_mem_free(&own, pool, 1, pool->bytes);
+        return PRUNE_E_LIMIT;
+    }
+    status = start(pool, count);
+    if (status == PRUNE_OK)
+        *out = pool;
+    else
+        prune_pool_free(pool);
+    return status;
+}
+
+const prune_backend *prune_pool_backend(const prune_pool *pool)
+{
+    return pool == NULL ? NULL : &pool->backend;
+}
+
+static void end_threads(prune_pool *pool)
+{
+    prn_lock_take(pool->lock);
+    pool->ending = 1;
+    prn_lock_leave(pool->lock);
+    for (size_t i = 0; i < pool->count; i++)
+        prn_lock_wake(pool->lock, PRN_WORK);
+    for (size_t i = 0; i < pool->count; i++)
+        prn_thread_join(&pool->threads[i]);
+    prn_lock_close(pool->lock);
+}
+
+void prune_pool_free(prune_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    const prune_allocator mem = pool->mem;
+    if (pool->process == prn_thread_process())
+        end_threads(pool);
+    prn_mem_free(&mem, pool, 1, pool->bytes);
+}

@@ -1,0 +1,19 @@
+/* spread.h -- work cut into pieces where its shape says, for the threads of a back end */
+#ifndef PRN_SPREAD_H
+#define PRN_SPREAD_H
+
+#include "libprune/gemm.h"
+
+/* Whether it can be used: NULL (the default) or one with its functions. */
+int32_t prn_backend_fits(const prune_backend *backend);
+
+/* The product; in pieces if it is large and the back end has threads. */
+void prn_spread_product(const prune_backend *backend, const prune_gemm *args);
+
+/* Calls work(arg, first, count) for ranges that are together 0 .. count - 1: one if there are no threads or
+ * little to do, else of PRN_SPREAD_RANGE elements. What is computed of an element may not depend on it. */
+enum { PRN_SPREAD_RANGE = 32768 };
+typedef void prn_range_work(const void *arg, size_t first, size_t count);
+void prn_spread_range(const prune_backend *backend, size_t count, prn_range_work *work, const void *arg);
+
+#endif

@@ -1,0 +1,18 @@
+/* averages.h (private) -- sums and moving averages of what batches have, element by element */
+#ifndef PRN_AVERAGES_H
+#define PRN_AVERAGES_H
+
+#include "libprune/gemm.h"
+#include "scan.h"
+
+/* What a batch has: scale times values[count]. */
+typedef struct prn_addend {
+    const float *values;
+    size_t count;
+    float scale;
+} prn_addend;
+
+/* Adds it to as many sums; or with decay < 1 moves averages towards it: E = decay E + (1 - decay) x. */
+void prn_averages_take(prn_sum *sums, const prn_addend *addend, float decay, const prune_backend *backend);
+
+#endif
