@@ -58,8 +58,8 @@ static void start(job *j, size_t batch, const prune_backend *backend)
     must(prune_trainer_create(&j->trainer, NULL, j->model, &options, NULL), "trainer");
     must(prune_tensor_create(&j->x, NULL, PRUNE_F32, &input), "x");
     must(prune_tensor_create(&j->labels, NULL, PRUNE_I32, &target), "labels");
-    float *x = prune_tensor_data(j->x);
-    int32_t *label = prune_tensor_data(j->labels);
+    float *x = prune_tensor_data_mut(j->x);
+    int32_t *label = prune_tensor_data_mut(j->labels);
     for (size_t i = 0; i < batch * INPUTS; i++)
         x[i] = prune_rng_uniform(&rng) - 0.5f;
     for (size_t i = 0; i < batch; i++)

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/pool.h"
 #include "mem.h"
+#include "system.h"
 #include "threads.h"
 
 struct prune_pool {
@@ -22,7 +23,10 @@ struct prune_pool {
     void *arg;
     size_t pieces, next, done; /* next: the first that nobody has taken */
     int32_t busy, ending;
+    uint32_t alone, doubt; /* how many of the next runs the caller does alone, and how often that was so */
 };
+
+enum { MOST_DOUBT = 10 };
 
 /* ---- work ---- */
 
@@ -58,7 +62,11 @@ static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg
     if (pool->count == 0 || pool->process != prn_thread_process())
         return 0;
     prn_lock_take(pool->lock);
-    const int32_t is_free = !pool->busy;
+    int32_t is_free = !pool->busy;
+    if (is_free && pool->alone > 0) {
+        pool->alone--;
+        is_free = 0;
+    }
     if (is_free) {
         pool->busy = 1;
         pool->task = task;
@@ -72,6 +80,20 @@ static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg
     return is_free;
 }
 
+/* On a loaded machine a thread may take a piece and then not get the processor for long. If the caller, who
+ * did `own` pieces until `middle`, would have been faster alone, he works alone for a while: twice as long
+ * each time, and until it pays again. */
+static void judge(prune_pool *pool, size_t own, uint64_t start, uint64_t middle)
+{
+    const uint64_t end = prn_system_now();
+    if (own == 0)
+        return;
+    if (end - start <= (middle - start) / own * pool->pieces)
+        pool->doubt = 0;
+    else
+        pool->alone = 1u << (pool->doubt += pool->doubt < MOST_DOUBT);
+}
+
 static void run(void *user, size_t pieces, prune_task task, void *arg)
 {
     prune_pool *pool = user;
@@ -80,11 +102,15 @@ static void run(void *user, size_t pieces, prune_task task, void *arg)
             task(arg, piece);
         return;
     }
+    size_t own = 0;
+    const uint64_t start = prn_system_now();
     prn_lock_take(pool->lock);
-    while (pool->next < pool->pieces)
+    for (; pool->next < pool->pieces; own++)
         do_piece(pool);
+    const uint64_t middle = prn_system_now();
     while (pool->done < pool->pieces)
         prn_lock_wait(pool->lock, PRN_DONE);
+    judge(pool, own, start, middle);
     pool->busy = 0;
     prn_lock_leave(pool->lock);
 }

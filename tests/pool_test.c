@@ -175,8 +175,8 @@ static uint64_t pass(const prune_backend *backend, const size_t widths[3], size_
     return hash;
 }
 
-/* Wide, high, and single rows and columns. The reference's bits do not depend on how a product is cut, so what
- * a part misses or takes twice shows. */
+/* Wide, high, and single rows and columns. The reference's bits do not depend on how a product is cut, so
+ * what a part misses or takes twice shows. */
 START_TEST(parts_are_together_the_whole)
 {
     static const struct {

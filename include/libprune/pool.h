@@ -6,7 +6,8 @@
  *     options.backend = prune_pool_backend(pool);   (of a trainer; or of a workspace, ...)
  *
  * The thread that calls the library is one of the `threads`; the others sleep while there is nothing to do.
- * One that comes late costs nothing: the others do its pieces.
+ * One that comes late costs nothing: the others do its pieces. Where the machine is so loaded that the caller
+ * would be faster alone, he works alone for a while.
  *
  * Threads: several may compute with one pool at the same time; while one is served, the others work alone. So
  * does a task that asks again. After fork() the child's copy has no threads: its caller works alone, to the
