@@ -3,8 +3,8 @@
  *
  * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
  * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance,
- * initializer, joint, layer, loss, mask, model, optimizer, parallel, predict, regularizer, rng, schedule, snapshot,
- * supplied, tensor, trainer, unit, and prune_data_check() of data. All others are for hosts.
+ * initializer, joint, layer, loss, mask, model, optimizer, parallel, predict, regularizer, rng, schedule,
+ * snapshot, supplied, tensor, trainer, unit, and prune_data_check() of data. All others are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
