@@ -15,7 +15,7 @@ static void check_choice(const coded_matrix *m, int32_t kernels, int32_t one, in
     prune_product_info_init(&info);
     options.kernels = kernels;
     options.max_batch = 256;
-    const prune_backend fast = { "as if it were a BLAS", prune_backend_reference()->run, NULL };
+    const prune_backend fast = { .name = "as if it were a BLAS", .run = prune_backend_reference()->run };
     options.backend = &fast;
     ck_assert_ok(prune_product_create_weights(&product, NULL, m->tensor, m->kept, &options));
     ck_assert_ok(prune_product_describe(&info, product));
@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(options_that_are_refused)
 {
-    const prune_backend hollow = { "hollow", NULL, NULL };
+    const prune_backend hollow = { .name = "hollow" };
     const float weights[] = { 1, 0, 2, 3 };
     prune_tensor *tensor;
     ck_assert_ok(prune_tensor_const_matrix(&tensor, NULL, PRUNE_F32, 2, 2, weights));
