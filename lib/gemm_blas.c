@@ -21,7 +21,8 @@ extern void blas_memory_free(void *buffer) __attribute__((weak));
 enum {
     BUFFER_BYTES = 130 * 1024 * 1024, /* of address space, for each thread that is in OpenBLAS; measured */
     WORK_BYTES = 256 * 1024 * 1024,   /* enough for the first */
-    WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
+    WARM = 64,     /* so large that OpenBLAS takes its general path, which needs the buffer */
+    LONG = 64 * 64 /* elements of B that are not worth a copy; for fewer sgemm is as fast */
 };
 
 /* One row of A with B^T: B is read as it lies, where sgemm would copy it first. */
@@ -36,7 +37,7 @@ static void run_vector(const prune_gemm *g)
 static void run(void *user, const prune_gemm *g)
 {
     (void)user;
-    if (g->m == 1 && g->transpose_b && !g->transpose_a)
+    if (g->m == 1 && g->transpose_b && !g->transpose_a && g->n >= LONG / g->k)
         run_vector(g);
     else
         cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
