@@ -5,7 +5,7 @@
  * small product is computed while it is known to be there; OpenBLAS keeps the buffer from then on.
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/gemm.h"
+#include "gemm_small.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -26,7 +26,13 @@ static void run(void *user, const prune_gemm *g)
                 (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static const prune_backend blas = { "blas", run, NULL };
+static void run_by_size(void *user, const prune_gemm *g)
+{
+    if (!prn_gemm_small(g))
+        run(user, g);
+}
+
+static const prune_backend blas = { "blas", run, NULL }, sized = { "small+blas", run_by_size, NULL };
 
 static int32_t warm_up(void)
 {
@@ -56,6 +62,11 @@ const prune_backend *prune_backend_blas(void)
         return NULL;
     free(trial);
     return warm_up() ? &blas : NULL;
+}
+
+const prune_backend *prn_backend_by_size(void)
+{
+    return prune_backend_blas() != NULL ? &sized : NULL;
 }
 
 prune_status prune_blas_set_threads(int32_t threads)
