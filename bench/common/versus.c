@@ -1,0 +1,80 @@
+/* versus.c -- pieces of work timed in turn beside a reference, and what became of the goals
+ *
+ * SPDX-License-Identifier: MIT */
+#include "versus.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static const double LEAST_US = 1000.0; /* of a measurement */
+
+static double now_us(void)
+{
+    return (double)clock() * (1e6 / CLOCKS_PER_SEC);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double time_of(const versus_work *work, size_t calls)
+{
+    const double start = now_us();
+    for (size_t i = 0; i < calls; i++)
+        work->run(work->user);
+    return (now_us() - start) / (double)calls;
+}
+
+/* Calls that take long enough together; also warms up. */
+static size_t calls_of(const versus_work *work)
+{
+    size_t calls = 1;
+    (void)time_of(work, 1);
+    while (time_of(work, calls) * (double)calls < LEAST_US)
+        calls *= 2;
+    return calls;
+}
+
+static void sort(double values[VERSUS_ROUNDS])
+{
+    qsort(values, VERSUS_ROUNDS, sizeof *values, by_value);
+}
+
+void versus_measure(versus_times *times, const versus_work *work, size_t count)
+{
+    size_t calls[VERSUS_MOST];
+    for (size_t i = 0; i < count; i++)
+        calls[i] = calls_of(&work[i]);
+    for (size_t round = 0; round < VERSUS_ROUNDS; round++)
+        for (size_t i = 0; i < count; i++) {
+            times[i].us[round] = time_of(&work[i], calls[i]);
+            times[i].ratio[round] = times[i].us[round] / times[0].us[round];
+        }
+    for (size_t i = 0; i < count; i++) {
+        sort(times[i].us);
+        sort(times[i].ratio);
+    }
+}
+
+double versus_median(const double values[VERSUS_ROUNDS])
+{
+    return values[VERSUS_ROUNDS / 2];
+}
+
+int versus_report(FILE *csv, const char *name, const char *reference, const versus_times *mine,
+                  const versus_times *theirs, double goal)
+{
+    const double value = versus_median(mine->us), beside = versus_median(theirs->us);
+    const double ratio = versus_median(mine->ratio), low = mine->ratio[VERSUS_ROUNDS / 4];
+    const int missed = goal > 0.0 && low > goal;
+    const char *verdict = ratio <= goal ? "met" : missed ? "missed" : "within noise";
+    fprintf(csv, "%s,%.3f,us,%s,%.3f,%.4f\n", name, value, reference, beside, ratio);
+    printf("%-34s %11.1f us %11.1f us   %6.3f  (%.3f .. %.3f)", name, value, beside, ratio, low,
+           mine->ratio[VERSUS_ROUNDS - 1 - VERSUS_ROUNDS / 4]);
+    if (goal > 0.0)
+        printf("   goal %.3f: %s", goal, verdict);
+    putchar('\n');
+    return missed;
+}
