@@ -22,7 +22,8 @@
 RANKS    = base \
            / bits words \
            / status arena text options crc fmath real scan lanes parallel platform system threads \
-           / sparse mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / sparse wide mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / gemm_small \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -68,7 +69,8 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-FIRMWARE = bits words status arena text options crc fmath scan mem rng gemm_ref gemm_none spread bare tensor container \
+FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm_ref gemm_none spread bare tensor \
+           container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
@@ -156,7 +158,8 @@ CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
-SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) $(if $(BLAS_PC),gemm_none,gemm_blas) \
+SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) \
+           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
@@ -178,6 +181,7 @@ $B/libprune.pc: pkgconfig/libprune.pc.in FORCE
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< >$@
 $B/%.o: %.c $B/flags
 	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN),$(CHECK_OWN:%=-isystem %)) -MMD -MP -c -o $@ $<
+$B/lib/gemm_small.o: private EXACT += -ffp-contract=fast# beside a BLAS, which does so too
 $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a

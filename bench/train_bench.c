@@ -1,31 +1,33 @@
-/* train_bench.c -- a training step beside the bare work it cannot do without: the sgemm calls of its
- * forward and backward pass, and one Adam pass over the parameters
+/* train_bench.c -- a training step beside the bare work it cannot do without: the sgemm calls of its forward
+ * and backward pass, and one Adam pass over the parameters; the same under a mask beside itself without;
+ * and scores beside the passes that they are made from
  *
- * Both run in turn in one process, on one thread; medians over ROUNDS rounds. usage: train_bench CSV
+ * One thread, see versus.h. usage: train_bench CSV
  *
  * SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
+#include "common/versus.h"
 #include "libprune.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { ROUNDS = 31, MAX_LAYERS = 4 };
+enum { MAX_LAYERS = 4, SCORED = 2048, SCORED_BATCH = 128 };
 
 typedef struct net {
     const char *name;
     size_t widths[MAX_LAYERS + 1];
     size_t layers;
     size_t batch;
+    double goal;        /* beside the bare work */
+    double masked_goal; /* 90 % removed, beside the same step without a mask; 0: not measured */
 } net;
 
 static const net nets[] = {
-    { "train/784-300-100-10/b32", { 784, 300, 100, 10 }, 3, 32 },
-    { "train/784-300-100-10/b128", { 784, 300, 100, 10 }, 3, 128 },
-    { "train/784-300-100-10/b512", { 784, 300, 100, 10 }, 3, 512 },
-    { "train/20-10-10-1/b32", { 20, 10, 10, 1 }, 3, 32 },
+    { "784-300-100-10/b32", { 784, 300, 100, 10 }, 3, 32, 1.10, 1.03 },
+    { "784-300-100-10/b128", { 784, 300, 100, 10 }, 3, 128, 1.06, 1.03 },
+    { "784-300-100-10/b512", { 784, 300, 100, 10 }, 3, 512, 1.04, 1.03 },
+    { "20-10-10-1/b32", { 20, 10, 10, 1 }, 3, 32, 1.0, 1.03 },
+    { "1024-4096-4096-1000/b256", { 1024, 4096, 4096, 1000 }, 3, 256, 1.05, 0.0 },
 };
 
 static void die(const char *what)
@@ -38,25 +40,6 @@ static void must(prune_status status, const char *what)
 {
     if (status != PRUNE_OK)
         die(what);
-}
-
-static double now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
 }
 
 static float *random_floats(prune_rng *rng, size_t count)
@@ -172,8 +155,9 @@ static void bare_adam(size_t count, float *restrict w, const float *restrict g, 
     }
 }
 
-static void bare_step(const bare *b)
+static void bare_step(void *user)
 {
+    const bare *b = user;
     bare_products(b);
     for (size_t l = 0; l < b->net->layers; l++)
         bare_adam(weights_of(b->net, l), b->w[l], b->g[l], b->m[l], b->v[l]);
@@ -189,7 +173,8 @@ typedef struct real {
     void *targets;
 } real;
 
-static real make_real(const net *n, prune_rng *rng)
+/* `samples` of data; a batch of the net's at a time. */
+static real make_real(const net *n, size_t samples, int32_t per_sample, prune_rng *rng)
 {
     real r = { 0 };
     const size_t outputs = n->widths[n->layers];
@@ -202,21 +187,22 @@ static real make_real(const net *n, prune_rng *rng)
     options.max_batch = n->batch;
     options.loss = outputs > 1 ? PRUNE_SOFTMAX_CROSS_ENTROPY : PRUNE_MSE;
     options.learning_rate = 1e-6f;
+    options.per_sample = per_sample;
     must(prune_trainer_create(&r.trainer, NULL, r.model, &options, NULL), "trainer");
-    r.inputs = random_floats(rng, n->batch * n->widths[0]);
-    must(prune_tensor_matrix(&r.x, NULL, PRUNE_F32, n->batch, n->widths[0], r.inputs), "x");
+    r.inputs = random_floats(rng, samples * n->widths[0]);
+    must(prune_tensor_matrix(&r.x, NULL, PRUNE_F32, samples, n->widths[0], r.inputs), "x");
     if (outputs == 1) {
-        r.targets = random_floats(rng, n->batch);
-        must(prune_tensor_matrix(&r.y, NULL, PRUNE_F32, n->batch, 1, r.targets), "y");
+        r.targets = random_floats(rng, samples);
+        must(prune_tensor_matrix(&r.y, NULL, PRUNE_F32, samples, 1, r.targets), "y");
         return r;
     }
-    int32_t *labels = malloc(n->batch * sizeof *labels);
+    int32_t *labels = malloc(samples * sizeof *labels);
     if (labels == NULL)
         die("out of memory");
-    for (size_t i = 0; i < n->batch; i++)
+    for (size_t i = 0; i < samples; i++)
         labels[i] = (int32_t)prune_rng_below(rng, outputs);
     r.targets = labels;
-    must(prune_tensor_matrix(&r.y, NULL, PRUNE_I32, n->batch, 1, labels), "labels");
+    must(prune_tensor_matrix(&r.y, NULL, PRUNE_I32, samples, 1, labels), "labels");
     return r;
 }
 
@@ -230,48 +216,111 @@ static void free_real(real *r)
     free(r->targets);
 }
 
-/* ---- both in turn ---- */
-
-static size_t steps_per_round(const bare *b)
+static void real_step(void *user)
 {
-    const double start = now_us();
-    size_t steps = 0;
-    while (now_us() - start < 20e3) {
-        bare_step(b);
-        steps++;
-    }
-    return steps;
+    const real *r = user;
+    must(prune_trainer_step(NULL, r->trainer, r->x, r->y), "step");
 }
 
-static void measure(const net *n, FILE *csv, int *missed)
+static void remove_most(const real *r)
 {
+    prune_removal removal;
+    prune_importance *magnitude;
+    prune_removal_init(&removal);
+    must(prune_importance_create(&magnitude, NULL, r->model, PRUNE_MAGNITUDE), "importance");
+    must(prune_mask_fraction(&removal, r->model, magnitude, NULL, 0.9, PRUNE_OF_ALL), "mask");
+    prune_importance_free(magnitude);
+}
+
+/* ---- in turn ---- */
+
+static void measure_steps(const net *n, FILE *csv)
+{
+    char name[64];
     prune_rng rng;
     prune_rng_seed(&rng, 1);
-    bare b = make_bare(n, prune_backend_default(), &rng);
-    real r = make_real(n, &rng);
-    double bare_us[ROUNDS], real_us[ROUNDS], ratio[ROUNDS];
-    const size_t steps = steps_per_round(&b);
-    for (size_t round = 0; round < ROUNDS; round++) {
-        const double start = now_us();
-        for (size_t i = 0; i < steps; i++)
-            bare_step(&b);
-        const double middle = now_us();
-        for (size_t i = 0; i < steps; i++)
-            must(prune_trainer_step(NULL, r.trainer, r.x, r.y), "step");
-        const double end = now_us();
-        bare_us[round] = (middle - start) / (double)steps;
-        real_us[round] = (end - middle) / (double)steps;
-        ratio[round] = real_us[round] / bare_us[round];
+    const prune_backend *blas = prune_backend_blas();
+    bare b = make_bare(n, blas != NULL ? blas : prune_backend_reference(), &rng);
+    real plain = make_real(n, n->batch, 0, &rng), masked = plain;
+    versus_times times[2], beside[2];
+    const versus_work work[2] = { { bare_step, &b }, { real_step, &plain } };
+    versus_measure(times, work, 2);
+    snprintf(name, sizeof name, "train/%s", n->name);
+    versus_report(csv, name, "bare sgemm + Adam", &times[1], &times[0], n->goal);
+    if (n->masked_goal > 0.0) {
+        masked = make_real(n, n->batch, 0, &rng);
+        remove_most(&masked);
+        const versus_work pair[2] = { { real_step, &plain }, { real_step, &masked } };
+        versus_measure(beside, pair, 2);
+        snprintf(name, sizeof name, "train-masked/%s", n->name);
+        versus_report(csv, name, "step without mask", &beside[1], &beside[0], n->masked_goal);
+        free_real(&masked);
     }
-    const double value = median(real_us, ROUNDS), reference = median(bare_us, ROUNDS);
-    const double middle = median(ratio, ROUNDS);
-    fprintf(csv, "%s,%.3f,us,bare %s sgemm + Adam,%.3f,%.4f\n", n->name, value, b.backend->name, reference,
-            middle);
-    printf("%-28s %10.1f us %10.1f us   %.3f  (quartiles %.3f .. %.3f)\n", n->name, value, reference, middle,
-           ratio[ROUNDS / 4], ratio[ROUNDS - 1 - ROUNDS / 4]);
-    *missed += n->batch == 128 && middle >= 1.25;
     free_bare(&b);
-    free_real(&r);
+    free_real(&plain);
+}
+
+/* ---- scores ---- */
+
+typedef struct scoring {
+    real r;
+    prune_importance *scores;
+    prune_data data;
+    prune_tensor *x, *y; /* the first batch */
+} scoring;
+
+/* As many batches as the data has; all are alike to the clock. */
+static void passes(void *user)
+{
+    const scoring *s = user;
+    float loss;
+    for (size_t done = 0; done < SCORED; done += SCORED_BATCH) {
+        must(prune_trainer_forward(s->r.trainer, s->x), "forward");
+        must(prune_trainer_loss(&loss, s->r.trainer, s->y), "loss");
+        must(prune_trainer_backward(s->r.trainer, NULL), "backward");
+    }
+}
+
+static void score(void *user)
+{
+    const scoring *s = user;
+    must(prune_importance_reset(s->scores), "reset");
+    must(prune_importance_accumulate(s->scores, s->r.trainer, &s->data, NULL), "scores");
+}
+
+static scoring make_scoring(const net *n, int32_t criterion, int32_t per_sample)
+{
+    prune_rng rng;
+    prune_rng_seed(&rng, 2);
+    scoring s = { .r = make_real(n, SCORED, per_sample, &rng) };
+    must(prune_importance_create(&s.scores, NULL, s.r.model, criterion), "importance");
+    prune_data_init(&s.data);
+    s.data.inputs = s.r.x;
+    s.data.targets = s.r.y;
+    must(prune_tensor_matrix(&s.x, NULL, PRUNE_F32, n->batch, n->widths[0], s.r.inputs), "x");
+    must(prune_tensor_matrix(&s.y, NULL, PRUNE_I32, n->batch, 1, s.r.targets), "labels");
+    return s;
+}
+
+static void free_scoring(scoring *s)
+{
+    prune_tensor_free(s->x);
+    prune_tensor_free(s->y);
+    prune_importance_free(s->scores);
+    free_real(&s->r);
+}
+
+static void measure_scores(const net *n, FILE *csv)
+{
+    scoring plain = make_scoring(n, PRUNE_TAYLOR, 0);
+    scoring squares = make_scoring(n, PRUNE_FISHER, PRUNE_PER_SAMPLE_SQUARE);
+    const versus_work work[3] = { { passes, &plain }, { score, &plain }, { score, &squares } };
+    versus_times times[3];
+    versus_measure(times, work, 3);
+    versus_report(csv, "score/taylor", "forward + backward", &times[1], &times[0], 1.1);
+    versus_report(csv, "score/fisher", "forward + backward", &times[2], &times[0], 1.6);
+    free_scoring(&plain);
+    free_scoring(&squares);
 }
 
 int main(int argc, char **argv)
@@ -281,13 +330,12 @@ int main(int argc, char **argv)
     FILE *csv = fopen(argv[1], "a");
     if (csv == NULL)
         die("cannot write the CSV file");
-    int missed = 0;
     (void)prune_blas_set_threads(1);
-    printf("%-28s %13s %13s   ratio\n", "training step", "libprune", "bare");
+    printf("%-34s %14s %14s   %6s  (quartiles)\n", "training", "libprune", "reference", "ratio");
+    measure_scores(&nets[1], csv);
     for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++)
-        measure(&nets[i], csv, &missed);
+        measure_steps(&nets[i], csv);
     if (fclose(csv) != 0)
         die("cannot write the CSV file");
-    printf("goal at batch 128: ratio < 1.25: %s\n", missed ? "missed" : "met");
     return 0;
 }

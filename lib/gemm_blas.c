@@ -6,7 +6,7 @@
  * from then on.
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/gemm.h"
+#include "gemm_small.h"
 #include "system.h"
 
 #include <cblas.h>
@@ -45,7 +45,14 @@ static void run(void *user, const prune_gemm *g)
                     g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static const prune_backend blas = { "blas", run, NULL, NULL };
+static void run_by_size(void *user, const prune_gemm *g)
+{
+    if (!prn_gemm_small(g))
+        run(user, g);
+}
+
+static const prune_backend blas = { "blas", run, NULL, NULL },
+                           sized = { "small+blas", run_by_size, NULL, NULL };
 
 static int32_t warm_up(void)
 {
@@ -72,6 +79,11 @@ const prune_backend *prune_backend_blas(void)
     if (!prn_system_can_map(WORK_BYTES))
         return NULL;
     return warm_up() ? &blas : NULL;
+}
+
+const prune_backend *prn_backend_by_size(void)
+{
+    return prune_backend_blas() != NULL ? &sized : NULL;
 }
 
 prune_status prune_blas_set_threads(int32_t threads)

@@ -1,9 +1,14 @@
 /* gemm_none.c -- BLAS=none: there is no BLAS
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/gemm.h"
+#include "gemm_small.h"
 
 const prune_backend *prune_backend_blas(void)
+{
+    return NULL;
+}
+
+const prune_backend *prn_backend_by_size(void)
 {
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* host.c -- the platform when there is an operating system: malloc, its monotonic clock, its BLAS
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/gemm.h"
+#include "gemm_small.h"
 #include "platform.h"
 #include "system.h"
 
@@ -38,6 +38,6 @@ const prune_clock *prn_platform_clock(void)
 
 const prune_backend *prune_backend_default(void)
 {
-    const prune_backend *blas = prune_backend_blas();
-    return blas != NULL ? blas : prune_backend_reference();
+    const prune_backend *fast = prn_backend_by_size();
+    return fast != NULL ? fast : prune_backend_reference();
 }

@@ -16,17 +16,24 @@ static size_t first_above(const float *x, size_t count, uint32_t limit)
     return i;
 }
 
+/* Whether one of BLOCK numbers is above, without a branch, so that it can be vectorised. */
+static uint32_t block_above(const float *x, uint32_t limit)
+{
+    uint32_t above = 0;
+    for (size_t i = 0; i < BLOCK; i++)
+        above |= (limit - prn_bits_size(x[i])) >> 31;
+    return above;
+}
+
+/* The last whole block may overlap the one before. */
 size_t prn_scan_limit(const float *x, size_t count, float limit)
 {
     const uint32_t most = prn_bits_size(limit);
     size_t done = 0;
-    for (; count - done >= BLOCK; done += BLOCK) {
-        uint32_t above = 0; /* a whole block without a branch, so that it can be vectorised */
-        for (size_t i = 0; i < BLOCK; i++)
-            above |= (most - prn_bits_size(x[done + i])) >> 31;
-        if (above)
-            break;
-    }
+    while (count - done >= BLOCK && !block_above(x + done, most))
+        done += BLOCK;
+    if (done != 0 && count - done < BLOCK && !block_above(x + (count - BLOCK), most))
+        return count;
     return done + first_above(x + done, count - done, most);
 }
 

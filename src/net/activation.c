@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* Rows shorter than this are taken several at a time. */
+enum { ROOM = 128 };
+
 typedef struct activation_ops {
     const char *name;
     void (*forward)(float *y, const float *bias, size_t count);
@@ -283,11 +286,25 @@ int32_t prn_activation_needs_input(int32_t activation)
     return table[activation].needs_input;
 }
 
+/* Repeats the bias as often as there is room; returns how often. */
+static size_t repeat(float room[ROOM], const float *bias, size_t columns, size_t rows)
+{
+    const size_t fits = ROOM / columns, times = fits < rows ? fits : rows;
+    memcpy(room, bias, columns * sizeof *room);
+    for (size_t done = 1; done < times; done *= 2)
+        memcpy(room + done * columns, room,
+               (2 * done < times ? done : times - done) * columns * sizeof *room);
+    return times;
+}
+
 void prn_activation_forward(int32_t activation, float *y, size_t ldy, const float *bias, size_t rows,
                             size_t columns)
 {
-    for (size_t r = 0; r < rows; r++)
-        table[activation].forward(y + r * ldy, bias, columns);
+    float room[ROOM];
+    const size_t times = ldy == columns && columns < ROOM ? repeat(room, bias, columns, rows) : 1;
+    for (size_t r = 0; r < rows; r += times)
+        table[activation].forward(y + r * ldy, times == 1 ? bias : room,
+                                  columns * (rows - r < times ? rows - r : times));
 }
 
 void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count)

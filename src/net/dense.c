@@ -10,6 +10,7 @@
 #include "activation.h"
 #include "bend.h"
 #include "initializer.h"
+#include "lanes.h"
 #include "spread.h"
 
 #include <float.h>
@@ -58,12 +59,33 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                            outputs);
 }
 
+enum { STRIPS = 4 };
+
+/* Sums of columns `first` on, in strips of PRN_LANES, of which the last are the matrix's last columns. */
+static void sum_strips(float *sum, const float *matrix, size_t rows, size_t columns, size_t first)
+{
+    size_t at[STRIPS];
+    prn_lanes sums[STRIPS];
+    for (size_t s = 0; s < STRIPS; s++) {
+        at[s] = first + s * PRN_LANES < columns - PRN_LANES ? first + s * PRN_LANES : columns - PRN_LANES;
+        sums[s] = (prn_lanes){ 0 };
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t s = 0; s < STRIPS; s++)
+            sums[s] = prn_lanes_add_scaled(sums[s], 1.0f, prn_lanes_load(matrix + r * columns + at[s]));
+    for (size_t s = 0; s < STRIPS; s++)
+        prn_lanes_store(sum + at[s], sums[s]);
+}
+
 static void sum_rows(float *sum, const float *matrix, size_t rows, size_t columns)
 {
-    memset(sum, 0, columns * sizeof *sum);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
+    for (size_t c = 0; c < columns && columns >= PRN_LANES; c += STRIPS * PRN_LANES)
+        sum_strips(sum, matrix, rows, columns, c);
+    for (size_t c = 0; c < columns && columns < PRN_LANES; c++) {
+        sum[c] = 0.0f;
+        for (size_t r = 0; r < rows; r++)
             sum[c] += matrix[r * columns + c];
+    }
 }
 
 static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)

@@ -35,11 +35,15 @@ void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tens
 prune_status prn_rows_check_finite(const prune_tensor *tensor, const size_t *numbers, const char *name,
                                    prune_error *error)
 {
-    const size_t columns = prn_tensor_row(tensor);
-    for (size_t r = 0; r < prn_tensor_rows(tensor); r++) {
-        const size_t bad = prn_scan_finite((const float *)tensor->data + r * tensor->ld, columns);
-        const size_t index[2] = { numbers == NULL ? r : numbers[r], bad };
-        if (bad != columns)
+    /* Rows without gaps are one long row. */
+    const size_t columns = prn_tensor_row(tensor), rows = prn_tensor_rows(tensor);
+    const size_t runs = tensor->ld == columns ? 1 : rows,
+                 length = tensor->ld == columns ? rows * columns : columns;
+    for (size_t r = 0; r < runs; r++) {
+        const size_t bad = prn_scan_finite((const float *)tensor->data + r * tensor->ld, length);
+        const size_t row = r + bad / columns;
+        const size_t index[2] = { numbers == NULL ? row : numbers[row], bad % columns };
+        if (bad != length)
             return prn_error_at2(error, PRUNE_E_NONFINITE, name, index, "the value is NaN or infinite");
     }
     return PRUNE_OK;

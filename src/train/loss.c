@@ -192,9 +192,14 @@ prune_status prn_loss_check_weights(const prune_tensor *weights, size_t rows, pr
 
 /* ---- sums ---- */
 
+static size_t row_bytes(const prune_tensor *tensor)
+{
+    return tensor->ld * prune_dtype_size(tensor->dtype);
+}
+
 static const void *row_at(const prune_tensor *tensor, size_t row)
 {
-    return (const char *)tensor->data + row * tensor->ld * prune_dtype_size(tensor->dtype);
+    return (const char *)tensor->data + row * row_bytes(tensor);
 }
 
 static int32_t divides_by_class(const prn_loss *loss, const prn_target *target)
@@ -241,6 +246,9 @@ static void add_divisors(prn_loss_sums *sums, const prn_loss *loss, const prn_ta
 {
     prn_sum by_class = { 0 }, plain = { 0 };
     choose_units(sums, loss, target, rows);
+    sums->weight = sums->by = (float)rows;
+    if (target->weights == NULL && !divides_by_class(loss, target))
+        return;
     for (size_t r = 0; r < rows; r++) {
         prn_sum_add(&by_class, divisor(sums, loss, target, r));
         prn_sum_add(&plain, weight_of(sums, target, r));
@@ -280,12 +288,17 @@ static void add_rows(prn_sum *sum, prune_tensor *g, const prn_loss *loss, const 
     prn_sample_loss *of = target->values->dtype == PRUNE_I32 ? ops->of_label : ops->of_row;
     prn_terms terms = terms_of(loss, h, sums->unit[1]);
     const float part = loss->mean_over_outputs ? 1.0f / (float)terms.outputs : 1.0f;
-    for (size_t r = 0; r < prn_tensor_rows(h); r++) {
-        const float s = weight_of(sums, target, r);
+    const size_t rows = prn_tensor_rows(h), step = row_bytes(h), target_step = row_bytes(target->values);
+    const char *from = h->data, *wanted = target->values->data;
+    float s = 1.0f;
+    for (size_t r = 0; r < rows; r++, from += step, wanted += target_step) {
         float *to = g == NULL ? NULL : (float *)g->data + r * g->ld;
-        terms.scale = sums->by > 0.0f ? part * (s / sums->by) : 0.0f;
+        if (r == 0 || target->weights != NULL) {
+            s = weight_of(sums, target, r);
+            terms.scale = sums->by > 0.0f ? part * (s / sums->by) : 0.0f;
+        }
         if (s > 0.0f)
-            prn_sum_add(sum, s * (part * of(&terms, row_at(h, r), row_at(target->values, r), to)));
+            prn_sum_add(sum, s * (part * of(&terms, (const void *)from, wanted, to)));
         else
             scale_row(to, terms.outputs, 0.0f);
     }

@@ -2,108 +2,221 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "optimizer.h"
+#include "bits.h"
 #include "fmath.h"
 #include "scan.h"
+#include "wide.h"
 
 #include <float.h>
 
 /* Elements per piece: what follows the step itself is done while the piece is in the cache. A multiple of
  * 32. */
-enum { PIECE = 1024 };
+enum { PIECE = 1024, WORD = 32 };
 
-/* m and v: the first slot and the second. */
+/* m and v: the first slot and the second, if there is one. */
 typedef struct piece {
     size_t count;
-    float *restrict w;
-    const float *restrict g;
-    float *restrict m;
-    float *restrict v;
+    float *w;
+    const float *g;
+    float *m;
+    float *v;
+    const uint32_t *mask;
 } piece;
 
-/* A step can leave float (a tiny epsilon, a high rate): then the weight ends at the largest number. Never
- * a NaN, since gradients and moments are bounded and epsilon is above 0. */
-static float finite(float w)
+/* What is the same for all elements. */
+typedef struct terms {
+    float rate, epsilon;
+    float keep_w;       /* of the weight, before the step */
+    float keep1, take1; /* m = keep1 m + take1 g */
+    float keep2, take2; /* v = keep2 v + take2 g^2 */
+    float scale;        /* of the root of v */
+    uint32_t mask;      /* of the word at hand */
+} terms;
+
+static const uint32_t bit[WORD] = {
+    0x1u,       0x2u,       0x4u,       0x8u,       0x10u,       0x20u,       0x40u,       0x80u,
+    0x100u,     0x200u,     0x400u,     0x800u,     0x1000u,     0x2000u,     0x4000u,     0x8000u,
+    0x10000u,   0x20000u,   0x40000u,   0x80000u,   0x100000u,   0x200000u,   0x400000u,   0x800000u,
+    0x1000000u, 0x2000000u, 0x4000000u, 0x8000000u, 0x10000000u, 0x20000000u, 0x40000000u, 0x80000000u,
+};
+
+/* The highest bit tells that x is not finite: its exponent is all ones, and carries. */
+PRN_INLINE uint32_t beyond(float x)
+{
+    return prn_bits_size(x) + 0x00800000u;
+}
+
+PRN_INLINE float finite(float w)
 {
     const float low = w < -FLT_MAX ? -FLT_MAX : w;
     return low > FLT_MAX ? FLT_MAX : low;
 }
 
-static void nesterov(const prn_optimizer *o, const prn_stride *by, const piece *p)
+/* ---- one word of the mask: up to 32 elements, of which those removed end as 0 ----
+ * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. Return
+ * numbers of which the highest bit is set if a weight, or v of Adagrad, has left float. */
+
+PRN_INLINE uint32_t nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
+                             float *restrict m, float *restrict unused)
 {
-    const float keep = o->momentum, rate = by->rate;
-    float *restrict w = p->w, *restrict m = p->m;
-    const float *restrict g = p->g;
-    for (size_t i = 0; i < p->count; i++) {
-        m[i] = keep * m[i] + g[i];
-        w[i] = finite(w[i] - rate * (g[i] + keep * m[i]));
+    (void)unused;
+    uint32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = (t.mask & bit[i]) != 0;
+        const float moment = t.keep1 * m[i] + g[i];
+        const float moved = w[i] - t.rate * (g[i] + t.keep1 * moment);
+        m[i] = kept ? moment : 0.0f;
+        w[i] = kept ? moved : 0.0f;
+        high |= beyond(moved);
+    }
+    return high;
+}
+
+PRN_INLINE uint32_t sgd(const terms t, size_t count, float *restrict w, const float *restrict g,
+                        float *restrict m, float *restrict unused)
+{
+    (void)unused;
+    uint32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = (t.mask & bit[i]) != 0;
+        const float moment = t.keep1 * m[i] + g[i];
+        const float moved = w[i] - t.rate * moment;
+        m[i] = kept ? moment : 0.0f;
+        w[i] = kept ? moved : 0.0f;
+        high |= beyond(moved);
+    }
+    return high;
+}
+
+PRN_INLINE uint32_t adam(const terms t, size_t count, float *restrict w, const float *restrict g,
+                         float *restrict m, float *restrict v)
+{
+    uint32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = (t.mask & bit[i]) != 0;
+        const float mean = t.keep1 * m[i] + t.take1 * g[i];
+        const float square = t.keep2 * v[i] + t.take2 * (g[i] * g[i]);
+        const float moved = w[i] - t.rate * mean / (prn_root(square) * t.scale + t.epsilon);
+        m[i] = kept ? mean : 0.0f;
+        v[i] = kept ? square : 0.0f;
+        w[i] = kept ? moved : 0.0f;
+        high |= beyond(moved);
+    }
+    return high;
+}
+
+PRN_INLINE uint32_t adamw(const terms t, size_t count, float *restrict w, const float *restrict g,
+                          float *restrict m, float *restrict v)
+{
+    for (size_t i = 0; i < count; i++)
+        w[i] = finite(t.keep_w * w[i]);
+    return adam(t, count, w, g, m, v);
+}
+
+PRN_INLINE uint32_t rmsprop(const terms t, size_t count, float *restrict w, const float *restrict g,
+                            float *restrict v, float *restrict unused)
+{
+    (void)unused;
+    uint32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = (t.mask & bit[i]) != 0;
+        const float square = t.keep2 * v[i] + t.take2 * (g[i] * g[i]);
+        const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
+        v[i] = kept ? square : 0.0f;
+        w[i] = kept ? moved : 0.0f;
+        high |= beyond(moved);
+    }
+    return high;
+}
+
+PRN_INLINE uint32_t adagrad(const terms t, size_t count, float *restrict w, const float *restrict g,
+                            float *restrict v, float *restrict unused)
+{
+    (void)unused;
+    uint32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t kept = (t.mask & bit[i]) != 0;
+        const float square = finite(v[i] + g[i] * g[i]);
+        const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
+        v[i] = kept ? square : 0.0f;
+        w[i] = kept ? moved : 0.0f;
+        high |= beyond(moved);
+    }
+    return high;
+}
+
+typedef uint32_t update_word(const terms t, size_t count, float *restrict w, const float *restrict g,
+                             float *restrict m, float *restrict v);
+
+/* Whole words have a count that the compiler knows. */
+PRN_INLINE uint32_t update_by(update_word *update, terms t, const piece *p)
+{
+    uint32_t high = 0;
+    for (size_t i = 0; i < p->count; i += WORD) {
+        float *v = p->v == NULL ? NULL : p->v + i;
+        t.mask = p->mask[i / WORD];
+        high |= i + WORD <= p->count ? update(t, WORD, p->w + i, p->g + i, p->m + i, v)
+                                     : update(t, p->count - i, p->w + i, p->g + i, p->m + i, v);
+    }
+    return high;
+}
+
+PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const piece *p)
+{
+    switch (o->kind) {
+    case PRUNE_SGD:
+        return o->nesterov ? update_by(nesterov, *t, p) : update_by(sgd, *t, p);
+    case PRUNE_RMSPROP:
+        return update_by(rmsprop, *t, p);
+    case PRUNE_ADAGRAD:
+        return update_by(adagrad, *t, p);
+    case PRUNE_ADAMW:
+        return t->keep_w < 1.0f ? update_by(adamw, *t, p) : update_by(adam, *t, p);
+    default:
+        return update_by(adam, *t, p);
     }
 }
 
-static void sgd(const prn_optimizer *o, const prn_stride *by, const piece *p)
+static uint32_t update_plain(const prn_optimizer *o, const terms *t, const piece *p)
 {
-    if (o->nesterov) {
-        nesterov(o, by, p);
-        return;
-    }
-    for (size_t i = 0; i < p->count; i++) {
-        p->m[i] = o->momentum * p->m[i] + p->g[i];
-        p->w[i] = finite(p->w[i] - by->rate * p->m[i]);
-    }
+    return update_kind(o, t, p);
 }
 
-static void adam(const prn_optimizer *o, const prn_stride *by, const piece *p)
+PRN_WIDE static uint32_t update_wide(const prn_optimizer *o, const terms *t, const piece *p)
 {
-    const float rate = by->rate / o->complement1, scale = 1.0f / prune_sqrtf(o->complement2);
-    const float keep1 = o->beta1, keep2 = o->beta2, take1 = 1.0f - keep1, take2 = 1.0f - keep2;
-    float *restrict w = p->w, *restrict m = p->m, *restrict v = p->v;
-    const float *restrict g = p->g;
-    for (size_t i = 0; i < p->count; i++) {
-        m[i] = keep1 * m[i] + take1 * g[i];
-        v[i] = keep2 * v[i] + take2 * (g[i] * g[i]);
-        w[i] = finite(w[i] - rate * m[i] / (prn_root(v[i]) * scale + o->epsilon));
+    return update_kind(o, t, p);
+}
+
+/* A step can leave float (a tiny epsilon, a high rate): then the weight ends at the largest number. Never
+ * a NaN, since gradients and moments are bounded and epsilon is above 0. */
+static void bound(float *w, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        w[i] = finite(w[i]);
+}
+
+static terms terms_of(const prn_optimizer *o, const prn_stride *by)
+{
+    terms t = { .rate = by->rate, .epsilon = o->epsilon, .keep_w = 1.0f, .scale = 1.0f };
+    if (o->kind == PRUNE_SGD) {
+        t.keep1 = o->momentum;
+    } else if (o->kind == PRUNE_RMSPROP) {
+        t.keep2 = o->alpha, t.take2 = 1.0f - o->alpha;
+    } else if (o->kind == PRUNE_ADAM || o->kind == PRUNE_ADAMW) {
+        t.rate = by->rate / o->complement1, t.scale = 1.0f / prune_sqrtf(o->complement2);
+        t.keep1 = o->beta1, t.take1 = 1.0f - o->beta1;
+        t.keep2 = o->beta2, t.take2 = 1.0f - o->beta2;
     }
+    if (o->kind == PRUNE_ADAMW)
+        t.keep_w = 1.0f - by->rate * by->decay;
+    return t;
 }
-
-static void adamw(const prn_optimizer *o, const prn_stride *by, const piece *p)
-{
-    const float keep = 1.0f - by->rate * by->decay;
-    const size_t decayed = by->decay > 0.0f ? p->count : 0;
-    float *restrict w = p->w;
-    for (size_t i = 0; i < decayed; i++)
-        w[i] = finite(keep * w[i]);
-    adam(o, by, p);
-}
-
-static void rmsprop(const prn_optimizer *o, const prn_stride *by, const piece *p)
-{
-    const float keep = o->alpha, take = 1.0f - keep, rate = by->rate;
-    float *restrict w = p->w, *restrict v = p->m;
-    const float *restrict g = p->g;
-    for (size_t i = 0; i < p->count; i++) {
-        v[i] = keep * v[i] + take * (g[i] * g[i]);
-        w[i] = finite(w[i] - rate * g[i] / (prn_root(v[i]) + o->epsilon));
-    }
-}
-
-static void adagrad(const prn_optimizer *o, const prn_stride *by, const piece *p)
-{
-    const float rate = by->rate;
-    float *restrict w = p->w, *restrict v = p->m;
-    const float *restrict g = p->g;
-    for (size_t i = 0; i < p->count; i++) {
-        v[i] = finite(v[i] + g[i] * g[i]);
-        w[i] = finite(w[i] - rate * g[i] / (prn_root(v[i]) + o->epsilon));
-    }
-}
-
-typedef void update_piece(const prn_optimizer *o, const prn_stride *by, const piece *p);
 
 static const struct optimizer_ops {
-    update_piece *update;
     size_t slots, squares; /* of the slots, the last `squares` hold squares */
 } table[] = {
-    [PRUNE_SGD] = { sgd, 1, 0 },     [PRUNE_ADAM] = { adam, 2, 1 },       [PRUNE_RMSPROP] = { rmsprop, 1, 1 },
-    [PRUNE_ADAMW] = { adamw, 2, 1 }, [PRUNE_ADAGRAD] = { adagrad, 1, 1 },
+    [PRUNE_SGD] = { 1, 0 },   [PRUNE_ADAM] = { 2, 1 },    [PRUNE_RMSPROP] = { 1, 1 },
+    [PRUNE_ADAMW] = { 2, 1 }, [PRUNE_ADAGRAD] = { 1, 1 },
 };
 
 int32_t prn_optimizer_known(int32_t kind)
@@ -164,22 +277,6 @@ void prn_optimizer_advance(prn_optimizer *o)
     o->complement2 = o->beta2 * o->complement2 + (1.0f - o->beta2);
 }
 
-/* Word by word: most words of a pruned net are mixed, but most of a dense one are all ones. */
-static void clear_removed(const piece *p, const uint32_t *mask)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        if (i % 32 == 0 && mask[i / 32] == 0xffffffffu) {
-            i += 31;
-            continue;
-        }
-        const int32_t kept = prn_mask_test(mask, i);
-        p->w[i] = kept ? p->w[i] : 0.0f;
-        p->m[i] = kept ? p->m[i] : 0.0f;
-        if (p->v != NULL)
-            p->v[i] = kept ? p->v[i] : 0.0f;
-    }
-}
-
 /* sign(w) max(|w| - threshold, 0), with a plain 0 where nothing is left. */
 static void soften(const piece *p, float threshold)
 {
@@ -193,14 +290,20 @@ static void soften(const piece *p, float threshold)
 void prn_optimizer_apply(const prn_optimizer *o, const prn_stride *by, prn_param *param,
                          const float *gradient, float *const state[2])
 {
+    const terms t = terms_of(o, by);
+    const int32_t wide = prn_wide();
     for (size_t done = 0; done < param->count; done += PIECE) {
         const size_t left = param->count - done;
-        const piece p = { left < PIECE ? left : PIECE, param->value + done, gradient + done, state[0] + done,
-                          state[1] == NULL ? NULL : state[1] + done };
-        table[o->kind].update(o, by, &p);
+        const piece p = { left < PIECE ? left : PIECE,
+                          param->value + done,
+                          gradient + done,
+                          state[0] + done,
+                          state[1] == NULL ? NULL : state[1] + done,
+                          param->mask + done / WORD };
+        const uint32_t high = wide ? update_wide(o, &t, &p) : update_plain(o, &t, &p);
+        if (high >> 31 != 0)
+            bound(p.w, p.count);
         if (by->threshold > 0.0f)
             soften(&p, by->threshold);
-        if (param->removed != 0)
-            clear_removed(&p, param->mask + done / 32);
     }
 }

@@ -1,0 +1,32 @@
+/* wide.h -- functions built a second time for vectors of 256 bits, where a machine may have them
+ *
+ * A body that is PRN_INLINE is called by two functions, one of them PRN_WIDE; prn_wide() says which may run.
+ * With -ffp-contract=off longer vectors are all that differs: each element has the same bits both ways. */
+#ifndef PRN_WIDE_H
+#define PRN_WIDE_H
+
+#include "lanes.h"
+
+#include <stdint.h>
+
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+
+#define PRN_WIDE __attribute__((target("avx2,fma")))
+
+static inline int32_t prn_wide(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+#else
+
+#define PRN_WIDE
+
+static inline int32_t prn_wide(void)
+{
+    return 0;
+}
+
+#endif
+
+#endif
