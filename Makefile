@@ -233,13 +233,14 @@ bench-accuracy: $B/bench/tradeoff
 bench: $(BENCHES)
 	echo 'name,value,unit,reference,reference_value,ratio' >$B/bench.csv
 	for b in $^; do $$b $B/bench.csv || exit 1; done; echo "written: $B/bench.csv"
+DEBIAN = /usr/bin/python3# sees Debian's packages, whatever else is called python3
 # What is not installed is left out. npm brings onnxruntime-node into the build folder, once.
 bench-peers: $(PEERS)
 	command -v npm >/dev/null && { [ -d $B/peers/node_modules ] || npm install --prefix $B/peers --ignore-scripts --no-audit \
 	    --no-fund --loglevel=error onnxruntime-node; } || echo "bench-peers: without onnxruntime-node" >&2
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 NODE_PATH='$(abspath $B)/peers/node_modules'; \
-	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(PYTHON) bench/peers/torch_peer.py' \
-	    numpy='$(PYTHON) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
+	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
+	    numpy='$(DEBIAN) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
 	echo "written: $B/bench-peers.csv"
 ffi: $B/libprune.so
 	$(call need,$(PYTHON) luajit,make deps-dev)
