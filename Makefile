@@ -7,6 +7,7 @@
 #   make bench-accuracy  ways of pruning, kept fractions and seeds, into build/bench-accuracy.csv; SEEDS= METHODS= KEPT=
 #   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
+#   make bench-peers the same beside PyTorch, NumPy, FANN and onnxruntime-node, into build/bench-peers.csv; deps-peers
 #   make lint        architecture, headers, exported symbols, format, analysers; make format: formats the sources
 #   make ffi         the shared library used from Python and LuaJIT
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
@@ -35,6 +36,7 @@ RANKS    = base \
            / pack \
            / costs \
            / product \
+           / race \
            / activation sample_loss \
            / initializer rows layer idx \
            / bend \
@@ -47,7 +49,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce \
+           / clip feed allreduce engine \
            / predict trainer roc \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
@@ -83,6 +85,7 @@ DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind p
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
            gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
 DEPS_MPI = openmpi-bin libopenmpi-dev
+DEPS_PEERS = python3-torch python3-numpy libfann-dev $(if $(shell command -v npm),,nodejs npm)
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -102,11 +105,12 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev deps-ports deps-mpi
+.PHONY: deps deps-dev deps-ports deps-mpi deps-peers
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 deps-ports: ; $(call install_missing,$(DEPS_PORTS))
 deps-mpi: deps ; $(call install_missing,$(DEPS_MPI))
+deps-peers: deps ; $(call install_missing,$(DEPS_PEERS))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -120,7 +124,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev deps-ports deps-mpi,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -165,11 +169,13 @@ OBJ      = $(SRC:%.c=$B/%.o)
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
+PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench-accuracy bench lint format ffi mpi ports firmware install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy bench-accuracy bench bench-peers lint format ffi mpi ports firmware install \
+        uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -186,6 +192,8 @@ $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
+$(PEERS): %: %.o $B/libprune.a
+	$(LINK) -o $@ $< $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # All is built anew when what it is built with changes.
@@ -237,6 +245,15 @@ bench-accuracy: $B/bench/tradeoff
 bench: $(BENCHES)
 	echo 'name,value,unit,reference,reference_value,ratio' >$B/bench.csv
 	for b in $^; do $$b $B/bench.csv || exit 1; done; echo "written: $B/bench.csv"
+DEBIAN = /usr/bin/python3# sees Debian's packages, whatever else is called python3
+# What is not installed is left out. npm brings onnxruntime-node into the build folder, once.
+bench-peers: $(PEERS)
+	command -v npm >/dev/null && { [ -d $B/peers/node_modules ] || npm install --prefix $B/peers --ignore-scripts --no-audit \
+	    --no-fund --loglevel=error onnxruntime-node; } || echo "bench-peers: without onnxruntime-node" >&2
+	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 NODE_PATH='$(abspath $B)/peers/node_modules'; \
+	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
+	    numpy='$(DEBIAN) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
+	echo "written: $B/bench-peers.csv"
 ffi: $B/libprune.so
 	$(call need,$(PYTHON) luajit,make deps-dev)
 	for f in $(sort $(wildcard tests/ffi/*_test.py)); do LIBPRUNE=$(abspath $<) $(PYTHON) $$f || exit 1; done

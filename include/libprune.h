@@ -30,6 +30,7 @@
 #include "libprune/encode.h"
 #include "libprune/encoded.h"
 #include "libprune/encoding.h"
+#include "libprune/engine.h"
 #include "libprune/evaluate.h"
 #include "libprune/fit.h"
 #include "libprune/fmath.h"

@@ -1,11 +1,9 @@
 /* encoded.c -- a model's parameters in the encodings, and how large it is so
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/encoded.h"
-#include "encode.h"
-#include "model.h"
+#include "encoded.h"
 
-static prune_status take_param(prn_matrix *m, const prn_param *param)
+prune_status prn_matrix_of(prn_matrix *m, const prn_param *param)
 {
     const size_t columns = param->count / param->shape.dims[0];
     *m = (prn_matrix){ .ld = columns, .values = param->value, .mask = param->mask };
@@ -17,7 +15,7 @@ static prune_status find_param(prn_matrix *m, const prune_model *model, size_t i
     if (model == NULL)
         return PRUNE_E_ARGUMENT;
     const prn_param *param = prn_model_param(model, index);
-    return param == NULL ? PRUNE_E_RANGE : take_param(m, param);
+    return param == NULL ? PRUNE_E_RANGE : prn_matrix_of(m, param);
 }
 
 prune_status prune_encoded_param(prune_encoding_info *info, const prune_model *model, size_t param,
@@ -49,7 +47,7 @@ prune_status prune_model_encoded_bytes(uint64_t *bytes, const prune_model *model
         prune_encoding_info info = { .size = sizeof info, .bytes = (uint64_t)param->count * sizeof(float) };
         prune_status status = PRUNE_OK;
         if (param->prunable && param->shape.rank > 1) {
-            status = take_param(&m, param);
+            status = prn_matrix_of(&m, param);
             status = status == PRUNE_OK ? prn_encoding_measure(&info, &m, options) : status;
         }
         if (status != PRUNE_OK)

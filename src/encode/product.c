@@ -27,6 +27,7 @@ struct prune_product {
     const prune_backend *backend;
     uint32_t rows, columns, kept;
     size_t max_batch;
+    float time;              /* modelled, of max_batch */
     int32_t layout[CLASSES]; /* of each class of batches */
     prn_rows by_rows;
     prn_windows windows;
@@ -104,6 +105,8 @@ static prune_status build(prune_product *p, const prn_kept *kept, const prune_pr
         p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : prn_costs_best(&costs, batch);
         status = pack(p, p->layout[c], kept, costs.height);
     }
+    if (status == PRUNE_OK)
+        p->time = prn_costs_time(&costs, p->layout[class_of(p->max_batch)], p->max_batch);
     return status;
 }
 
@@ -210,6 +213,11 @@ prune_status prune_product_describe(prune_product_info *info, const prune_produc
     if (status == PRUNE_OK)
         prn_result_write(info, &mine);
     return status;
+}
+
+float prn_product_time(const prune_product *product)
+{
+    return product->time;
 }
 
 /* ---- running ---- */

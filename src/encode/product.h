@@ -21,4 +21,7 @@ typedef struct prn_product_call {
 /* As prune_product_run(), with nothing left to check. */
 void prn_product_run(const prune_product *product, const prn_product_call *call);
 
+/* Nanoseconds of a run of max_batch samples, modelled. */
+float prn_product_time(const prune_product *product);
+
 #endif

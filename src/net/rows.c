@@ -5,6 +5,7 @@
 #include "scan.h"
 #include "text.h"
 
+#include <limits.h>
 #include <string.h>
 
 static const char *row_at(const prune_tensor *tensor, size_t row)
@@ -30,6 +31,20 @@ void prn_rows_collect(prune_tensor *view, void *memory, const prune_tensor *tens
     prn_rows_slice(view, tensor, 0, count);
     view->data = memory;
     view->ld = prn_tensor_row(tensor);
+}
+
+/* Who computes with rows counts in int. */
+prune_status prn_rows_check_pass(const prune_tensor *y, size_t outputs, const prune_tensor *x, size_t inputs)
+{
+    if (x->dtype != PRUNE_F32 || y->dtype != PRUNE_F32)
+        return PRUNE_E_TYPE;
+    if (y->read_only)
+        return PRUNE_E_READONLY;
+    if (prn_tensor_step(x) > INT_MAX || prn_tensor_step(y) > INT_MAX)
+        return PRUNE_E_LIMIT;
+    const int32_t fits = prn_tensor_row(x) == inputs && prn_tensor_row(y) == outputs &&
+                         prn_tensor_rows(x) == prn_tensor_rows(y);
+    return fits ? PRUNE_OK : PRUNE_E_SHAPE;
 }
 
 prune_status prn_rows_check_finite(const prune_tensor *tensor, const size_t *numbers, const char *name,

@@ -3,10 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/predict.h"
 #include "model.h"
+#include "rows.h"
 #include "spread.h"
-#include "tensor.h"
-
-#include <limits.h>
 
 /* Layers write in turn into two buffers of [max_batch][width]; the last writes to the caller. */
 struct prune_workspace {
@@ -114,19 +112,10 @@ static prune_status check(const prune_tensor *y, const prune_model *model, const
         return status;
     if (y == NULL || x == NULL || workspace == NULL)
         return PRUNE_E_ARGUMENT;
-    if (x->dtype != PRUNE_F32 || y->dtype != PRUNE_F32)
-        return PRUNE_E_TYPE;
-    if (y->read_only)
-        return PRUNE_E_READONLY;
     /* Signatures can be forged; that no buffer is too small may not hang on one. */
     if (workspace->signature != prn_model_signature(model) || prn_model_width(model) > workspace->width)
         return PRUNE_E_STATE;
-    if (prn_tensor_step(x) > INT_MAX || prn_tensor_step(y) > INT_MAX)
-        return PRUNE_E_LIMIT;
-    const int32_t fits = prn_tensor_row(x) == prune_model_inputs(model) &&
-                         prn_tensor_row(y) == prune_model_outputs(model) &&
-                         prn_tensor_rows(x) == prn_tensor_rows(y);
-    return fits ? PRUNE_OK : PRUNE_E_SHAPE;
+    return prn_rows_check_pass(y, prune_model_outputs(model), x, prune_model_inputs(model));
 }
 
 prune_status prune_predict(prune_tensor *y, const prune_model *model, prune_workspace *workspace,

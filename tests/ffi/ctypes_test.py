@@ -113,6 +113,12 @@ EncodingInfo = struct("EncodingInfo", [
 KernelsInfo = struct("KernelsInfo", [("size", size), ("best", i32), ("offered", c.c_uint32)])
 ProductOptions = struct("ProductOptions", [
     ("size", size), ("kernels, layout", i32), ("max_batch", size), ("backend", handle)])
+EngineOptions = struct("EngineOptions", [
+    ("size, max_batch", size), ("kernels, choice", i32), ("layouts", handle), ("layout_count", size),
+    ("backend, clock", handle)])
+EngineLayer = struct("EngineLayer", [
+    ("size", size), ("kernels, layout, layout_many, activation", i32), ("rows, columns, kept, bytes", u64),
+    ("modelled, measured", f64)])
 ProductInfo = struct("ProductInfo", [
     ("size", size), ("kernels, layout, layout_many, reserved", i32), ("rows, columns, kept, bytes", u64)])
 ReportOptions = struct("ReportOptions", [
@@ -163,6 +169,8 @@ INITIALISED = {
     "prune_encoding_options": (EncodingOptions, {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
+    "prune_engine_options": (EngineOptions, {"max_batch": 1}),
+    "prune_engine_layer": (EngineLayer, {}),
     "prune_kernels_info": (KernelsInfo, {}),
     "prune_product_options": (ProductOptions, {"max_batch": 1}),
     "prune_product_info": (ProductInfo, {}),
