@@ -264,7 +264,7 @@ START_TEST(the_fastest_is_chosen_by_time)
     engines_open(&f);
     for (int slows = 0; slows < 2; slows++) {
         slow s = { 0, slows ? 1000000 : 0, slows ? 1 : 1000 };
-        const prune_backend backend = { "slow", slow_dense, &s };
+        const prune_backend backend = { .name = "slow", .run = slow_dense, .user = &s };
         const prune_clock clock = { slow_now, &s };
         prune_engine_options options = options_of(3, PRUNE_CHOOSE_MEASURED);
         options.backend = &backend;

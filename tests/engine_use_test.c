@@ -112,7 +112,7 @@ END_TEST
 START_TEST(what_makes_no_sense_is_refused)
 {
     const prune_clock no_clock = { NULL, NULL };
-    const prune_backend no_backend = { "none", NULL, NULL };
+    const prune_backend no_backend = { .name = "none", .run = NULL, .user = NULL };
     const int32_t layouts[4] = { 0, 0, 77, 0 };
     const prune_engine_options good = options_of(1, PRUNE_CHOOSE_MODELLED);
     prune_engine_options bad[10];
