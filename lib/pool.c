@@ -103,14 +103,14 @@ static void run(void *user, size_t pieces, prune_task task, void *arg)
         return;
     }
     size_t own = 0;
-    const uint64_t start = prn_system_now();
+    const uint64_t began = prn_system_now();
     prn_lock_take(pool->lock);
     for (; pool->next < pool->pieces; own++)
         do_piece(pool);
     const uint64_t middle = prn_system_now();
     while (pool->done < pool->pieces)
         prn_lock_wait(pool->lock, PRN_DONE);
-    judge(pool, own, start, middle);
+    judge(pool, own, began, middle);
     pool->busy = 0;
     prn_lock_leave(pool->lock);
 }

@@ -57,9 +57,11 @@ static float rows_time(const prn_costs *c, size_t batch)
         return (float)batch * (PLAIN_WEIGHT * kept + ROW * rows);
     const uint32_t width = prn_panel_width(k, batch);
     const float panels = larger(1.0f, (float)batch / (float)width);
-    const float vectors = (float)(width / (width < k->vector ? width : k->vector));
-    const float tiles = (float)(c->columns / k->tile + 1), moved = (rows + (float)c->columns) * (float)width;
-    return panels * (larger(WEIGHT * kept * vectors, of_bytes(6.0f * kept)) + ROW * rows * tiles) +
+    const uint32_t vectors = width / (width < k->vector ? width : k->vector),
+                   tiles = c->columns / k->tile + 1;
+    const float moved = (rows + (float)c->columns) * (float)width;
+    return panels *
+               (larger(WEIGHT * kept * (float)vectors, of_bytes(6.0f * kept)) + ROW * rows * (float)tiles) +
            MOVED * moved * panels;
 }
 
@@ -68,15 +70,17 @@ static float windows_time(const prn_costs *c, float batch)
     const prn_sparse *k = c->kernels;
     const float steps = (float)c->steps;
     const float bytes = steps * (2.0f + (float)(k->lanes * (32 + k->bits)) / 8.0f);
-    return batch * (larger(STEP * steps, of_bytes(bytes)) + SLICE * (float)(c->rows / k->lanes + 1));
+    const uint32_t slices = c->rows / k->lanes + 1;
+    return batch * (larger(STEP * steps, of_bytes(bytes)) + SLICE * (float)slices);
 }
 
 static float groups_time(const prn_costs *c, float batch)
 {
     const float blocks = (float)c->blocks, height = (float)c->height;
     const float vectors = larger(1.0f, height / (float)c->kernels->lanes);
-    return batch * (larger(BLOCK * blocks * vectors, of_bytes(blocks * (4.0f * height + 2.0f))) +
-                    ROW * (float)(c->rows / c->height + 1));
+    const uint32_t rows = c->rows / c->height + 1;
+    return batch *
+           (larger(BLOCK * blocks * vectors, of_bytes(blocks * (4.0f * height + 2.0f))) + ROW * (float)rows);
 }
 
 float prn_costs_time(const prn_costs *c, int32_t layout, size_t batch)

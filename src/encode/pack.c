@@ -9,7 +9,7 @@
 enum { LINE = 64 }; /* parts begin on lines of the cache */
 
 /* Room for `times` times count items. */
-static size_t place(prn_layout *layout, size_t times, size_t count, size_t item)
+static size_t lay(prn_layout *layout, size_t times, size_t count, size_t item)
 {
     layout->overflow = layout->overflow || prn_mem_overflows(times, count);
     return prn_layout_add(layout, times * count / (LINE / item) + 1, LINE);
@@ -63,10 +63,10 @@ prune_status prn_pack_rows(prn_rows *out, prn_pack *pack, const prn_kept *kept, 
 {
     const size_t tiles = prn_code_pieces(kept->columns, tile);
     prn_layout layout = { 0 };
-    const size_t value = place(&layout, 1, kept->count, sizeof(float));
-    const size_t column = place(&layout, 1, kept->count, sizeof(uint16_t));
-    const size_t at = place(&layout, 1, kept->rows, sizeof(uint32_t)); /* of use while it is made */
-    const size_t ends = place(&layout, tiles, kept->rows, sizeof(uint32_t));
+    const size_t value = lay(&layout, 1, kept->count, sizeof(float));
+    const size_t column = lay(&layout, 1, kept->count, sizeof(uint16_t));
+    const size_t at = lay(&layout, 1, kept->rows, sizeof(uint32_t)); /* of use while it is made */
+    const size_t ends = lay(&layout, tiles, kept->rows, sizeof(uint32_t));
     char *base = take(pack, &kept->mem, &layout);
     if (base == NULL)
         return PRUNE_E_MEMORY;
@@ -75,7 +75,7 @@ prune_status prn_pack_rows(prn_rows *out, prn_pack *pack, const prn_kept *kept, 
                        .tile = tile,
                        .ends = (uint32_t *)(base + ends),
                        .column = (uint16_t *)(base + column),
-                       .value = (float *)(base + value) };
+                       .value = (float *)(void *)(base + value) };
     uint32_t *next = (uint32_t *)(base + at), done = 0;
     for (uint32_t r = 0; r < kept->rows; r++)
         next[r] = prn_kept_begin(kept, r);
@@ -187,11 +187,11 @@ prune_status prn_pack_windows(prn_windows *out, prn_pack *pack, const prn_kept *
 {
     const size_t steps = prn_pack_steps(kept, kernels), lanes = kernels->lanes;
     prn_layout layout = { 0 };
-    const size_t value = place(&layout, steps, lanes, sizeof(float));
-    const size_t index = place(&layout, steps, lanes * kernels->bits / 8, 1);
-    const size_t base = place(&layout, 1, steps, sizeof(uint16_t));
-    const size_t ends = place(&layout, 1, prn_code_pieces(kept->rows, kernels->lanes), sizeof(uint32_t));
-    const size_t order = place(&layout, 1, kept->rows, sizeof(uint32_t));
+    const size_t value = lay(&layout, steps, lanes, sizeof(float));
+    const size_t index = lay(&layout, steps, lanes * kernels->bits / 8, 1);
+    const size_t base = lay(&layout, 1, steps, sizeof(uint16_t));
+    const size_t ends = lay(&layout, 1, prn_code_pieces(kept->rows, kernels->lanes), sizeof(uint32_t));
+    const size_t order = lay(&layout, 1, kept->rows, sizeof(uint32_t));
     char *memory = take(pack, &kept->mem, &layout);
     if (memory == NULL)
         return PRUNE_E_MEMORY;
@@ -201,7 +201,7 @@ prune_status prn_pack_windows(prn_windows *out, prn_pack *pack, const prn_kept *
                           .order = (uint32_t *)(memory + order),
                           .base = (uint16_t *)(memory + base),
                           .index = (unsigned char *)(memory + index),
-                          .value = (float *)(memory + value) };
+                          .value = (float *)(void *)(memory + value) };
     fill_windows(out, kept, kernels);
     return PRUNE_OK;
 }
@@ -260,9 +260,9 @@ prune_status prn_pack_groups(prn_groups *out, prn_pack *pack, const prn_kept *ke
 {
     const size_t blocks = prn_pack_blocks(kept, height);
     prn_layout layout = { 0 };
-    const size_t value = place(&layout, blocks, height, sizeof(float));
-    const size_t column = place(&layout, 1, blocks, sizeof(uint16_t));
-    const size_t ends = place(&layout, 1, prn_code_pieces(kept->rows, height), sizeof(uint32_t));
+    const size_t value = lay(&layout, blocks, height, sizeof(float));
+    const size_t column = lay(&layout, 1, blocks, sizeof(uint16_t));
+    const size_t ends = lay(&layout, 1, prn_code_pieces(kept->rows, height), sizeof(uint32_t));
     char *memory = take(pack, &kept->mem, &layout);
     if (memory == NULL)
         return PRUNE_E_MEMORY;
@@ -271,7 +271,7 @@ prune_status prn_pack_groups(prn_groups *out, prn_pack *pack, const prn_kept *ke
                          .height = height,
                          .ends = (uint32_t *)(memory + ends),
                          .column = (uint16_t *)(memory + column),
-                         .value = (float *)(memory + value) };
+                         .value = (float *)(void *)(memory + value) };
     fill_groups(out, kept);
     return PRUNE_OK;
 }
@@ -281,7 +281,7 @@ prune_status prn_pack_groups(prn_groups *out, prn_pack *pack, const prn_kept *ke
 prune_status prn_pack_dense(const float **out, prn_pack *pack, const prn_kept *kept)
 {
     prn_layout layout = { 0 };
-    (void)place(&layout, kept->rows, kept->columns, sizeof(float));
+    (void)lay(&layout, kept->rows, kept->columns, sizeof(float));
     float *all = (float *)(void *)take(pack, &kept->mem, &layout);
     if (all == NULL)
         return PRUNE_E_MEMORY;

@@ -233,9 +233,9 @@ prune_status prune_log_read(prune_log **out, const prune_allocator *mem, const p
         return status;
     prn_source_open(&source, reader, &file.sections[PRN_PLOG]);
     status = read_start(&log, &own, &source, error);
-    if (status == PRUNE_OK)
+    if (status == PRUNE_OK && log != NULL)
         status = read_masks(log, &source, error);
-    if (status == PRUNE_OK)
+    if (status == PRUNE_OK && log != NULL)
         status = read_entries(log, &source, error);
     if (status == PRUNE_OK)
         *out = log;

@@ -68,7 +68,7 @@ prune_status prn_log_begin(prune_log *log)
         if (param->statistic && param->kept != param->count)
             return PRUNE_E_FORMAT;
     }
-    if (log->words != 0)
+    if (log->start != NULL)
         memcpy(log->now, log->start, log->words * sizeof *log->now);
     return PRUNE_OK;
 }
@@ -78,7 +78,7 @@ static void describe(prune_log *log, const prune_model *model)
     prn_log_param *mine = log->params;
     log->signature = prn_model_signature(model);
     for (size_t l = 0; l < model->layer_count; l++)
-        for (size_t p = 0; p < model->layers[l]->param_count; p++, mine++) {
+        for (size_t p = 0; mine != NULL && p < model->layers[l]->param_count; p++, mine++) {
             mine->layer = l;
             mine->count = model->layers[l]->params[p].count;
             mine->statistic = model->layers[l]->params[p].statistic != 0;
@@ -102,7 +102,7 @@ prune_status prune_log_create(prune_log **out, const prune_allocator *mem, const
     describe(log, model);
     status = prn_log_lay_out(log);
     prn_walk w = { .model = model };
-    for (size_t p = 0; status == PRUNE_OK && p < log->param_count; p++)
+    for (size_t p = 0; status == PRUNE_OK && log->start != NULL && p < log->param_count; p++)
         memcpy(log->start + log->params[p].word, prn_walk_next(&w)->mask,
                prn_mask_words(log->params[p].count) * sizeof *log->start);
     if (status == PRUNE_OK)

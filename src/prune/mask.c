@@ -176,10 +176,9 @@ static void choose_below(choice *c, float threshold)
         const prn_ranking layer = rank_layers(c, l, l + 1, NULL);
         const size_t lower = prn_rank_count_below(&layer, threshold);
         const size_t may_go = removable(&c->selection, prn_unit_count_layer(&c->selection, c->model, l).kept);
-        const size_t take = lower < may_go ? lower : may_go;
-        c->removal.spared += lower - take;
+        c->removal.spared += lower > may_go ? lower - may_go : 0;
         c->cuts[l] =
-            take == lower ? (prn_cut){ prn_bits_order(threshold), 0 } : prn_rank_lowest(&layer, take);
+            lower > may_go ? prn_rank_lowest(&layer, may_go) : (prn_cut){ prn_bits_order(threshold), 0 };
     }
 }
 

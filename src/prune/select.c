@@ -61,7 +61,7 @@ static void lay_out(reading *r, size_t bytes, int32_t counting)
 {
     static const uint32_t digits[] = { 16, 11, LEAST_DIGIT };
     size_t d = 0;
-    while (bytes / 2 >> digits[d] < sizeof *r->counts)
+    while (d + 1 < sizeof digits / sizeof *digits && bytes / 2 >> digits[d] < sizeof *r->counts)
         d++;
     r->digit_bits = digits[d];
     const size_t counters = counting ? sizeof *r->counts << r->digit_bits : 0;
@@ -137,9 +137,9 @@ typedef struct known {
     uint64_t k; /* among those that agree with them */
 } known;
 
-static void count_chunk(reading *r, size_t count, const known *so_far, uint32_t shift)
+static void count_chunk(reading *r, size_t count, const known *so_far, uint32_t width)
 {
-    const uint32_t mask = (1u << (so_far->shift - shift)) - 1u;
+    const uint32_t mask = (1u << width) - 1u, shift = so_far->shift - width;
     for (size_t i = 0; i < count; i++) {
         const uint32_t order = prn_bits_order(r->chunk[i]);
         if (so_far->shift == 32 || order >> so_far->shift == so_far->prefix)
@@ -149,7 +149,7 @@ static void count_chunk(reading *r, size_t count, const known *so_far, uint32_t 
 
 static prune_status find_digit(known *so_far, reading *r)
 {
-    const uint32_t width = r->digit_bits < so_far->shift ? r->digit_bits : so_far->shift;
+    const uint32_t width = (r->digit_bits < so_far->shift ? r->digit_bits : so_far->shift) & 31u;
     const uint32_t shift = so_far->shift - width;
     uint32_t value = 0;
     memset(r->counts, 0, sizeof *r->counts << width);
@@ -158,7 +158,7 @@ static prune_status find_digit(known *so_far, reading *r)
         const prune_status status = read_chunk(&count, r, first);
         if (status != PRUNE_OK)
             return status;
-        count_chunk(r, count, so_far, shift);
+        count_chunk(r, count, so_far, width);
     }
     while (value >> width == 0 && r->counts[value] < so_far->k)
         so_far->k -= r->counts[value++];

@@ -402,7 +402,8 @@ static prune_status begin_together(session *s)
     const prune_fit_options *o = &s->options;
     uint64_t delta;
     memcpy(&delta, &o->min_delta, sizeof delta);
-    const uint64_t has = (uint64_t)((o->keep_best != 0) + 2 * (o->metric != NULL) + 4 * (validated(s) != 0));
+    const uint64_t has = (uint64_t)(o->keep_best != 0) | (uint64_t)(o->metric != NULL) << 1 |
+                         (uint64_t)(validated(s) != 0) << 2;
     const uint64_t same[] = { o->epochs, o->progress_every, o->patience, delta, (uint64_t)o->monitor, has };
     return prn_cluster_begin(s->trainer, same, sizeof same / sizeof *same, &s->progress.batches);
 }

@@ -153,7 +153,7 @@ PRN_INLINE uint32_t update_by(update_word *update, terms t, const piece *p)
 {
     uint32_t high = 0;
     for (size_t i = 0; i < p->count; i += WORD) {
-        float *v = p->v == NULL ? NULL : p->v + i;
+        float *v = p->v + i;
         t.mask = p->mask[i / WORD];
         high |= i + WORD <= p->count ? update(t, WORD, p->w + i, p->g + i, p->m + i, v)
                                      : update(t, p->count - i, p->w + i, p->g + i, p->m + i, v);
@@ -298,8 +298,9 @@ void prn_optimizer_apply(const prn_optimizer *o, const prn_stride *by, prn_param
                           param->value + done,
                           gradient + done,
                           state[0] + done,
-                          state[1] == NULL ? NULL : state[1] + done,
+                          state[1] == NULL ? state[0] + done : state[1] + done, /* not looked at */
                           param->mask + done / WORD };
+        /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
         const uint32_t high = wide ? update_wide(o, &t, &p) : update_plain(o, &t, &p);
         if (high >> 31 != 0)
             bound(p.w, p.count);
