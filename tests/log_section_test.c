@@ -32,7 +32,7 @@ static const unsigned char *decode(uint8_t *mask, size_t count, const unsigned c
     size_t next = 0;
     ck_assert_uint_le(coding, 2);
     for (size_t i = 0; coding == 2 && i < count; i++)
-        mask[i] ^= at[i / 8] >> i % 8 & 1;
+        mask[i] = (uint8_t)(mask[i] ^ (at[i / 8] >> i % 8 & 1));
     for (size_t run = 0; coding == 1 && next < count; run++) {
         size_t length = 0;
         for (size_t shift = 0;; shift += 7) {
