@@ -152,7 +152,8 @@ START_TEST(takes_what_a_choice_in_memory_takes)
     prune_rng rng;
     prune_rng_seed(&rng, 1);
     for (size_t round = 0; round < 90; round++) {
-        const size_t n = round % 3 == 0 ? 1 + prune_rng_below(&rng, 70) : 1 + prune_rng_below(&rng, MOST);
+        const size_t n =
+            round % 3 == 0 ? 1 + (size_t)prune_rng_below(&rng, 70) : 1 + (size_t)prune_rng_below(&rng, MOST);
         open_wire(&w, n, (int32_t)prune_rng_below(&rng, 2));
         for (size_t i = 0; i < n; i++)
             w.score[i] = draw(&rng, round % 5);
