@@ -1,6 +1,7 @@
 /* folder.c -- a temporary folder for tests, and models to save in it
  *
  * SPDX-License-Identifier: MIT */
+#define _FILE_OFFSET_BITS 64 /* or a folder cannot be read where QEMU runs 32 bits on 64 */
 #define _XOPEN_SOURCE 700
 #include "folder.h"
 
