@@ -58,7 +58,7 @@ RANKS    = base \
            / unit curvature hessian data_free activity \
            / rank \
            / mask snapshot surgery flips \
-           / fraction \
+           / fraction removal \
            / threshold order row_mask split layerwise surgeon synflow snip select \
            / rule fit validate checkpoint sparsity regrow interval share \
            / compare sensitivity \

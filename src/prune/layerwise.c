@@ -7,6 +7,7 @@
 #include "calibrate.h"
 #include "libprune/fraction.h"
 #include "options.h"
+#include "removal.h"
 #include "supplied.h"
 #include "surgery.h"
 #include "text.h"
@@ -148,21 +149,6 @@ static void take_over(prune_removal *removal, prune_model *model, const prune_mo
     }
 }
 
-static prune_status open_removal(prune_removal *mine, const prune_removal *given, const prune_model *model,
-                                 prune_error *error)
-{
-    prune_removal_init(mine);
-    const prune_status status = prn_options_read(mine, sizeof *mine, given);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "removal", prn_options_reason(status));
-    *mine = (prune_removal){ .size = sizeof *mine,
-                             .by_layer = mine->by_layer,
-                             .by_layer_capacity = mine->by_layer_capacity };
-    if (mine->by_layer != NULL && mine->by_layer_capacity < model->layer_count)
-        return prn_error_set(error, PRUNE_E_SHAPE, "removal", "by_layer has no room for all layers");
-    return PRUNE_OK;
-}
-
 prune_status prune_obs_layerwise(prune_removal *removal, prune_model *model, const prune_data *data,
                                  const prune_layerwise_options *options, prune_error *error)
 {
@@ -175,7 +161,7 @@ prune_status prune_obs_layerwise(prune_removal *removal, prune_model *model, con
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
     status = read_options(&mine, options, model, error);
     if (status == PRUNE_OK)
-        status = open_removal(&gone, removal, model, error);
+        status = prn_removal_open(&gone, removal, model, error);
     if (status == PRUNE_OK)
         status = prn_calibration_open(&calibration, model, data, mine.backend, error);
     if (status == PRUNE_OK && (status = prune_model_clone(&clone, &model->mem, model)) != PRUNE_OK)

@@ -6,6 +6,7 @@
 #include "bits.h"
 #include "importance.h"
 #include "options.h"
+#include "removal.h"
 #include "unit.h"
 
 typedef struct row {
@@ -75,15 +76,12 @@ static prune_status check(prune_removal *mine, const prune_removal *theirs, cons
         status = PRUNE_E_ARGUMENT;
     if (status == PRUNE_OK && importance->model != model)
         status = PRUNE_E_STATE;
-    prune_removal_init(mine);
     if (status == PRUNE_OK)
-        status = prn_options_read(mine, sizeof *mine, theirs);
+        status = prn_removal_open(mine, theirs, model, NULL);
     if (status != PRUNE_OK)
         return status;
     if (!(fraction >= 0.0 && fraction <= 1.0))
         return PRUNE_E_RANGE;
-    if (mine->by_layer != NULL && mine->by_layer_capacity < model->layer_count)
-        return PRUNE_E_SHAPE;
     return fraction < 1.0 ? PRUNE_OK : PRUNE_E_COLLAPSE;
 }
 
@@ -113,9 +111,6 @@ prune_status prune_mask_rows(prune_removal *removal, prune_model *model, const p
         status = prn_unit_selection(&selection, &chosen, model);
     if (status != PRUNE_OK)
         return status;
-    mine = (prune_removal){ .size = sizeof mine,
-                            .by_layer = mine.by_layer,
-                            .by_layer_capacity = mine.by_layer_capacity };
     remove_layers(&mine, model, importance->score, &selection, fraction);
     prn_result_write(removal, &mine);
     return PRUNE_OK;

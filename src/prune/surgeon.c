@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/surgeon.h"
 #include "options.h"
+#include "removal.h"
 #include "outer.h"
 #include "supplied.h"
 #include "text.h"
@@ -264,21 +265,6 @@ static prune_status remove_all(surgeon *s, prune_removal *gone, prune_error *err
 
 /* ---- all of it ---- */
 
-static prune_status open_removal(prune_removal *mine, const prune_removal *given, const prune_model *model,
-                                 prune_error *error)
-{
-    prune_removal_init(mine);
-    const prune_status status = prn_options_read(mine, sizeof *mine, given);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "removal", prn_options_reason(status));
-    *mine = (prune_removal){ .size = sizeof *mine,
-                             .by_layer = mine->by_layer,
-                             .by_layer_capacity = mine->by_layer_capacity };
-    if (mine->by_layer != NULL && mine->by_layer_capacity < model->layer_count)
-        return prn_error_set(error, PRUNE_E_SHAPE, "removal", "by_layer has no room for all layers");
-    return PRUNE_OK;
-}
-
 /* Weights, and biases if they may go; the model is as it was. */
 static void count_units(prune_removal *gone, const surgeon *s, const prune_model *model)
 {
@@ -315,7 +301,7 @@ prune_status prune_obs(prune_removal *removal, prune_model *model, const prune_d
     prune_status status = prn_model_check(model);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "model", model == NULL ? "NULL" : prune_status_string(status));
-    status = open_removal(&gone, removal, model, error);
+    status = prn_removal_open(&gone, removal, model, error);
     if (status == PRUNE_OK)
         status = open_surgeon(&s, model, data, options, error);
     if (status == PRUNE_OK)

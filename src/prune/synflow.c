@@ -5,6 +5,7 @@
 #include "libprune/fraction.h"
 #include "options.h"
 #include "real.h"
+#include "removal.h"
 #include "supplied.h"
 #include "unit.h"
 
@@ -250,18 +251,12 @@ static void take_over(prune_removal *removal, const protocol *p, prune_model *mo
 static prune_status read_arguments(protocol *p, prune_removal *mine, const prune_removal *theirs,
                                    const prune_model *model, const prune_selection *selection)
 {
-    prune_removal_init(mine);
     prune_removal_init(&p->removal);
     prune_status status = prn_unit_selection(&p->selection, selection, model);
     if (status == PRUNE_OK)
-        status = prn_options_read(mine, sizeof *mine, theirs);
+        status = prn_removal_open(mine, theirs, model, NULL);
     if (status != PRUNE_OK)
         return status;
-    *mine = (prune_removal){ .size = sizeof *mine,
-                             .by_layer = mine->by_layer,
-                             .by_layer_capacity = mine->by_layer_capacity };
-    if (mine->by_layer != NULL && mine->by_layer_capacity < model->layer_count)
-        return PRUNE_E_SHAPE;
     return p->selection.scope == PRUNE_GLOBAL ? PRUNE_OK : PRUNE_E_ARGUMENT;
 }
 
