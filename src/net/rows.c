@@ -56,10 +56,11 @@ prune_status prn_rows_check_finite(const prune_tensor *tensor, const size_t *num
                  length = tensor->ld == columns ? rows * columns : columns;
     for (size_t r = 0; r < runs; r++) {
         const size_t bad = prn_scan_finite((const float *)tensor->data + r * tensor->ld, length);
+        if (bad == length)
+            continue;
         const size_t row = r + bad / columns;
         const size_t index[2] = { numbers == NULL ? row : numbers[row], bad % columns };
-        if (bad != length)
-            return prn_error_at2(error, PRUNE_E_NONFINITE, name, index, "the value is NaN or infinite");
+        return prn_error_at2(error, PRUNE_E_NONFINITE, name, index, "the value is NaN or infinite");
     }
     return PRUNE_OK;
 }
