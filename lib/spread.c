@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "spread.h"
 
-/* Multiplications. Waking a thread costs some 10 us, packing a part of A or B once more 2 to 4 % of the
+/* Multiplications. Waking a thread costs some 10 us, packing a part of A or B once more 1 to 3 % of the
  * product for each cut: so as few cuts as keep two threads busy, and more where that is nothing. */
 static const float LEAST = 0x1p21f, EACH = 0x1p26f;
 enum { MOST = 16, ROWS = 4, COLUMNS = 8 /* cuts lie at multiples of these, as kernels' tiles do */ };
@@ -15,6 +15,16 @@ int32_t prn_backend_fits(const prune_backend *backend)
 {
     return backend == NULL ||
            (backend->run != NULL && (backend->parallel == NULL || backend->parallel->run != NULL));
+}
+
+/* A single piece needs no hook. */
+static void in_pieces(const prune_parallel *parallel, size_t pieces, prune_task task, void *arg)
+{
+    if (parallel != NULL && pieces > 1)
+        parallel->run(parallel->user, pieces, task, arg);
+    else
+        for (size_t piece = 0; piece < pieces; piece++)
+            task(arg, piece);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -67,12 +77,8 @@ static void multiply_part(void *arg, size_t piece)
 
 void prn_spread_product(const prune_backend *backend, const prune_gemm *args)
 {
-    const prune_parallel *parallel = backend->parallel;
     grid parts = cut(backend, args);
-    if (parallel == NULL || parts.rows * parts.columns == 1)
-        backend->run(backend->user, args);
-    else
-        parallel->run(parallel->user, parts.rows * parts.columns, multiply_part, &parts);
+    in_pieces(backend->parallel, parts.rows * parts.columns, multiply_part, &parts);
 }
 
 typedef struct ranges {
@@ -91,9 +97,8 @@ static void work_range(void *arg, size_t piece)
 void prn_spread_range(const prune_backend *backend, size_t count, prn_range_work *work, const void *arg)
 {
     ranges all = { work, arg, count };
-    const prune_parallel *parallel = backend->parallel;
-    if (parallel == NULL || count < 2 * PRN_SPREAD_RANGE)
+    if (backend->parallel == NULL || count < 2 * PRN_SPREAD_RANGE)
         work(arg, 0, count);
     else
-        parallel->run(parallel->user, (count - 1) / PRN_SPREAD_RANGE + 1, work_range, &all);
+        in_pieces(backend->parallel, (count - 1) / PRN_SPREAD_RANGE + 1, work_range, &all);
 }

@@ -7,7 +7,7 @@
 /* Whether it can be used: NULL (the default) or one with its functions. */
 int32_t prn_backend_fits(const prune_backend *backend);
 
-/* The product; in pieces if it is large and the back end has threads. */
+/* The product; in pieces if it is large, with threads or without: a BLAS then gives the same bits. */
 void prn_spread_product(const prune_backend *backend, const prune_gemm *args);
 
 /* Calls work(arg, first, count) for ranges that are together 0 .. count - 1: one if there are no threads or

@@ -5,6 +5,7 @@
 #define _DEFAULT_SOURCE
 #include "support/training.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
     prune_backend own = *prune_backend_default();
     own.parallel = &mine;
     for (size_t o = 0; o < 2; o++) {
-        const uint64_t expected = run(&own, optimizers[o]);
+        const uint64_t expected = run(prune_backend_default(), optimizers[o]);
+        ck_assert_uint_eq(run(&own, optimizers[o]), expected);
         for (size_t i = 0; i < COUNTS; i++) {
             prune_pool *pool = pool_of(counts[i]);
             ck_assert_uint_eq(run(prune_pool_backend(pool), optimizers[o]), expected);
@@ -177,24 +179,87 @@ static uint64_t pass(const prune_backend *backend, const size_t widths[3], size_
     return hash;
 }
 
-/* Wide, high, and single rows and columns. The reference's bits do not depend on how a product is cut, so
- * what a part misses or takes twice shows. */
-START_TEST(parts_are_together_the_whole)
+/* Wide, high, and single rows and columns. */
+static const struct {
+    size_t widths[3], batch;
+} shapes[] = {
+    { { 1, 70, 30001 }, 1 },  { { 30001, 70, 2 }, 1 }, { { 5, 70, 9 }, 6007 },
+    { { 333, 70, 211 }, 97 }, { { 2, 9000, 3 }, 130 }, { { 1031, 257, 129 }, 259 },
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+/* The order of the parts and the threads that make them do not matter; nor does it that there are none. */
+START_TEST(parts_may_come_in_any_order)
 {
-    static const struct {
-        size_t widths[3], batch;
-    } shapes[] = {
-        { { 1, 70, 30001 }, 1 },  { { 30001, 70, 2 }, 1 }, { { 5, 70, 9 }, 6007 },
-        { { 333, 70, 211 }, 97 }, { { 2, 9000, 3 }, 130 }, { { 1031, 257, 129 }, 259 },
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < SHAPES; i++) {
         size_t calls = 0;
         const prune_parallel mine = { backwards, &calls };
-        prune_backend own = *prune_backend_reference();
+        prune_backend own = *prune_backend_default();
         own.parallel = &mine;
-        const uint64_t expected = pass(prune_backend_reference(), shapes[i].widths, shapes[i].batch);
+        const uint64_t expected = pass(prune_backend_default(), shapes[i].widths, shapes[i].batch);
         ck_assert_uint_eq(pass(&own, shapes[i].widths, shapes[i].batch), expected);
         ck_assert_uint_gt(calls, 0);
+    }
+}
+END_TEST
+
+/* C[m][n] in one call, into memory of the caller's. */
+static float *product(size_t m, size_t n, size_t k, const float *a, int32_t transpose_a, const float *b,
+                      int32_t transpose_b)
+{
+    float *c = malloc(m * n * sizeof *c);
+    ck_assert_ptr_nonnull(c);
+    const prune_gemm whole = {
+        m, n, k, a, b, c, transpose_a ? m : k, transpose_b ? k : n, n, transpose_a, transpose_b, 1.0f, 0.0f
+    };
+    prune_backend_reference()->run(prune_backend_reference()->user, &whole);
+    return c;
+}
+
+/* To rounding: sums over samples may be taken in another order. */
+static void expect_gradient(const prune_trainer *trainer, size_t param, const float *expected, size_t count)
+{
+    float most = 0.0f;
+    for (size_t i = 0; i < count; i++)
+        most = fmaxf(most, fabsf(expected[i]));
+    ck_assert(most > 0.0f);
+    ck_assert_double_le(world_distance(prune_trainer_gradient(trainer, param), expected, count),
+                        1e-5 * (double)most);
+}
+
+/* A pass of two linear layers without bias, beside the same from whole products: what a part misses, takes
+ * twice or takes from the wrong place shows. */
+START_TEST(parts_are_together_the_whole)
+{
+    for (size_t s = 0; s < SHAPES; s++) {
+        const size_t *w = shapes[s].widths, batch = shapes[s].batch;
+        world_data world;
+        prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD);
+        options.max_batch = batch;
+        options.backend = prune_backend_reference();
+        world_data_make(&world, batch, w[0], w[2], 3);
+        prune_model *model = world_model(NULL, w, 2, PRUNE_LINEAR, 5);
+        prune_trainer *trainer = world_trainer(model, &options);
+        const float *w1 = prune_model_param(model, 0), *w2 = prune_model_param(model, 2);
+        float loss;
+        ck_assert_ok(prune_trainer_forward(trainer, world.x_tensor));
+        ck_assert_ok(prune_trainer_loss(&loss, trainer, world.y_tensor));
+        ck_assert_ok(prune_trainer_backward(trainer, NULL));
+        float *h = product(batch, w[1], w[0], world.x, 0, w1, 1),
+              *d = product(batch, w[2], w[1], h, 0, w2, 1);
+        for (size_t i = 0; i < batch * w[2]; i++)
+            d[i] = (d[i] - world.y[i]) / (float)batch;
+        float *back = product(batch, w[1], w[2], d, 0, w2, 0);
+        float *g2 = product(w[2], w[1], batch, d, 1, h, 0),
+              *g1 = product(w[1], w[0], batch, back, 1, world.x, 0);
+        expect_gradient(trainer, 2, g2, w[2] * w[1]);
+        expect_gradient(trainer, 0, g1, w[1] * w[0]);
+        float *const all[] = { h, d, back, g2, g1 };
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            free(all[i]);
+        prune_trainer_free(trainer);
+        prune_model_free(model);
+        world_data_end(&world);
     }
 }
 END_TEST
@@ -409,6 +474,7 @@ int main(void)
     const TTest *const tests[] = {
         any_number_of_threads_gives_the_same_bits,
         the_reference_gives_the_bits_that_it_gives_alone,
+        parts_may_come_in_any_order,
         parts_are_together_the_whole,
         a_pool_ends_while_its_threads_wake,
         tasks_may_ask_again,

@@ -5,7 +5,7 @@
  * and predictions. pool.h makes such a back end for those who have no threads yet.
  *
  * Work is cut where its shape says, not by how many threads there are, and every element is computed within
- * one piece: the bits are the same for any number of threads and any order of the pieces, on one thread too.
+ * one piece: the bits are the same for any number of threads, any order of the pieces, and without a hook.
  * What is too small to gain (a product below 2^21 multiplications) is not cut, and the hook not called.
  *
  * SPDX-License-Identifier: MIT */
