@@ -49,8 +49,8 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine \
-           / predict trainer roc \
+           / clip feed allreduce engine readahead \
+           / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
            / group patience supplied calibrate outer cluster \

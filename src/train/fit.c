@@ -206,10 +206,10 @@ static prune_status report(session *s, int32_t epoch_end)
 static prune_status validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
 {
     const prn_order *order = &s->order;
-    prune_status status =
-        order->held == 0
-            ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
-            : prn_data_collect(&s->batch, &s->data, order->base + order->train + first, count, s->error);
+    prune_status status = order->held == 0
+                              ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
+                              : prn_data_collect(&s->batch, &s->data, order->base + order->train + first,
+                                                 count, order->held - first - count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)
@@ -335,7 +335,8 @@ static prune_status train_batch(session *s, size_t first)
 {
     const size_t left = s->order.train - first, count = left < s->batch_size ? left : s->batch_size;
     float loss;
-    prune_status status = prn_data_collect(&s->batch, &s->data, s->order.now + first, count, s->error);
+    prune_status status =
+        prn_data_collect(&s->batch, &s->data, s->order.now + first, count, left - count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)

@@ -38,7 +38,11 @@ LossOptions = struct("LossOptions", [
     ("size", size), ("kind", i32), ("delta, smoothing", f32), ("mean_over_outputs", i32), ("class_weights", handle),
     ("class_count", size), ("own, user", handle)])
 Source = struct("Source", [
-    ("size, samples, inputs, target_columns", size), ("target_type", i32), ("read, user", handle)])
+    ("size, samples, inputs, target_columns", size), ("target_type", i32),
+    ("read, user, expect, explain", handle), ("any_thread", i32)])
+DatafileOptions = struct("DatafileOptions", [
+    ("size", size), ("header", u64), ("inputs, target_columns", size), ("input_type, target_type", i32),
+    ("offset, scale", f32), ("read_ahead", i32)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
@@ -137,6 +141,8 @@ INITIALISED = {
     "prune_data": (Data, {}),
     "prune_allreduce": (Allreduce, {"ranks": 1}),
     "prune_source": (Source, {"target_columns": 1, "target_type": I32}),
+    "prune_datafile_options": (DatafileOptions, {
+        "target_columns": 1, "input_type": F32, "target_type": I32, "read_ahead": 1}),
     "prune_loss_options": (LossOptions, {"kind": CROSS_ENTROPY, "delta": 1}),
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
