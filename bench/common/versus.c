@@ -8,7 +8,7 @@
 
 static const double LEAST_US = 1000.0; /* of a measurement */
 
-static double now_us(void)
+static double processor_us(void)
 {
     return (double)clock() * (1e6 / CLOCKS_PER_SEC);
 }
@@ -19,7 +19,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double time_of(const versus_work *work, size_t calls)
+static double time_of(const versus_work *work, size_t calls, versus_clock *now_us)
 {
     const double start = now_us();
     for (size_t i = 0; i < calls; i++)
@@ -28,11 +28,11 @@ static double time_of(const versus_work *work, size_t calls)
 }
 
 /* Calls that take long enough together; also warms up. */
-static size_t calls_of(const versus_work *work)
+static size_t calls_of(const versus_work *work, versus_clock *now_us)
 {
     size_t calls = 1;
-    (void)time_of(work, 1);
-    while (time_of(work, calls) * (double)calls < LEAST_US)
+    (void)time_of(work, 1, now_us);
+    while (time_of(work, calls, now_us) * (double)calls < LEAST_US)
         calls *= 2;
     return calls;
 }
@@ -44,12 +44,17 @@ static void sort(double values[VERSUS_ROUNDS])
 
 void versus_measure(versus_times *times, const versus_work *work, size_t count)
 {
+    versus_measure_by(processor_us, times, work, count);
+}
+
+void versus_measure_by(versus_clock *now_us, versus_times *times, const versus_work *work, size_t count)
+{
     size_t calls[VERSUS_MOST];
     for (size_t i = 0; i < count; i++)
-        calls[i] = calls_of(&work[i]);
+        calls[i] = calls_of(&work[i], now_us);
     for (size_t round = 0; round < VERSUS_ROUNDS; round++)
         for (size_t i = 0; i < count; i++) {
-            times[i].us[round] = time_of(&work[i], calls[i]);
+            times[i].us[round] = time_of(&work[i], calls[i], now_us);
             times[i].ratio[round] = times[i].us[round] / times[0].us[round];
         }
     for (size_t i = 0; i < count; i++) {

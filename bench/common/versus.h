@@ -22,6 +22,10 @@ typedef struct versus_times {
  * do not lengthen: one thread does it all, and never waits. */
 void versus_measure(versus_times *times, const versus_work *work, size_t count);
 
+/* The same by another clock, of microseconds: for work that waits, or has threads. */
+typedef double versus_clock(void);
+void versus_measure_by(versus_clock *now_us, versus_times *times, const versus_work *work, size_t count);
+
 double versus_median(const double values[VERSUS_ROUNDS]);
 
 /* A row of the CSV file, name,value,unit,reference,reference_value,ratio, and a line for people. `goal` is

@@ -1,6 +1,6 @@
 /* parallel.h -- threads of the host application: a hook that large pieces of work are handed to
  *
- * The library starts no threads by itself. Who has a pool of his own gives a prune_parallel to a back end
+ * The library starts no threads to compute by itself. Who has a pool of his own gives a prune_parallel to a back end
  * (gemm.h), and what computes with that back end uses it: trainers (products, the optimizer's pass), scores
  * and predictions. pool.h makes such a back end for those who have no threads yet.
  *
