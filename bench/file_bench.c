@@ -1,8 +1,9 @@
 /* file_bench.c -- an epoch over a file of samples, read ahead and not, beside the same over tensors
  *
- * `cold`: the system is asked to forget the file before each epoch, so that it comes from the disk; else it is in
- * the system's memory, and reading is little more than copying. There is no goal: what reading ahead brings is
- * the time that reading takes, where a processor is free for it. Time is that of the clock on the wall.
+ * `cold`: the system is asked to forget the file before each epoch, so that it comes from the disk; else it
+ * is in the system's memory, and reading is little more than copying. There is no goal: what reading ahead
+ * brings is the time that reading takes, where a processor is free for it. Time is that of the clock on the
+ * wall.
  * usage: file_bench CSV
  *
  * SPDX-License-Identifier: MIT */

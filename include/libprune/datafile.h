@@ -11,10 +11,10 @@
  * length: the inputs of a sample, and its targets, without gaps; numbers are little-endian. Of IDX files
  * (idx.h) one has the inputs and the other the targets.
  *
- * An input is (value - offset) / scale, computed in float: bytes come as 0 .. 1 unless something else is said.
- * Files are read by position, only those samples that are asked for, and those that lie side by side at once;
- * 64 KiB (or a sample, if that is more) is all the memory, and one batch more where the next is read ahead
- * (readahead.h), which is the default.
+ * An input is (value - offset) / scale, computed in float: bytes come as 0 .. 1 unless something else is
+ * said. Files are read by position, only those samples that are asked for, and those that lie side by side at
+ * once; 64 KiB (or a sample, if that is more) and 16 KiB a file are all the memory, and one batch more where
+ * the next is read ahead (readahead.h), which is the default.
  *
  * Results are the same bits as with tensors of the same numbers. An error that comes while samples are read
  * names the file and the sample: PRUNE_E_IO when reading fails, or when the file has become shorter.
@@ -47,10 +47,11 @@ typedef struct prune_datafile_options {
 void prune_datafile_options_init(prune_datafile_options *options);
 
 /* Opens a file of records. PRUNE_E_ARGUMENT: a NULL, read_ahead not 0 or 1; PRUNE_E_VERSION; PRUNE_E_TYPE: a
- * type that is not offered; PRUNE_E_SIZE: inputs or target_columns is 0; PRUNE_E_RANGE: offset or scale is not
- * finite; PRUNE_E_IO: it cannot be opened or read; PRUNE_E_EMPTY: no records; PRUNE_E_TRUNCATED: the header or
- * the last record is not whole; PRUNE_E_OVERFLOW: more than this machine can count; PRUNE_E_MEMORY. No
- * memory is taken for a record that is longer than the file. error has the path, or the option. */
+ * type that is not offered; PRUNE_E_SIZE: inputs or target_columns is 0; PRUNE_E_RANGE: offset or scale is
+ * not finite; PRUNE_E_IO: it cannot be opened or read; PRUNE_E_EMPTY: no records; PRUNE_E_TRUNCATED: the
+ * header or the last record is not whole; PRUNE_E_OVERFLOW: more than this machine can count;
+ * PRUNE_E_MEMORY. No memory is taken for a record that is longer than the file. error has the path, or the
+ * option. */
 prune_status prune_datafile_open(prune_datafile **out, const prune_allocator *mem, const char *path,
                                  const prune_datafile_options *options, prune_error *error);
 

@@ -5,16 +5,16 @@
  *     data.source = prune_readahead_source(ahead);  (in place of &source)
  *
  * What reads a source says which samples it wants next (prune_source.expect). The thread reads them into
- * memory of its own, from which the next read is then served. When other samples are wanted, or the thread has
- * not begun yet, the source is read as if there were none: samples, their order and all results are the same
- * bits, and a read that fails gives its status to the call that wanted it. The source is never read by two
- * threads at once, and by none when a call that used it has returned.
+ * memory of its own, from which the next read is then served. When other samples are wanted, or the thread
+ * has not begun yet, the source is read as if there were none: samples, their order and all results are the
+ * same bits, and a read that fails gives its status to the call that wanted it. The source is never read by
+ * two threads at once, and by none when a call that used it has returned.
  *
  * Worth a thread where reading takes time that does not compute: a disk, a network, a decoder beside a free
  * processor. datafile.h has it built in.
  *
- * Threads: one at a time. After fork() the child's copy has no thread: it reads directly, if the source may be
- * read by both. The thread takes no signals, and sleeps when nothing is to be read.
+ * Threads: one at a time. After fork() the child's copy has no thread: it reads directly, if the source may
+ * be read by both. The thread takes no signals, and sleeps when nothing is to be read.
  * Not in the firmware library.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,7 +1,7 @@
 /* readahead.c -- the next batch of a source is read while this one is computed with
  *
- * One room is enough: what is in it is copied out before more is expected, and the batch that is computed with
- * lies in memory of its own. The room belongs to the thread while `stage` is READING, else to the caller.
+ * One room is enough: what is in it is copied out before more is expected, and the batch that is computed
+ * with lies in memory of its own. The room is the thread's while `stage` is READING, else the caller's.
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/readahead.h"
