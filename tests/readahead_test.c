@@ -321,6 +321,7 @@ static int starved(void)
     fclose(file);
     world_data_make(&world, SAMPLES, INPUTS, CLASSES, 5);
     gate_open(&g, &world);
+    alarm(20);
     limit.rlim_cur = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1u << 20);
     if (LIMITED && setrlimit(RLIMIT_AS, &limit) != 0)
         return 2;
@@ -354,6 +355,7 @@ static int use_inherited(void)
 {
     static const size_t some[] = { 7, 8 };
     const prune_source *s = prune_readahead_source(inherited.ahead);
+    alarm(20);
     s->expect(s->user, some, 2);
     assert_read(s, inherited.world, some, 2);
     s->expect(s->user, NULL, 0);
