@@ -230,9 +230,10 @@ static prune_status count_records(prune_datafile *f, const table *t, prune_error
     if ((length - t->start) % t->record != 0)
         return complain(t, PRUNE_E_TRUNCATED, "the last one is not whole", error);
     const uint64_t samples = (length - t->start) / t->record;
+    if (samples > SIZE_MAX)
+        return complain(t, PRUNE_E_OVERFLOW, "too many for this machine", error);
     f->source.samples = (size_t)samples;
-    return f->source.samples == samples ? PRUNE_OK
-                                        : complain(t, PRUNE_E_OVERFLOW, "too many for this machine", error);
+    return PRUNE_OK;
 }
 
 /* The room, the source, and the thread. */
@@ -359,7 +360,7 @@ static prune_status open_rows(column *c, table *t, size_t *samples, prune_error 
 
 static prune_status open_pair(prune_datafile *f, const prune_datafile_options *o, prune_error *error)
 {
-    size_t targets;
+    size_t targets = 0;
     prune_status status = open_rows(&f->inputs, &f->tables[0], &f->source.samples, error);
     if (status == PRUNE_OK && f->inputs.type != PRUNE_U8 && f->inputs.type != PRUNE_F32)
         return complain(&f->tables[0], PRUNE_E_TYPE, "inputs are neither u8 nor float", error);
