@@ -1,16 +1,16 @@
 /* threads_bench.c -- a training step on two threads beside the same on one; and what cutting costs on one
  *
- * All take turns in one process; medians over ROUNDS rounds of the ratios of each. usage: threads_bench CSV
+ * By the clock on the wall, see versus.h. usage: threads_bench CSV
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
+#include "common/versus.h"
 #include "libprune.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 31, LAYERS = 3, INPUTS = 784, CLASSES = 10, WAYS = 3 };
+enum { LAYERS = 3, INPUTS = 784, CLASSES = 10, WAYS = 3 };
 
 static const size_t widths[LAYERS + 1] = { INPUTS, 300, 100, CLASSES };
 
@@ -27,12 +27,6 @@ static double now_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* A model, its trainer and a batch. */
@@ -74,46 +68,28 @@ static void end(job *j)
     prune_tensor_free(j->labels);
 }
 
-static double steps_us(job *j, size_t steps)
+static void step(void *user)
 {
-    const double from = now_us();
-    for (size_t i = 0; i < steps; i++)
-        must(prune_trainer_step(NULL, j->trainer, j->x, j->labels), "step");
-    return (now_us() - from) / (double)steps;
+    const job *j = user;
+    must(prune_trainer_step(NULL, j->trainer, j->x, j->labels), "step");
 }
 
-/* us[0] is the reference. */
-static void print(FILE *csv, const char *name, double us[2][ROUNDS])
+static void measure(FILE *csv, size_t batch, double goal, const prune_backend *const ways[WAYS])
 {
-    double ratio[ROUNDS];
-    for (size_t i = 0; i < ROUNDS; i++)
-        ratio[i] = us[1][i] / us[0][i];
-    qsort(ratio, ROUNDS, sizeof *ratio, by_value);
-    qsort(us[0], ROUNDS, sizeof *us[0], by_value);
-    qsort(us[1], ROUNDS, sizeof *us[1], by_value);
-    const size_t middle = ROUNDS / 2, quarter = ROUNDS / 4;
-    fprintf(csv, "%s,%.3f,us,one thread,%.3f,%.4f\n", name, us[1][middle], us[0][middle], ratio[middle]);
-    printf("%-38s %9.1f us %9.1f us   %.3f  (quartiles %.3f .. %.3f; of the best %.3f)\n", name,
-           us[1][middle], us[0][middle], ratio[middle], ratio[quarter], ratio[ROUNDS - 1 - quarter],
-           us[1][0] / us[0][0]);
-}
-
-static void measure(FILE *csv, size_t batch, const prune_backend *const ways[WAYS])
-{
+    static const char *const names[WAYS] = { NULL, "threads2", "cut" };
+    const versus_watch wall = { now_us, 20e3 };
     job jobs[WAYS];
-    double us[WAYS][ROUNDS], pair[2][ROUNDS];
+    versus_work work[WAYS];
+    versus_times times[WAYS];
     char name[64];
-    for (size_t w = 0; w < WAYS; w++)
+    for (size_t w = 0; w < WAYS; w++) {
         start(&jobs[w], batch, ways[w]);
-    const size_t steps = (size_t)(20e3 / steps_us(&jobs[0], 20)) + 1;
-    for (size_t round = 0; round < ROUNDS; round++)
-        for (size_t w = 0; w < WAYS; w++)
-            us[w][round] = steps_us(&jobs[w], steps);
+        work[w] = (versus_work){ step, &jobs[w] };
+    }
+    versus_measure_by(&wall, times, work, WAYS);
     for (size_t w = 1; w < WAYS; w++) {
-        for (size_t i = 0; i < ROUNDS; i++)
-            pair[0][i] = us[0][i], pair[1][i] = us[w][i];
-        snprintf(name, sizeof name, "train-%s/784-300-100-10/b%d", w == 1 ? "threads2" : "cut", (int)batch);
-        print(csv, name, pair);
+        snprintf(name, sizeof name, "train-%s/784-300-100-10/b%d", names[w], (int)batch);
+        versus_report(csv, name, "one thread", &times[w], &times[0], w == 1 ? goal : 0.0);
     }
     for (size_t w = 0; w < WAYS; w++)
         end(&jobs[w]);
@@ -122,6 +98,7 @@ static void measure(FILE *csv, size_t batch, const prune_backend *const ways[WAY
 int main(int argc, char **argv)
 {
     static const size_t batches[] = { 32, 128, 512 };
+    static const double goals[] = { 0.0, 1 / 1.5, 1 / 1.75 };
     FILE *csv = argc == 2 ? fopen(argv[1], "a") : NULL;
     prune_pool *one, *two;
     if (csv == NULL) {
@@ -133,13 +110,11 @@ int main(int argc, char **argv)
     must(prune_pool_create(&two, NULL, 2), "pool");
     const prune_backend *const ways[WAYS] = { prune_backend_default(), prune_pool_backend(two),
                                               prune_pool_backend(one) };
-    printf("%-38s %12s %12s   ratio\n", "training step (cut: on one thread)", "measured", "one thread");
+    printf("%-34s %14s %14s   %6s  (quartiles)\n", "training step (cut: on one thread)", "measured",
+           "one thread", "ratio");
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++)
-        measure(csv, batches[i], ways);
+        measure(csv, batches[i], goals[i], ways);
     prune_pool_free(one);
     prune_pool_free(two);
-    if (fclose(csv) != 0)
-        return 1;
-    printf("goals at batch 128 and 512: 1.5 and 1.75 times as fast, ratios 0.667 and 0.571\n");
-    return 0;
+    return fclose(csv) != 0;
 }

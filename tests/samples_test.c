@@ -138,8 +138,8 @@ static void count_product(void *user, const prune_gemm *args)
     plain->run(plain->user, args);
 }
 
-/* Of each layer one forward, one for its scores and, but for the first, one further back: whatever the trainer
- * could give beside. */
+/* Of each layer one forward, one for its scores and, but for the first, one further back: whatever else the
+ * trainer could give. */
 START_TEST(products_that_nobody_wants_are_not_made)
 {
     static const int32_t criteria[] = { PRUNE_TAYLOR, PRUNE_SAMPLE_GRADIENT, PRUNE_FISHER };
