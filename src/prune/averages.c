@@ -31,7 +31,7 @@ PRN_INLINE void move(prn_sum *restrict sums, const float *restrict values, size_
     }
 }
 
-PRN_INLINE void take(const job *j, size_t first, size_t count)
+PRN_INLINE void take_range(const job *j, size_t first, size_t count)
 {
     prn_sum *sums = j->sums + first;
     const float *values = j->addend->values + first, scale = j->addend->scale;
@@ -43,12 +43,12 @@ PRN_INLINE void take(const job *j, size_t first, size_t count)
 
 static void take_plain(const void *arg, size_t first, size_t count)
 {
-    take(arg, first, count);
+    take_range(arg, first, count);
 }
 
 PRN_WIDE static void take_wide(const void *arg, size_t first, size_t count)
 {
-    take(arg, first, count);
+    take_range(arg, first, count);
 }
 
 int32_t prn_averages_can_take(const prn_addend *addend)
@@ -60,7 +60,9 @@ int32_t prn_averages_can_take(const prn_addend *addend)
 void prn_averages_take(prn_sum *sums, const prn_addend *addend, float decay, const prune_backend *backend)
 {
     const job j = { sums, addend, decay };
-    prn_spread_range(backend, addend->count, prn_wide() ? take_wide : take_plain, &j);
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    prn_range_work *work = prn_wide() ? take_wide : take_plain;
+    prn_spread_range(backend, addend->count, work, &j);
 }
 
 void prn_averages_means(float *means, const prn_sum *sums, size_t count, const prn_sum *ones)
