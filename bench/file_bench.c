@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { INPUTS = 784, CLASSES = 10, SAMPLES = 2048, BATCH = 128, PATH = 512, WAYS = 5 };
@@ -29,13 +28,6 @@ static void must(prune_status status, const char *what)
 {
     if (status != PRUNE_OK)
         die(what);
-}
-
-static double wall_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
 /* ---- samples, in memory and in a file ---- */
@@ -145,6 +137,7 @@ static void measure(FILE *csv, const samples *s, const char *name, const size_t 
 {
     static const char *const kinds[] = { "", "", "-ahead", "-cold", "-cold-ahead" };
     way ways[WAYS];
+    const versus_watch wall = { versus_wall_us, 1e3 };
     versus_work work[WAYS];
     versus_times times[WAYS];
     char row[64];
@@ -153,7 +146,7 @@ static void measure(FILE *csv, const samples *s, const char *name, const size_t 
         ways[i].path = i > 2 ? s->path : NULL;
         work[i] = (versus_work){ epoch, &ways[i] };
     }
-    versus_measure_by(wall_us, times, work, WAYS);
+    versus_measure_by(&wall, times, work, WAYS);
     for (size_t i = 1; i < WAYS; i++) {
         snprintf(row, sizeof row, "epoch-file%s/%s/b%d", kinds[i], name, (int)BATCH);
         (void)versus_report(csv, row, "tensors", &times[i], &times[0], 0.0);

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "scan.h"
-#include "bits.h"
 
 #include <float.h>
 

@@ -136,6 +136,9 @@ LogEntry = struct("LogEntry", [
     ("removed, returned, kept", u64), ("removed_by_layer, returned_by_layer, kept_by_layer", c.POINTER(u64)),
     ("by_layer_capacity", size)])
 
+ScoreSource = struct("ScoreSource", [("size", size), ("count", u64), ("absolute", i32), ("read, user", handle)])
+Cutoff = struct("Cutoff", [("size", size), ("threshold", f32), ("below, ties, passes", u64)])
+
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
     "prune_data": (Data, {}),
@@ -184,6 +187,8 @@ INITIALISED = {
     "prune_log_note": (LogNote, {}),
     "prune_log_entry": (LogEntry, {}),
     "prune_report_options": (ReportOptions, {"format": 1}),
+    "prune_score_source": (ScoreSource, {}),
+    "prune_cutoff": (Cutoff, {}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
