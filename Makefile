@@ -39,7 +39,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx \
-           / bend \
+           / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -77,7 +77,7 @@ FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill
+           joint bend thin penalty distill
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

@@ -324,8 +324,10 @@ static prune_status count_steps(session *s, prune_status (*make)(prune_trainer *
 static prune_status step(float *loss, session *s)
 {
     prune_importance *importance = s->options.importance;
-    const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
-    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, scores);
+    const int32_t which = importance == NULL                                    ? PRN_GRADIENTS_KEPT
+                          : importance->criterion->takes == PRN_TAKES_GRADIENTS ? PRN_GRADIENTS_ALL
+                                                                                : PRN_GRADIENTS_SAMPLES;
+    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, which);
     if (status == PRUNE_OK && importance != NULL)
         status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
     return status != PRUNE_OK ? status : count_steps(s, prn_trainer_finish);
