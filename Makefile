@@ -284,7 +284,7 @@ port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
 port-aarch64: AS = CC=aarch64-linux-gnu-gcc RUN='qemu-aarch64 -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/aarch64-linux-gnu' \
-                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use)'
+                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use thin)'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:

@@ -162,19 +162,23 @@ START_TEST(layers_of_several_tiles_and_panels)
 }
 END_TEST
 
-/* Gradients of 8 samples; both get those of the first. */
+static void backward_one(pair *p, int32_t which, size_t first)
+{
+    float loss;
+    prune_tensor *x = world_rows(p->data.x_tensor, first, 8);
+    prune_tensor *labels = world_rows(p->data.label_tensor, first, 8);
+    ck_assert_ok(prune_trainer_forward(p->trainer[which], x));
+    ck_assert_ok(prune_trainer_loss(&loss, p->trainer[which], labels));
+    ck_assert_ok(prune_trainer_backward(p->trainer[which], NULL));
+    prune_tensor_free(x);
+    prune_tensor_free(labels);
+}
+
+/* Both get the gradients of the first. */
 static void backward_pair(pair *p, size_t first)
 {
-    for (int32_t i = 0; i < 2; i++) {
-        float loss;
-        prune_tensor *x = world_rows(p->data.x_tensor, first, 8);
-        prune_tensor *labels = world_rows(p->data.label_tensor, first, 8);
-        ck_assert_ok(prune_trainer_forward(p->trainer[i], x));
-        ck_assert_ok(prune_trainer_loss(&loss, p->trainer[i], labels));
-        ck_assert_ok(prune_trainer_backward(p->trainer[i], NULL));
-        prune_tensor_free(x);
-        prune_tensor_free(labels);
-    }
+    backward_one(p, 0, first);
+    backward_one(p, 1, first);
     for (size_t q = 0; q < prune_model_param_count(p->model[0]); q++)
         ck_assert_ok(prune_trainer_set_gradient(p->trainer[1], q, prune_trainer_gradient(p->trainer[0], q),
                                                 world_count(p->model[0], q)));
@@ -200,6 +204,27 @@ START_TEST(few_weights_take_the_same_step)
         }
         close_pair(&p);
     }
+}
+END_TEST
+
+/* The parts compute the gradients of removed weights too, the whole does not. */
+START_TEST(a_step_is_its_parts)
+{
+    pair p;
+    prune_trainer_options options = pair_options(PRUNE_ADAM);
+    options.l2 = 0.01f;
+    open_pair(&p, &options);
+    ck_assert_ok(prune_trainer_set_sparse(p.trainer[0], PRUNE_SPARSE_ALWAYS, PRUNE_KERNELS_AUTO));
+    for (size_t layer = 0; layer < 3; layer++)
+        mask_pair(&p, layer, 5);
+    for (size_t s = 0; s < 6; s++) {
+        backward_one(&p, 0, s);
+        ck_assert_ok(prune_trainer_penalize(NULL, p.trainer[0]));
+        ck_assert_ok(prune_trainer_update(p.trainer[0]));
+        step_one(&p, 1, s, 8);
+        ck_assert_uint_eq(world_trainer_hash(p.trainer[0]), world_trainer_hash(p.trainer[1]));
+    }
+    close_pair(&p);
 }
 END_TEST
 
@@ -317,6 +342,7 @@ int main(void)
     const TTest *const tests[] = { fifty_steps_stay_with_those_of_all_weights,
                                    layers_of_several_tiles_and_panels,
                                    few_weights_take_the_same_step,
+                                   a_step_is_its_parts,
                                    scores_of_a_fit_see_removed_weights,
                                    memory_is_taken_when_masks_change,
                                    without_memory_all_weights_take_part,

@@ -143,7 +143,7 @@ static void dense_backward(const prn_layer *layer, const prn_pass *pass)
     else
         weight_gradient(layer, pass, pass->x, pass->ldx);
     if (thin)
-        prn_thin_backward(pass->thin, weight, pass, pass->kept_only ? pass->gradient[WEIGHT] : NULL);
+        prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
     else if (pass->dx != NULL)
         input_gradient(layer, pass);
 }

@@ -306,7 +306,8 @@ static void weight_gradient(const work *all, float *gradient, size_t count)
     const float *sums = thin->rows.w.value;
     memset(thin->rows.w.value, 0, thin->kept * sizeof *sums);
     spread(all, (thin->rows.w.rows - 1) / ROWS + 1, weights_of_rows);
-    clear(gradient, count);
+    if (all->pass->kept_only)
+        clear(gradient, count);
     for (size_t k = 0; k < thin->kept; k++)
         gradient[thin->rows.place[k]] = sums[k];
 }
@@ -330,12 +331,9 @@ static void input_gradient(prn_thin *thin, const work *all, const float *values)
 
 void prn_thin_backward(prn_thin *thin, const prn_param *weight, const prn_pass *pass, float *gradient)
 {
-    const work all = { .thin = thin, .pass = pass, .packs_x = gradient != NULL && !thin->packed };
-    if (gradient == NULL && pass->dx == NULL)
-        return;
+    const work all = { .thin = thin, .pass = pass, .packs_x = !thin->packed };
     spread(&all, panels_of(&all), pack_panel);
-    if (gradient != NULL)
-        weight_gradient(&all, gradient, weight->count);
+    weight_gradient(&all, gradient, weight->count);
     if (pass->dx != NULL)
         input_gradient(thin, &all, weight->value);
 }

@@ -39,7 +39,8 @@ int32_t prn_thin_takes(prn_thin *thin, const prn_param *weight, size_t batch);
 /* y = x W^T. */
 void prn_thin_forward(prn_thin *thin, const prn_param *weight, const prn_pass *pass);
 
-/* gradient = dy^T x where weights are kept, elsewhere 0, and dx = dy W; each unless it is NULL. */
+/* gradient = dy^T x where weights are kept, elsewhere 0 with kept_only or else as it is; dx = dy W, unless that
+ * is NULL. */
 void prn_thin_backward(prn_thin *thin, const prn_param *weight, const prn_pass *pass, float *gradient);
 
 /* How many weights are kept, and *places of them, where they are few and it is laid out for this parameter as
