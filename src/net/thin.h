@@ -27,20 +27,21 @@ typedef struct prn_thin {
     const prn_param *weight;
     size_t kept;
     prn_thin_side rows, columns;
-    float *x, *y;   /* panels of inputs, and of outputs or their gradients; or of input gradients and those */
-    int32_t packed; /* x are the inputs of the last forward pass */
-    int32_t settled; /* an optimizer has seen that state of removed weights is 0 */
+    float *x, *y;    /* panels: inputs or their gradients, outputs or theirs */
+    int32_t packed;  /* x are the inputs of the last forward pass */
+    int32_t settled; /* an optimizer has seen that the state of removed weights is 0 */
 } prn_thin;
 
-/* Whether it takes a layer with these weights, and so many samples. Where the mask is not the one that it is laid out for it is
- * laid out anew, in the old block if that is large enough; without memory for that, it does not take it. */
+/* Whether it takes a layer with these weights, and so many samples. Where the mask is not the one that it is
+ * laid out for, it is laid out anew, in the old block if that is large enough; without memory for that, it
+ * does not take it. */
 int32_t prn_thin_takes(prn_thin *thin, const prn_param *weight, size_t batch);
 
 /* y = x W^T. */
 void prn_thin_forward(prn_thin *thin, const prn_param *weight, const prn_pass *pass);
 
-/* gradient = dy^T x where weights are kept, elsewhere 0 with kept_only or else as it is; dx = dy W, unless that
- * is NULL. */
+/* gradient = dy^T x where weights are kept, elsewhere 0 with kept_only or else as it is; dx = dy W, unless
+ * that is NULL. */
 void prn_thin_backward(prn_thin *thin, const prn_param *weight, const prn_pass *pass, float *gradient);
 
 /* How many weights are kept, and *places of them, where they are few and it is laid out for this parameter as
