@@ -260,6 +260,49 @@ START_TEST(scores_of_a_fit_see_removed_weights)
 }
 END_TEST
 
+static void run_reference(void *user, const prune_gemm *args)
+{
+    (void)user;
+    prune_backend_reference()->run(NULL, args);
+}
+
+/* The surgeon goes backward several times behind one pass forward; by a back end of the caller's own, with
+ * all weights. */
+START_TEST(several_passes_backward_behind_one_forward)
+{
+    static const size_t widths[] = { 64, 64, 64, 3 };
+    static const prune_backend own = { "own", run_reference, NULL, NULL };
+    world_data data;
+    prune_importance *scores[2];
+    prune_model *model = world_model(NULL, widths, 3, PRUNE_TANH, 2);
+    world_data_make(&data, 7, 64, 3, 4);
+    for (size_t layer = 0; layer < 2; layer++) {
+        uint8_t mask[64 * 64];
+        for (size_t i = 0; i < sizeof mask; i++)
+            mask[i] = i % 131 == layer;
+        ck_assert_ok(prune_mask_set(model, 2 * layer, mask, sizeof mask));
+    }
+    for (int32_t i = 0; i < 2; i++) {
+        prune_surgeon_options options;
+        prune_surgeon_options_init(&options);
+        options.alpha = 0.01;
+        options.backend = i == 0 ? &own : prune_backend_reference();
+        ck_assert_ok(prune_importance_create(&scores[i], NULL, model, PRUNE_SUPPLIED));
+        ck_assert_ok(prune_score_obs(scores[i], &data.labelled, &options, NULL));
+    }
+    for (size_t q = 0; q < 6; q += 2)
+        for (size_t i = 0; i < world_count(model, q); i++) {
+            const double a = (double)prune_importance_scores(scores[0], q)[i],
+                         b = (double)prune_importance_scores(scores[1], q)[i];
+            ck_assert_double_le(fabs(a - b), 1e-5 * fabs(a));
+        }
+    for (int32_t i = 0; i < 2; i++)
+        prune_importance_free(scores[i]);
+    prune_model_free(model);
+    world_data_end(&data);
+}
+END_TEST
+
 /* ---- memory and files ---- */
 
 START_TEST(memory_is_taken_when_masks_change)
@@ -344,6 +387,7 @@ int main(void)
                                    few_weights_take_the_same_step,
                                    a_step_is_its_parts,
                                    scores_of_a_fit_see_removed_weights,
+                                   several_passes_backward_behind_one_forward,
                                    memory_is_taken_when_masks_change,
                                    without_memory_all_weights_take_part,
                                    a_trainer_from_a_file_goes_on_bit_for_bit };
