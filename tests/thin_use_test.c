@@ -228,6 +228,36 @@ START_TEST(a_step_is_its_parts)
 }
 END_TEST
 
+/* After a step without it, or a state that was set without it: the state of what it removes goes again. */
+START_TEST(a_mask_that_comes_back)
+{
+    static const size_t widths[] = { 64, 64, 64, CLASSES };
+    for (int32_t given = 0; given < 2; given++) {
+        static float ones[64 * 64];
+        uint8_t mask[64 * 64];
+        pair p;
+        const prune_trainer_options options = pair_options(PRUNE_ADAM);
+        open_pair_of(&p, widths, &options);
+        ck_assert_ok(prune_trainer_set_sparse(p.trainer[1], PRUNE_SPARSE_AUTO, PRUNE_KERNELS_AUTO));
+        mask_pair(&p, 1, 30);
+        ck_assert_ok(prune_mask_get(mask, sizeof mask, p.model[1], 2));
+        for (size_t s = 0; s < 3; s++)
+            step_one(&p, 1, s, BATCH);
+        ck_assert_ok(prune_mask_reset(p.model[1]));
+        for (size_t i = 0; i < sizeof mask; i++)
+            ones[i] = 1.0f;
+        if (given)
+            ck_assert_ok(prune_trainer_set_state(p.trainer[1], 2, 0, ones, sizeof mask));
+        else
+            step_one(&p, 1, 3, BATCH);
+        ck_assert_ok(prune_mask_set(p.model[1], 2, mask, sizeof mask));
+        step_one(&p, 1, 4, BATCH);
+        ck_assert_uint_gt(world_check_removed(p.model[1], p.trainer[1]), 0);
+        close_pair(&p);
+    }
+}
+END_TEST
+
 /* ---- who asks for gradients of removed weights gets them ---- */
 
 START_TEST(scores_of_a_fit_see_removed_weights)
@@ -385,6 +415,7 @@ int main(void)
     const TTest *const tests[] = { fifty_steps_stay_with_those_of_all_weights,
                                    layers_of_several_tiles_and_panels,
                                    few_weights_take_the_same_step,
+                                   a_mask_that_comes_back,
                                    a_step_is_its_parts,
                                    scores_of_a_fit_see_removed_weights,
                                    several_passes_backward_behind_one_forward,

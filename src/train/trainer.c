@@ -342,6 +342,8 @@ prune_status prune_trainer_set_state(prune_trainer *t, size_t index, size_t slot
     float *state = t->state[slot] + prn_model_offset(t->model, index);
     memmove(state, values, count * sizeof *values);
     prn_param_mask_values(param, state);
+    for (size_t l = 0; l < t->layers; l++)
+        t->thins[l].settled = 0;
     return PRUNE_OK;
 }
 

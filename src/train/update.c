@@ -237,7 +237,8 @@ static void apply_kept(const void *arg, size_t first, size_t count)
         apply_places(c, c->places + first + done, count - done < TOGETHER ? count - done : TOGETHER);
 }
 
-/* Values and state of removed weights become 0 in the first step under a mask, and stay so. */
+/* Values and state of removed weights become 0 in the first step under a mask, and stay so until there is a
+ * step, or a state that is set, under another one. */
 static void apply(const change *step, prn_thin *thin)
 {
     change kept = *step;
@@ -247,8 +248,8 @@ static void apply(const change *step, prn_thin *thin)
         return;
     }
     prn_spread_range(step->trainer->backend, step->param->count, apply_range, step);
-    if (kept.places != NULL)
-        thin->settled = 1;
+    if (thin->weight == step->param)
+        thin->settled = kept.places != NULL;
 }
 
 static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at, float rate)
