@@ -40,7 +40,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx \
-           / bend \
+           / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -78,7 +78,7 @@ FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill
+           joint bend thin penalty distill
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -285,7 +285,7 @@ port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
 port-aarch64: AS = CC=aarch64-linux-gnu-gcc RUN='qemu-aarch64 -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/aarch64-linux-gnu' \
-                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use)'
+                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use thin)'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:

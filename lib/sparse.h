@@ -45,6 +45,12 @@ typedef struct prn_samples {
     size_t ld;                      /* of the matrix */
 } prn_samples;
 
+/* Two panels [rows][width] and [columns][width], and rows first .. end - 1 of a matrix. */
+typedef struct prn_dots {
+    const float *d, *x;
+    uint32_t width, first, end;
+} prn_dots;
+
 enum { PRN_SPARSE_HEIGHTS = 3 };
 
 typedef struct prn_sparse {
@@ -58,10 +64,28 @@ typedef struct prn_sparse {
     void (*groups)(float *y, const prn_groups *w, const float *x, int32_t accumulate);
     /* The same for samples side by side: y[rows][width] = W x[columns][width]. */
     void (*panel)(float *y, const prn_rows *w, const float *x, uint32_t width);
+    /* to[k] += d[r] x[c], dot products of rows of panels, where weight k of W is that of row r, column c. */
+    void (*dots)(float *to, const prn_rows *w, const prn_dots *of);
     /* Into a panel, 0 beyond the samples; and out of it, or added to what is there. */
     void (*pack)(const prn_samples *to, const float *from);
     void (*unpack)(float *to, const prn_samples *from, int32_t accumulate);
 } prn_sparse;
+
+/* Samples of the panel that takes so many, fillers included. */
+static inline uint32_t prn_panel_width(const prn_sparse *kernels, size_t samples)
+{
+    if (samples <= kernels->narrow)
+        return kernels->narrow;
+    if (samples >= kernels->widest)
+        return kernels->widest;
+    return ((uint32_t)samples + kernels->vector - 1) / kernels->vector * kernels->vector;
+}
+
+/* Where the row that ends at *end, one of w->ends, begins. */
+static inline uint32_t prn_rows_begin(const prn_rows *w, const uint32_t *end)
+{
+    return end == w->ends ? 0 : end[-1];
+}
 
 /* In plain C, for all back ends: y = W x, or with accumulate y + W x. */
 void prn_rows_run(float *y, const prn_rows *w, const float *x, int32_t accumulate);

@@ -8,6 +8,8 @@
 /* Windows aligns stacks to 16 bytes, and GCC there spills these vectors as if to 32. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__)) && !defined(_WIN32)
 
+#include "lanes.h"
+
 #include <immintrin.h>
 
 #define VECTOR_TARGET __attribute__((target("avx2,fma")))
@@ -19,6 +21,13 @@
 #define vector_all _mm256_set1_ps
 #define vector_add _mm256_add_ps
 #define vector_fma _mm256_fmadd_ps
+
+VECTOR_TARGET PRN_INLINE void vector_sums(float to[4], const __m256 v[4])
+{
+    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+}
+
 #include "sparse_vectors.h"
 
 enum { LANES = 8, WINDOW = 16, BITS = 4, TILE = 256, WIDEST = 32 };
@@ -134,6 +143,7 @@ static const prn_sparse avx2 = { .id = PRUNE_KERNELS_AVX2,
                                  .windows = windows,
                                  .groups = groups,
                                  .panel = panel,
+                                 .dots = dots,
                                  .pack = pack,
                                  .unpack = unpack };
 

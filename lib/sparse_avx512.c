@@ -7,6 +7,8 @@
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32) /* on Windows as in sparse_avx2.c */
 
+#include "lanes.h"
+
 #include <immintrin.h>
 
 #define VECTOR_TARGET __attribute__((target("avx512f,fma")))
@@ -18,6 +20,20 @@
 #define vector_all _mm512_set1_ps
 #define vector_add _mm512_add_ps
 #define vector_fma _mm512_fmadd_ps
+
+VECTOR_TARGET PRN_INLINE __m256 halves(__m512 v)
+{
+    const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(v), 1);
+    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm256_castpd_ps(high));
+}
+
+VECTOR_TARGET PRN_INLINE void vector_sums(float to[4], const __m512 v[4])
+{
+    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(halves(v[0]), halves(v[1])),
+                                        _mm256_hadd_ps(halves(v[2]), halves(v[3])));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+}
+
 #include "sparse_vectors.h"
 
 enum { LANES = 16, WINDOW = 32, BITS = 8, TILE = 256, WIDEST = 64, NARROW = 8 };
@@ -66,6 +82,14 @@ VECTOR_TARGET static void wide_panel(float *y, const prn_rows *w, const float *x
         panel(y, w, x, width);
 }
 
+VECTOR_TARGET static void wide_dots(float *to, const prn_rows *w, const prn_dots *of)
+{
+    if (of->width == NARROW)
+        prn_sparse_avx2()->dots(to, w, of);
+    else
+        dots(to, w, of);
+}
+
 static void pack(const prn_samples *to, const float *from)
 {
     prn_sparse_avx2()->pack(to, from);
@@ -88,6 +112,7 @@ static const prn_sparse avx512 = { .id = PRUNE_KERNELS_AVX512,
                                    .windows = windows,
                                    .groups = groups,
                                    .panel = wide_panel,
+                                   .dots = wide_dots,
                                    .pack = pack,
                                    .unpack = unpack };
 

@@ -7,6 +7,8 @@
 
 #if defined(__aarch64__) && !defined(__AARCH64EB__) && !defined(_WIN32)
 
+#include "lanes.h"
+
 #include <arm_neon.h>
 
 #define VECTOR_TARGET
@@ -18,6 +20,12 @@
 #define vector_all vdupq_n_f32
 #define vector_add vaddq_f32
 #define vector_fma(a, b, c) vfmaq_f32(c, a, b)
+
+PRN_INLINE void vector_sums(float to[4], const float32x4_t v[4])
+{
+    vst1q_f32(to, vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])));
+}
+
 #include "sparse_vectors.h"
 
 enum { LANES = 4, WINDOW = 16, BITS = 8, TILE = 256, WIDEST = 16 };
@@ -84,6 +92,7 @@ static const prn_sparse neon = { .id = PRUNE_KERNELS_NEON,
                                  .windows = windows,
                                  .groups = groups,
                                  .panel = panel,
+                                 .dots = dots,
                                  .pack = pack,
                                  .unpack = unpack };
 

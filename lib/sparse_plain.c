@@ -35,6 +35,27 @@ static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
         }
 }
 
+static float dot(const float *d, const float *x, uint32_t width)
+{
+    const float zero[PRN_LANES] = { 0 };
+    prn_lanes s0 = prn_lanes_load(zero), s1 = prn_lanes_load(zero);
+    for (uint32_t s = 0; s < width; s += VECTOR) {
+        s0 = prn_lanes_add_product(s0, prn_lanes_load(d + s), prn_lanes_load(x + s));
+        s1 = prn_lanes_add_product(s1, prn_lanes_load(d + s + PRN_LANES), prn_lanes_load(x + s + PRN_LANES));
+    }
+    return prn_lanes_across(s0) + prn_lanes_across(s1);
+}
+
+static void dots(float *to, const prn_rows *w, const prn_dots *of)
+{
+    const size_t width = of->width;
+    const uint32_t *ends = w->ends;
+    for (uint32_t first = 0; first < w->columns; first += w->tile, ends += w->rows)
+        for (uint32_t r = of->first; r < of->end; r++)
+            for (uint32_t k = prn_rows_begin(w, ends + r); k < ends[r]; k++)
+                to[k] += dot(of->d + r * width, of->x + (first + w->column[k]) * width, of->width);
+}
+
 static void pack(const prn_samples *to, const float *from)
 {
     prn_samples_pack(to, from, (const uint32_t[2]){ 0, 0 }, to->count);
@@ -51,6 +72,7 @@ static const prn_sparse plain = { .id = PRUNE_KERNELS_PLAIN,
                                   .widest = WIDEST,
                                   .tile = TILE,
                                   .panel = panel,
+                                  .dots = dots,
                                   .pack = pack,
                                   .unpack = unpack };
 

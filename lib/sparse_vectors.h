@@ -4,6 +4,7 @@
  *     VECTOR          the type, of VECTOR_LANES floats
  *     vector_zero() vector_load(from) vector_store(to, v) vector_all(x) vector_add(a, b)
  *     vector_fma(a, b, c)   a b + c
+ *     vector_sums(to, v)    to[i] is what the floats of v[i] add up to, of four vectors
  *
  * The products of an element go to several sums in turn, so that none waits for the addition before. */
 #ifndef PRN_SPARSE_VECTORS_H
@@ -73,6 +74,61 @@ VECTOR_TARGET static void panel(float *y, const prn_rows *w, const float *x, uin
         break;
     default:
         panel_of(y, w, x, 4);
+        break;
+    }
+}
+
+/* ---- gradients ---- */
+
+/* Weights begin .. end - 1 of a row, four at a time; where there are fewer, one of them stands in. n vectors
+ * of samples. */
+VECTOR_TARGET PRN_INLINE void add_dots(float *to, const prn_rows *w, const uint32_t range[2], const float *d,
+                                       const float *x, uint32_t n)
+{
+    const uint32_t width = n * VECTOR_LANES;
+    VECTOR row[VECTOR_MOST], s[VECTOR_SUMS];
+    for (uint32_t v = 0; v < n; v++)
+        row[v] = vector_load(d + v * VECTOR_LANES);
+    for (uint32_t k = range[0]; k < range[1]; k += VECTOR_SUMS) {
+        const uint32_t left = range[1] - k, count = left < VECTOR_SUMS ? left : VECTOR_SUMS;
+        float sum[VECTOR_SUMS];
+        for (uint32_t i = 0; i < VECTOR_SUMS; i++) {
+            const float *at = x + (size_t)w->column[k + (i < count ? i : 0)] * width;
+            s[i] = vector_zero();
+            for (uint32_t v = 0; v < n; v++)
+                s[i] = vector_fma(row[v], vector_load(at + v * VECTOR_LANES), s[i]);
+        }
+        vector_sums(sum, s);
+        for (uint32_t i = 0; i < count; i++)
+            to[k + i] += sum[i];
+    }
+}
+
+VECTOR_TARGET PRN_INLINE void dots_of(float *to, const prn_rows *w, const prn_dots *of, uint32_t n)
+{
+    const size_t width = n * VECTOR_LANES;
+    const uint32_t *ends = w->ends;
+    for (uint32_t first = 0; first < w->columns; first += w->tile, ends += w->rows)
+        for (uint32_t r = of->first; r < of->end; r++) {
+            const uint32_t range[2] = { prn_rows_begin(w, ends + r), ends[r] };
+            add_dots(to, w, range, of->d + r * width, of->x + first * width, n);
+        }
+}
+
+VECTOR_TARGET static void dots(float *to, const prn_rows *w, const prn_dots *of)
+{
+    switch (of->width / VECTOR_LANES) {
+    case 1:
+        dots_of(to, w, of, 1);
+        break;
+    case 2:
+        dots_of(to, w, of, 2);
+        break;
+    case 3:
+        dots_of(to, w, of, 3);
+        break;
+    default:
+        dots_of(to, w, of, 4);
         break;
     }
 }

@@ -39,15 +39,6 @@ static float dense_time(const prn_costs *c, float batch)
     return CALL + c->dense * larger(weights * batch * each, of_bytes(4.0f * weights));
 }
 
-uint32_t prn_panel_width(const prn_sparse *kernels, size_t samples)
-{
-    if (samples <= kernels->narrow)
-        return kernels->narrow;
-    if (samples >= kernels->widest)
-        return kernels->widest;
-    return ((uint32_t)samples + kernels->vector - 1) / kernels->vector * kernels->vector;
-}
-
 /* Each panel reads all weights again. */
 static float rows_time(const prn_costs *c, size_t batch)
 {

@@ -22,7 +22,4 @@ void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kern
 float prn_costs_time(const prn_costs *costs, int32_t layout, size_t batch);
 int32_t prn_costs_best(const prn_costs *costs, size_t batch);
 
-/* Samples of the panel that takes so many, fillers included. */
-uint32_t prn_panel_width(const prn_sparse *kernels, size_t samples);
-
 #endif
