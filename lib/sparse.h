@@ -38,8 +38,8 @@ typedef struct prn_groups {
     float *value;
 } prn_groups;
 
-/* Slices of `abreast` neighbouring rows, nothing kept beyond the last. A slice has for each `span` columns, and
- * there for each row, a mask of (span + 7) / 8 bytes, bit i of byte j for column 8 j + i, 1: kept; and in
+/* Slices of `abreast` neighbouring rows, nothing kept beyond the last. A slice has for each `span` columns,
+ * and there for each row, a mask of (span + 7) / 8 bytes, bit i of byte j for column 8 j + i, 1: kept; and in
  * the same order the weights that are kept. Behind the last weight may be read a span more. */
 typedef struct prn_masks {
     uint32_t rows, columns;

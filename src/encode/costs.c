@@ -1,7 +1,7 @@
 /* costs.c -- how long a product takes in each layout: a model
  *
- * The constants are nanoseconds on one core of an AMD Zen 5 (plain C, AVX2 and AVX-512, 4 GHz) with OpenBLAS
- * 0.3.21's kernels for AVX2; what counts is their ratios. They were fitted to the shortest of several times, of
+ * The constants are nanoseconds on one core of an AMD Zen 5 (plain C, AVX2 and AVX-512, 4 GHz) with
+ * OpenBLAS 0.3.21's kernels for AVX2; what counts is their ratios. They were fitted to the shortest of several times, of
  * matrices from 1 x 10 to 1024 x 1024 of which 2 to 100 % is kept, in batches of 1 to 256.
  *
  * SPDX-License-Identifier: MIT */
@@ -13,15 +13,15 @@
  * tiles of 8 rows, and then multiplies, by vectors of 8. */
 static const float CALL = 100.0f, ONE = 0.05f, COPIED = 0.15f, MULTIPLIED = 0.0195f;
 enum { TILE = 8, AS_IT_LIES = 64 * 64 };
-/* Rows: a weight for one sample; in panels a weight, and more with each sample; a number that is moved into the
- * panel or out of it; a panel. Samples and moving take plain C twice as long. */
+/* Rows: a weight for one sample; in panels a weight, and more with each sample; a number that is moved into
+ * the panel or out of it; a panel. Samples and moving take plain C twice as long. */
 static const float PLAIN_WEIGHT = 0.42f, WEIGHT = 0.28f, SAMPLE = 0.016f, MOVED = 0.12f, PANEL = 40.0f;
 /* Windows: a step, with each lane; how much more a wide one takes; a slice. */
 static const float STEP = 0.2f, LANE = 0.0375f, WIDE = 1.4f, SLICE = 20.0f;
 /* Groups: a vector of a block. */
 static const float BLOCK = 0.35f;
-/* Masks: a span spread over its columns, once for all samples that registers hold; a column multiplied; the sum
- * of a row. In plain C: a weight, and a mask. */
+/* Masks: a span spread over its columns, once for all samples that registers hold; a column multiplied; the
+ * sum of a row. In plain C: a weight, and a mask. */
 static const float SPREAD = 0.35f, COLUMN = 0.009f, ACROSS = 4.0f, PLAIN_KEPT = 0.9f, PLAIN_MASK = 1.3f;
 /* A row of a tile or a group; a row in plain C; a call of a kernel. */
 static const float ROW = 3.0f, PLAIN_ROW = 1.0f, KERNEL = 5.0f;
