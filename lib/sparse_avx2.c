@@ -20,7 +20,7 @@
 #define vector_add _mm256_add_ps
 #define vector_fma _mm256_fmadd_ps
 #define vector_load_some(from, count) \
-    _mm256_maskload_ps(from, _mm256_loadu_si256((const void *)(some - (count))))
+    _mm256_maskload_ps(from, _mm256_loadu_si256((const void *)(some_or_none + 8 - (count))))
 #define VECTOR_SAMPLES 2
 #include "lanes.h"
 
@@ -44,7 +44,6 @@ VECTOR_TARGET PRN_INLINE __m256 add_step(__m256 sum, const prn_windows *w, size_
 }
 
 static const int32_t some_or_none[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
-static const int32_t *const some = some_or_none + 8;
 
 /* Which of the weights that are kept belongs to bit b of a mask m; 0x80: none. */
 #define BIT(m, b) ((m) >> (b)&1)

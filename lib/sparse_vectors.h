@@ -22,9 +22,9 @@ enum { VECTOR_SUMS = 4, VECTOR_MOST = 4 };
 enum { AHEAD = 2048, AHEAD_MASKS = 512, LINE = 64 }; /* bytes */
 
 /* What is read once and soon: that far ahead processors alone do not look. It may lie behind the end. */
-PRN_INLINE void fetch_ahead(const void *from, uintptr_t bytes)
+PRN_INLINE void fetch_ahead(const void *from, size_t bytes)
 {
-    __builtin_prefetch((const void *)((uintptr_t)from + bytes));
+    __builtin_prefetch((const char *)from + bytes);
 }
 
 /* Sums of some rows to where they belong: y[count]. */

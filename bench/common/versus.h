@@ -18,8 +18,8 @@ typedef struct versus_times {
     double us[VERSUS_ROUNDS], ratio[VERSUS_ROUNDS];
 } versus_times;
 
-/* All pieces run in each round, in an order drawn anew; work[0] is the reference. Time is that of the processor, which other programs
- * do not lengthen: one thread does it all, and never waits. */
+/* All pieces run in each round, in an order drawn anew; work[0] is the reference. Time is that of the
+ * processor, which other programs do not lengthen: one thread does it all, and never waits. */
 void versus_measure(versus_times *times, const versus_work *work, size_t count);
 
 double versus_median(const double values[VERSUS_ROUNDS]);

@@ -35,7 +35,7 @@ void prune_kernels_info_init(prune_kernels_info *info);
 /* PRUNE_E_ARGUMENT, PRUNE_E_VERSION: size. */
 prune_status prune_backend_info(prune_kernels_info *info);
 
-/* "plain", "avx2", "avx512", "neon"; "dense", "rows", "windows", "groups", "masks"; NULL for any other number. */
+/* "plain", "avx2", "avx512", "neon"; "dense", "rows", "windows", "groups", "masks"; NULL for any other. */
 const char *prune_kernels_name(int32_t kernels);
 const char *prune_layout_name(int32_t layout);
 /* FFI-END */

@@ -1,8 +1,8 @@
 /* costs.c -- how long a product takes in each layout: a model
  *
  * The constants are nanoseconds on one core of an AMD Zen 5 (plain C, AVX2 and AVX-512, 4 GHz) with
- * OpenBLAS 0.3.21's kernels for AVX2; what counts is their ratios. They were fitted to the shortest of several times, of
- * matrices from 1 x 10 to 1024 x 1024 of which 2 to 100 % is kept, in batches of 1 to 256.
+ * OpenBLAS 0.3.21's kernels for AVX2; what counts is their ratios. They were fitted to the shortest of
+ * several times, of matrices from 1 x 10 to 1024 x 1024 of which 2 to 100 % is kept, in batches of 1 to 256.
  *
  * SPDX-License-Identifier: MIT */
 #include "costs.h"
@@ -50,7 +50,8 @@ static float dense_time(const prn_costs *c, size_t batch)
     const float weights = (float)c->rows * (float)c->columns, bytes = 4.0f * weights;
     if (batch < 2 && weights >= (float)AS_IT_LIES)
         return CALL + c->dense * larger(weights * ONE, of_bytes(bytes));
-    const float tiled = (float)(c->rows / TILE + (c->rows % TILE != 0)) * (float)TILE * (float)c->columns;
+    const uint32_t tiles = c->rows / TILE + (c->rows % TILE != 0);
+    const float tiled = (float)tiles * (float)TILE * (float)c->columns;
     const float each = COPIED + MULTIPLIED * (float)batch * 8.0f / (float)c->blas_vector;
     return CALL + c->dense * (tiled * each + of_far(bytes));
 }
@@ -108,13 +109,14 @@ static float masks_time(const prn_costs *c, size_t batch)
     const prn_sparse *k = c->kernels;
     const float samples = (float)batch, kept = (float)c->kept, rows = (float)c->rows;
     const uint32_t slices = c->rows / k->abreast + (c->rows % k->abreast != 0);
-    const float across = (float)(c->columns / k->span + (c->columns % k->span != 0));
-    const float spans = (float)slices * (float)k->abreast * across;
+    const uint32_t across = c->columns / k->span + (c->columns % k->span != 0);
+    const uint32_t bytes_each = (k->span + 7) / 8;
+    const float spans = (float)slices * (float)k->abreast * (float)across;
     if (k->together == 1)
         return KERNEL + samples * (PLAIN_KEPT * kept + PLAIN_MASK * spans) + of_far(4.0f * kept + spans);
     const size_t passes = batch / k->together + batch % k->together;
     const float work = spans * (SPREAD * (float)passes + COLUMN * (float)k->span * samples);
-    const float bytes = 4.0f * kept + spans * (float)((k->span + 7) / 8);
+    const float bytes = 4.0f * kept + spans * (float)bytes_each;
     return KERNEL + larger(work, of_bytes(bytes)) + ACROSS * samples * rows;
 }
 
