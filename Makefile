@@ -13,6 +13,7 @@
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
+#   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
@@ -82,6 +83,7 @@ FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
+DEPS_FIRMWARE = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
            gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
 DEPS_MPI = openmpi-bin libopenmpi-dev
@@ -105,12 +107,13 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev deps-ports deps-mpi deps-peers
+.PHONY: deps deps-dev deps-ports deps-mpi deps-peers deps-firmware
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 deps-ports: ; $(call install_missing,$(DEPS_PORTS))
 deps-mpi: deps ; $(call install_missing,$(DEPS_MPI))
 deps-peers: deps ; $(call install_missing,$(DEPS_PEERS))
+deps-firmware: deps ; $(call install_missing,$(DEPS_FIRMWARE))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -124,7 +127,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers deps-firmware,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -157,7 +160,7 @@ OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
-CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror
+CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU)
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
@@ -325,17 +328,22 @@ $B/%.tidy: %.c $B/%.o .clang-tidy
 format:
 	clang-format -i $(CODE)
 
-# The part for microcontrollers asks for nothing but mem*() and keeps no data of its own. It knows no double:
-# not by name (LAYERS), not by promotion (CHIP's warnings), and arithmetic in it would ask for a library.
+# The part for microcontrollers asks for nothing but mem*() and what the compiler has for a core without the unit,
+# and keeps no data of its own. It knows no double: not by name (LAYERS), not by promotion (CHIP's warnings), and
+# arithmetic in it would ask for a library.
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 	rm -f $@ && $(CROSS)ar rcs $@ $^
-firmware: $B/firmware/libprune-firmware.a
-	$(CROSS)ld -r -o $B/firmware/whole.o --whole-archive $<
-	! $(CROSS)nm -u $B/firmware/whole.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
+.PHONY: firmware-library
+firmware: firmware-library
+	$(CROSS)size -t $B/firmware/libprune-firmware.a
 	$(LAYERS)
-	$(CROSS)size -t $< | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+firmware-library: $B/firmware/libprune-firmware.a
+	$(CROSS)gcc $(CPU) -nostdlib -r -o $B/firmware/whole.o -Wl,--whole-archive $<
+	! $(CROSS)nm -u $B/firmware/whole.o | grep -vwFf tests/firmware/symbols.txt
+	$(CROSS)size -t $< | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+include tests/firmware/firmware.mk
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/libprune
