@@ -169,6 +169,7 @@ SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),win
            $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
+CHIP_LIBS = $B/firmware/libprune-firmware.a
 CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
@@ -334,15 +335,14 @@ format:
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
-	rm -f $@ && $(CROSS)ar rcs $@ $^
-.PHONY: firmware-library
-firmware: firmware-library
-	$(CROSS)size -t $B/firmware/libprune-firmware.a
+$(CHIP_LIBS): tests/firmware/symbols.txt
+	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
+	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
+	! $(CROSS)nm -u $@.o | grep -vwFf $<
+	$(CROSS)size -t $@ | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+firmware: $(CHIP_LIBS)
+	$(CROSS)size -t $^
 	$(LAYERS)
-firmware-library: $B/firmware/libprune-firmware.a
-	$(CROSS)gcc $(CPU) -nostdlib -r -o $B/firmware/whole.o -Wl,--whole-archive $<
-	! $(CROSS)nm -u $B/firmware/whole.o | grep -vwFf tests/firmware/symbols.txt
-	$(CROSS)size -t $< | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
 include tests/firmware/firmware.mk
 
 install: all

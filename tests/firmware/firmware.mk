@@ -3,7 +3,7 @@
 # For each of CHIPS it is built and its symbols are checked; where there is a MACHINE the checks run there too, and
 # print the hashes that they print on the host. Costs are held against figures.txt, see figures.awk.
 # CHIPS="m4f rv32" takes only these; REWRITE=1 writes figures.txt anew.
-CHIPS      ?= m0plus m3 m4f m7 m33 rv32 rv32f rv64
+CHIPS      ?= m0plus m3 m4f m4f-O2 m7 m33 rv32 rv32f rv64
 FIRMWARE_D  = tests/firmware
 ARM         = CROSS=arm-none-eabi- BOARD=arm MEMORY='flash=0 ram=0x20000000'
 MPS2        = MACHINE='qemu-system-arm -icount shift=6 -M
@@ -13,6 +13,7 @@ VIRT        = -bios none -icount shift=0 -M virt'
 chip-m0plus: AS = $(ARM) CPU='-mcpu=cortex-m0plus -mthumb'
 chip-m3:     AS = $(ARM) CPU='-mcpu=cortex-m3 -mthumb' $(MPS2) mps2-an385'
 chip-m4f:    AS = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -fcallgraph-info' $(MPS2) mps2-an386'
+chip-m4f-O2: AS = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -O2' $(MPS2) mps2-an386'
 chip-m7:     AS = $(ARM) CPU='-mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard' $(MPS2) mps2-an500'
 chip-m33:    AS = $(ARM) CPU='-mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard'
 chip-rv32:   AS = $(RISCV) CPU='-march=rv32imac -mabi=ilp32 $(BARE)' MACHINE='qemu-system-riscv32 $(VIRT)
@@ -37,13 +38,14 @@ chip-host: $B/$(FIRMWARE_D)/checks
 	sed 's/^/host /' $B/chips/host/output >$B/chips/host/figures
 
 # One chip: NAME, CPU, BOARD, MEMORY and MACHINE are given.
-chip: firmware-library $(if $(MACHINE),$B/firmware/checks.elf)
+chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf)
 	$(if $(MACHINE),$(QEMU) -kernel $B/firmware/checks.elf </dev/null >$B/output || { sed 's/^/$(NAME): /' $B/output; exit 1; })
 	! find $B -name '*.ci' -exec cat {} + | awk -f $(FIRMWARE_D)/calls.awk | tsort 2>&1 >/dev/null | grep .
 	{ echo "compiler gcc $$($(CROSS)gcc -dumpfullversion)"; \
-	  $(CROSS)size $(CHIP_OBJ) | awk -F '[ \t]*|/' '{ size[$$(NF - 1)] += $$2 } END { for (f in size) if (size[f]) print "text", f, size[f] }' | sort; \
+	  $(CROSS)size $(CHIP_OBJ) | awk 'NR > 1 { n = split($$NF, path, "/"); text[path[n - 1]] += $$1 } \
+	      END { for (folder in text) print "text", folder, text[folder] }' | sort; \
 	  cat $(if $(MACHINE),$B/output,/dev/null); } | sed 's/^/$(NAME) /' >$B/figures
-$B/firmware/checks.elf: $(CHECKS_CHIP) $B/firmware/libprune-firmware.a $(FIRMWARE_D)/chip.ld
+$B/firmware/checks.elf: $(CHECKS_CHIP) $(CHIP_LIBS) $(FIRMWARE_D)/chip.ld
 	$(CROSS)gcc $(CPU) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -Wl,--gc-sections -o $@ $(filter-out %.ld,$^) -lgcc
 $B/firmware/$(FIRMWARE_D)/bare/string.o: private override CPU += -fno-builtin -fno-tree-loop-distribute-patterns
 $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
