@@ -12,7 +12,7 @@
 #   make ffi         the shared library used from Python and LuaJIT
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
-#   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
+#   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
@@ -20,11 +20,11 @@
 # Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  LOCALE=  CC= CFLAGS= CPPFLAGS= LDFLAGS=
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
-# HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
+# HOSTED modules may use the whole C library. FIRMWARE modules go on the chip; RUNTIME are those that inference needs.
 RANKS    = base \
            / bits words \
            / status arena text options crc fmath real scan lanes parallel platform system threads \
-           / sparse wide mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / sparse wide nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
@@ -39,7 +39,7 @@ RANKS    = base \
            / product \
            / race \
            / activation sample_loss \
-           / initializer rows layer idx \
+           / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_map run_softmax run_ops \
            / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -72,7 +72,8 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm_ref gemm_none spread bare tensor \
+RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_map run_softmax run_ops
+FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
@@ -169,8 +170,9 @@ SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),win
            $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
-CHIP_LIBS = $B/firmware/libprune-firmware.a
-CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
+chip_obj = $(patsubst %.c,$B/firmware/%.o,$(call sources,$1))
+CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
+CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
@@ -335,6 +337,7 @@ format:
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
+$B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
 $(CHIP_LIBS): tests/firmware/symbols.txt
 	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
 	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
