@@ -17,10 +17,10 @@ _Noreturn void board_exit(int status);
 
 typedef struct board_cost {
     uint32_t instructions; /* exact; 0 where nobody counts: on the host */
-    size_t stack;          /* bytes, the few of board_measure() itself included */
+    size_t stack;          /* bytes */
 } board_cost;
 
-/* Runs work(user), whose result goes to *result, and says what that cost. */
+/* Runs work(user), whose result goes to *result, and says what that cost, work() itself included. */
 board_cost board_measure(int32_t *result, int32_t (*work)(void *user), void *user);
 
 int main(void);

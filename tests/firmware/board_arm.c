@@ -45,6 +45,13 @@ void board_semihost(uintptr_t operation, const void *argument)
     __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
 }
 
+unsigned char *board_stack(void)
+{
+    unsigned char *end;
+    __asm__ volatile("mov %0, sp" : "=r"(end));
+    return end;
+}
+
 static uint32_t started;
 
 void board_count_start(void)

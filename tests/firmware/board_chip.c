@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "board_chip.h"
 
-enum { SYS_WRITE0 = 0x04, SYS_EXIT_EXTENDED = 0x20, APPLICATION_EXIT = 0x20026, PAINT = 0xA5, OWN = 128 };
+enum { SYS_WRITE0 = 0x04, SYS_EXIT_EXTENDED = 0x20, APPLICATION_EXIT = 0x20026, PAINT = 0xA5 };
 
 extern unsigned char bss_start[], bss_end[], stack_limit[]; /* chip.ld */
 
@@ -33,28 +33,33 @@ static int32_t nothing(void *user)
     return 0;
 }
 
-static uint32_t count(int32_t *result, int32_t (*work)(void *user), void *user)
+/* What work() has used of the stack is no longer painted. Nothing may be called between painting and looking
+ * but what is counted: it would paint over itself, or over the paint. */
+static __attribute__((noinline)) board_cost cost(int32_t *result, int32_t (*work)(void *user), void *user)
 {
+    board_cost all;
+    const volatile unsigned char *lowest = stack_limit;
+    unsigned char *const top = board_stack();
+    for (volatile unsigned char *byte = stack_limit; byte < top; byte++)
+        *byte = PAINT;
     board_count_start();
     *result = work(user);
-    return board_count();
+    all.instructions = board_count();
+    while (lowest < top && *lowest == PAINT)
+        lowest++;
+    all.stack = (size_t)(top - lowest);
+    if (lowest != stack_limit)
+        return all;
+    board_print("FAILED: the stack is too small\n");
+    board_exit(BOARD_FAULT);
 }
 
-/* Stack grows down: what work() has used of it is no longer painted. */
+/* The cost of doing nothing goes: that of counting. */
 board_cost board_measure(int32_t *result, int32_t (*work)(void *user), void *user)
 {
-    unsigned char *const frame = __builtin_frame_address(0);
-    volatile unsigned char *lowest = stack_limit;
-    for (volatile unsigned char *byte = stack_limit; byte < frame - OWN; byte++)
-        *byte = PAINT;
-    const uint32_t counting = count(result, nothing, user);
-    board_cost cost = { .instructions = count(result, work, user) - counting };
-    while (*lowest == PAINT && lowest < frame)
-        lowest++;
-    if (lowest == stack_limit) {
-        board_print("FAILED: the stack is too small\n");
-        board_exit(BOARD_FAULT);
-    }
-    cost.stack = (size_t)(frame - lowest);
-    return cost;
+    const board_cost none = cost(result, nothing, user);
+    board_cost all = cost(result, work, user);
+    all.instructions -= none.instructions;
+    all.stack -= none.stack;
+    return all;
 }

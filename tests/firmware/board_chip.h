@@ -16,6 +16,9 @@ _Noreturn void board_start(void);
 /* Hands the debugger an operation of ARM's semihosting, which RISC-V has adopted. */
 void board_semihost(uintptr_t operation, const void *argument);
 
+/* Where the caller's stack ends. */
+unsigned char *board_stack(void);
+
 /* Instructions from board_count_start() to board_count(), under the -icount of firmware.mk. */
 void board_count_start(void);
 uint32_t board_count(void);

@@ -38,6 +38,13 @@ __attribute__((naked, noinline, aligned(16))) void board_semihost(uintptr_t oper
                      "ret\n");
 }
 
+unsigned char *board_stack(void)
+{
+    unsigned char *end;
+    __asm__ volatile("mv %0, sp" : "=r"(end));
+    return end;
+}
+
 static uintptr_t started;
 
 static uintptr_t minstret(void)
