@@ -39,7 +39,8 @@ RANKS    = base \
            / product \
            / race \
            / activation sample_loss \
-           / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_map run_softmax run_ops \
+           / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
+             run_ops blob_code \
            / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -50,7 +51,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine \
+           / clip feed allreduce engine blob_export \
            / predict trainer roc \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
@@ -72,14 +73,15 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_map run_softmax run_ops
+RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_affine run_map \
+           run_softmax run_ops
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill
+           joint bend penalty distill blob_code blob_export
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \

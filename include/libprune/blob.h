@@ -25,13 +25,14 @@
  *              bridge a gap, are 0
  *     BITMASK  for each row its bias, then for every 32 columns a u32, most significant bit first, 1 where
  *              there is a value, and so many values f32
- *     others   no data
+ *     AFFINE   for each output s, w f32: y = s + w x; in place
+ *     others   no data; in place
  *
- * Each of these computes s = bias; s = s + w x for each stored weight, columns ascending; y = s, or `floor`
- * where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on every
- * machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction (=fast)
- * saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits are then
- * that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
+ * Each with weights computes s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
+ * `floor` where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on
+ * every machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction
+ * (=fast) saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits
+ * are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
  *
@@ -52,12 +53,13 @@ enum { PRUNE_BLOB_MAGIC = 0x424E5250, PRUNE_BLOB_VERSION = 1, PRUNE_BLOB_PANEL =
 enum { PRUNE_BLOB_I8 = 0, PRUNE_BLOB_I16 = 1, PRUNE_BLOB_F32 = 2 };
 
 /* Operations; written into blobs, so the values never change. An activation is PRUNE_BLOB_ACTIVATION and its
- * number in activation.h; ReLU is not among them, but a floor of 0. */
+ * number in activation.h; behind weights, ReLU is a floor of 0. */
 enum {
     PRUNE_BLOB_DENSE = 1,
     PRUNE_BLOB_BLOCKS = 2,
     PRUNE_BLOB_DELTAS = 3,
     PRUNE_BLOB_BITMASK = 4,
+    PRUNE_BLOB_AFFINE = 5,
     PRUNE_BLOB_ACTIVATION = 32,
     PRUNE_BLOB_SOFTMAX = 48,
     PRUNE_BLOB_LOG_SOFTMAX = 49
@@ -102,8 +104,9 @@ typedef struct prune_blob_op {
 } prune_blob_op;
 
 extern const prune_blob_op prune_op_dense, prune_op_blocks, prune_op_deltas, prune_op_bitmask;
-extern const prune_blob_op prune_op_sigmoid, prune_op_tanh, prune_op_leaky_relu, prune_op_elu, prune_op_selu,
-    prune_op_gelu, prune_op_gelu_tanh, prune_op_silu, prune_op_softplus;
+extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, prune_op_tanh,
+    prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
+    prune_op_softplus;
 extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
 
 /* All of the above, then NULL. */
@@ -122,6 +125,11 @@ prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_o
 
 /* Bytes of scratch that a run needs; 0 for NULL. */
 size_t prune_blob_scratch(const void *blob);
+
+/* The layers of a blob that has passed a check, one by one: the first, and the one behind; there are
+ * `layers` of them. */
+const prune_blob_layer *prune_blob_first(const void *blob);
+const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
 
 /* y[outputs] = model(x[inputs]) of one sample, of a blob and operations that have passed a check: here they
  * are trusted. scratch[room] is aligned to 4; y, x and scratch do not overlap.

@@ -21,7 +21,7 @@ int32_t prn_check_map(const prune_blob_layer *layer)
     return layer->words == 0 && layer->inputs == layer->outputs;
 }
 
-static const prune_blob_layer *next_layer(const prune_blob_layer *layer)
+static const prune_blob_layer *behind(const prune_blob_layer *layer)
 {
     return (const prune_blob_layer *)(prn_layer_data(layer) + layer->words);
 }
@@ -64,7 +64,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
         !op->check(layer))
         return PRUNE_E_FORMAT;
     w->words -= LAYER_WORDS + layer->words;
-    w->layer = next_layer(layer);
+    w->layer = behind(layer);
     w->from = layer->to;
     w->width = layer->outputs;
     w->type = op->gives;
@@ -104,6 +104,16 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
                                                                                        : status;
 }
 
+const prune_blob_layer *prune_blob_first(const void *blob)
+{
+    return (const void *)((const prune_blob_header *)blob + 1);
+}
+
+const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer)
+{
+    return behind(layer);
+}
+
 size_t prune_blob_scratch(const void *blob)
 {
     const prune_blob_header *h = blob;
@@ -119,7 +129,7 @@ prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, v
     if (h->scratch > (scratch == NULL ? 0 : room))
         return PRUNE_E_MEMORY;
     const prune_blob_layer *layer = (const void *)(h + 1);
-    for (uint32_t left = h->layers; left != 0; left--, layer = next_layer(layer)) {
+    for (uint32_t left = h->layers; left != 0; left--, layer = behind(layer)) {
         const prune_blob_op *op = find(ops, layer->op);
         void *to = layer->to == PRUNE_BLOB_OUTPUT ? y : (unsigned char *)scratch + layer->to;
         if (op == NULL)

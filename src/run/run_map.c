@@ -13,6 +13,17 @@ static void map(void *y, const void *x, const prune_blob_layer *layer, float (*f
         *out++ = function(*in++);
 }
 
+/* As a floor does it, NaN too. */
+static float relu(float x)
+{
+    return prn_floored(x, 0.0f);
+}
+
+static void run_relu(void *y, const void *x, const prune_blob_layer *layer)
+{
+    map(y, x, layer, relu);
+}
+
 static void run_sigmoid(void *y, const void *x, const prune_blob_layer *layer)
 {
     map(y, x, layer, prune_sigmoidf);
@@ -60,6 +71,7 @@ static void run_softplus(void *y, const void *x, const prune_blob_layer *layer)
 
 enum { F32 = PRUNE_BLOB_F32, FIRST = PRUNE_BLOB_ACTIVATION };
 
+const prune_blob_op prune_op_relu = { FIRST + PRUNE_RELU, F32, F32, 1, prn_check_map, run_relu };
 const prune_blob_op prune_op_sigmoid = { FIRST + PRUNE_SIGMOID, F32, F32, 1, prn_check_map, run_sigmoid };
 const prune_blob_op prune_op_tanh = { FIRST + PRUNE_TANH, F32, F32, 1, prn_check_map, run_tanh };
 const prune_blob_op prune_op_leaky_relu = {
