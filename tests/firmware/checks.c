@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "board.h"
 #include "files.h"
+#include "infer.h"
 #include "life.h"
 #include "tell.h"
 
@@ -14,6 +15,7 @@ int main(void)
     static life l;
     life_run(&l, memory, sizeof memory);
     files_run(&l);
+    infer_run(&l);
     life_end(&l);
     return failures();
 }
