@@ -21,9 +21,10 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip; RUNTIME are those that inference needs.
 RANKS    = base \
-           / bits words \
-           / status arena text options crc fmath real scan lanes parallel platform system threads \
-           / sparse wide nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / bits words lanes \
+           / wide \
+           / status arena text options crc fmath real scan parallel platform system threads \
+           / sparse nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
@@ -50,8 +51,8 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine blob_export \
-           / predict trainer roc \
+           / clip feed allreduce engine blob_export readahead \
+           / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
            / group patience supplied calibrate outer cluster \

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 4, SCORED = 2048, SCORED_BATCH = 128 };
+enum { MAX_LAYERS = 4, SCORED_BATCH = 128, SCORED_BATCHES = 16, SCORED = SCORED_BATCH * SCORED_BATCHES };
 
 typedef struct net {
     const char *name;
@@ -266,17 +266,16 @@ typedef struct scoring {
     real r;
     prune_importance *scores;
     prune_data data;
-    prune_tensor *x, *y; /* the first batch */
+    prune_tensor *x[SCORED_BATCHES], *y[SCORED_BATCHES];
 } scoring;
 
-/* As many batches as the data has; all are alike to the clock. */
 static void passes(void *user)
 {
     const scoring *s = user;
     float loss;
-    for (size_t done = 0; done < SCORED; done += SCORED_BATCH) {
-        must(prune_trainer_forward(s->r.trainer, s->x), "forward");
-        must(prune_trainer_loss(&loss, s->r.trainer, s->y), "loss");
+    for (size_t i = 0; i < SCORED_BATCHES; i++) {
+        must(prune_trainer_forward(s->r.trainer, s->x[i]), "forward");
+        must(prune_trainer_loss(&loss, s->r.trainer, s->y[i]), "loss");
         must(prune_trainer_backward(s->r.trainer, NULL), "backward");
     }
 }
@@ -297,15 +296,21 @@ static scoring make_scoring(const net *n, int32_t criterion, int32_t per_sample)
     prune_data_init(&s.data);
     s.data.inputs = s.r.x;
     s.data.targets = s.r.y;
-    must(prune_tensor_matrix(&s.x, NULL, PRUNE_F32, n->batch, n->widths[0], s.r.inputs), "x");
-    must(prune_tensor_matrix(&s.y, NULL, PRUNE_I32, n->batch, 1, s.r.targets), "labels");
+    for (size_t i = 0; i < SCORED_BATCHES; i++) {
+        float *x = s.r.inputs + i * SCORED_BATCH * n->widths[0];
+        int32_t *y = (int32_t *)s.r.targets + i * SCORED_BATCH;
+        must(prune_tensor_matrix(&s.x[i], NULL, PRUNE_F32, SCORED_BATCH, n->widths[0], x), "x");
+        must(prune_tensor_matrix(&s.y[i], NULL, PRUNE_I32, SCORED_BATCH, 1, y), "labels");
+    }
     return s;
 }
 
 static void free_scoring(scoring *s)
 {
-    prune_tensor_free(s->x);
-    prune_tensor_free(s->y);
+    for (size_t i = 0; i < SCORED_BATCHES; i++) {
+        prune_tensor_free(s->x[i]);
+        prune_tensor_free(s->y[i]);
+    }
     prune_importance_free(s->scores);
     free_real(&s->r);
 }

@@ -20,20 +20,27 @@ static void add_path(prn_text *text, const char *path, size_t room)
     prn_text_add(text, path);
 }
 
-/* Place: the path; reason: "step: cause". */
-static prune_status explain(prune_error *error, const char *path, prune_status status, prn_fault fault)
+/* "step: cause" */
+static void put_cause(prune_error *error, prn_fault fault)
 {
-    prune_error mine;
     prn_text text;
     const char *cause = prn_system_cause(fault.number);
-    prn_text_start(&text, mine.place, sizeof mine.place);
-    add_path(&text, path, sizeof mine.place - 1);
-    prn_text_start(&text, mine.reason, sizeof mine.reason);
+    prn_text_start(&text, error->reason, sizeof error->reason);
     prn_text_add(&text, fault.step);
     prn_text_add(&text, ": ");
     prn_text_add(&text, cause != NULL ? cause : "error number ");
     if (cause == NULL)
         prn_text_number(&text, (size_t)fault.number);
+}
+
+/* Place: the path; reason: why. */
+static prune_status explain(prune_error *error, const char *path, prune_status status, prn_fault fault)
+{
+    prune_error mine;
+    prn_text text;
+    prn_text_start(&text, mine.place, sizeof mine.place);
+    add_path(&text, path, sizeof mine.place - 1);
+    put_cause(&mine, fault);
     return prn_error_set(error, status, mine.place, mine.reason);
 }
 
@@ -58,11 +65,16 @@ static int32_t is_cached(const prn_file *file, uint64_t offset, size_t count)
            count <= file->cached - (size_t)(offset - file->offset);
 }
 
+size_t prn_file_read(prn_file *file, uint64_t offset, void *bytes, size_t count)
+{
+    return prn_system_read(&file->reason, file->handle, offset, bytes, count);
+}
+
 static size_t read_at(void *user, uint64_t offset, void *bytes, size_t count)
 {
     prn_file *file = user;
     if (count > PRN_FILE_CACHE)
-        return prn_system_read(&file->reason, file->handle, offset, bytes, count);
+        return prn_file_read(file, offset, bytes, count);
     if (!is_cached(file, offset, count)) {
         file->cached = prn_system_read(&file->reason, file->handle, offset, file->cache, PRN_FILE_CACHE);
         file->offset = offset;
@@ -87,14 +99,20 @@ prune_status prn_file_open(prn_file *file, prune_reader *reader, const char *pat
     return PRUNE_OK;
 }
 
+prune_status prn_file_explain(const prn_file *file, const char *path, prune_status status, prune_error *error)
+{
+    if (error == NULL)
+        return status;
+    if (status == PRUNE_E_IO && file->reason != 0)
+        put_cause(error, (prn_fault){ "reading the file", file->reason });
+    prepend_path(error, path);
+    return status;
+}
+
 prune_status prn_file_close(prn_file *file, const char *path, prune_status status, prune_error *error)
 {
     prn_system_close(file->handle);
-    if (status == PRUNE_E_IO && file->reason != 0)
-        return explain(error, path, status, (prn_fault){ "reading the file", file->reason });
-    if (status != PRUNE_OK && error != NULL)
-        prepend_path(error, path);
-    return status;
+    return status == PRUNE_OK ? status : prn_file_explain(file, path, status, error);
 }
 
 /* ---- replacing ---- */

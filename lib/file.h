@@ -19,8 +19,15 @@ typedef struct prn_file {
  * PRUNE_E_IO; error has the path and the step that failed. */
 prune_status prn_file_open(prn_file *file, prune_reader *reader, const char *path, prune_error *error);
 
-/* Closes it. `status` is what came of reading, and is returned. If it is not PRUNE_OK, the path is put
- * before the place in error, and a read that failed tells why. */
+/* As many bytes as there are, past the cache. */
+size_t prn_file_read(prn_file *file, uint64_t offset, void *bytes, size_t count);
+
+/* `status` is what came of reading, and is returned; it is not PRUNE_OK. The path is put before the place in
+ * error, and a read that failed tells why. */
+prune_status prn_file_explain(const prn_file *file, const char *path, prune_status status,
+                              prune_error *error);
+
+/* Closes it, and explains what came of reading if that is not PRUNE_OK. */
 prune_status prn_file_close(prn_file *file, const char *path, prune_status status, prune_error *error);
 
 /* Puts all bytes of a file into the writer. */

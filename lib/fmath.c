@@ -93,8 +93,8 @@ float prune_logf(float x)
 }
 
 /* a - a s P(s) / Q(s), s = a^2, up to a = 27/32: a fit of our own of least relative error (5e-11), by
- * reweighted least squares. Beyond, 1 - 2 / (e^2a + 1). Either way what carries rounding errors is less than a
- * third of what it is taken from. */
+ * reweighted least squares. Beyond, 1 - 2 / (e^2a + 1). Either way what carries rounding errors is less than
+ * a third of what it is taken from. */
 static float tanh_of_size(float a)
 {
     const float s = a * a;

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "scan.h"
-#include "bits.h"
+#include "wide.h"
 
 #include <float.h>
 
@@ -17,7 +17,7 @@ static size_t first_above(const float *x, size_t count, uint32_t limit)
 }
 
 /* Whether one of BLOCK numbers is above, without a branch, so that it can be vectorised. */
-static uint32_t block_above(const float *x, uint32_t limit)
+PRN_INLINE uint32_t block_above(const float *x, uint32_t limit)
 {
     uint32_t above = 0;
     for (size_t i = 0; i < BLOCK; i++)
@@ -25,13 +25,31 @@ static uint32_t block_above(const float *x, uint32_t limit)
     return above;
 }
 
+/* So many from the first on are in blocks that have none above. */
+PRN_INLINE size_t blocks_below(const float *x, size_t count, uint32_t limit)
+{
+    size_t done = 0;
+    while (count - done >= BLOCK && !block_above(x + done, limit))
+        done += BLOCK;
+    return done;
+}
+
+static size_t below_plain(const float *x, size_t count, uint32_t limit)
+{
+    return blocks_below(x, count, limit);
+}
+
+PRN_WIDE static size_t below_wide(const float *x, size_t count, uint32_t limit)
+{
+    return blocks_below(x, count, limit);
+}
+
 /* The last whole block may overlap the one before. */
 size_t prn_scan_limit(const float *x, size_t count, float limit)
 {
     const uint32_t most = prn_bits_size(limit);
-    size_t done = 0;
-    while (count - done >= BLOCK && !block_above(x + done, most))
-        done += BLOCK;
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    const size_t done = prn_wide() ? below_wide(x, count, most) : below_plain(x, count, most);
     if (done != 0 && count - done < BLOCK && !block_above(x + (count - BLOCK), most))
         return count;
     return done + first_above(x + done, count - done, most);

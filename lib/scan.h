@@ -2,7 +2,7 @@
 #ifndef PRN_SCAN_H
 #define PRN_SCAN_H
 
-#include "libprune/base.h"
+#include "bits.h"
 
 /* The index of the first x[i] that is not |x[i]| <= limit (NaN is not), or count. */
 size_t prn_scan_limit(const float *x, size_t count, float limit);
@@ -19,9 +19,9 @@ typedef struct prn_sum {
 static inline void prn_sum_add(prn_sum *s, float x)
 {
     const float total = s->sum + x;
-    const float big = s->sum < 0.0f ? -s->sum : s->sum;
-    const float size = x < 0.0f ? -x : x;
-    s->carry += big >= size ? (s->sum - total) + x : (x - total) + s->sum;
+    const int32_t grown = prn_bits_size(s->sum) >= prn_bits_size(x);
+    const float big = grown ? s->sum : x, small = grown ? x : s->sum;
+    s->carry += (big - total) + small;
     s->sum = total;
 }
 

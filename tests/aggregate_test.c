@@ -124,6 +124,33 @@ START_TEST(removed_weights_do_not_count)
 }
 END_TEST
 
+/* Signs lie 32 in a word, and a parameter begins within one. */
+START_TEST(many_weights_keep_their_signs)
+{
+    static const size_t widths[] = { 45, 7, 71 };
+    prune_rng rng;
+    prune_model *model = world_model(NULL, widths, 2, PRUNE_LINEAR, 0);
+    prune_rng_seed(&rng, 1);
+    for (size_t l = 0; l < 2; l++) {
+        float w[71 * 45], expected[71], score[71];
+        for (size_t o = 0; o < widths[l + 1]; o++) {
+            expected[o] = 0.0f;
+            for (size_t i = 0; i < widths[l]; i++) {
+                w[o * widths[l] + i] = (float)prune_rng_below(&rng, 9) - 4.0f;
+                expected[o] += w[o * widths[l] + i];
+            }
+        }
+        ck_assert_ok(prune_model_set_param(model, 2 * l, w, widths[l] * widths[l + 1]));
+        prune_importance *scores = twin_importance(model, PRUNE_MAGNITUDE);
+        ck_assert_ok(prune_importance_neurons(score, 71, scores, l, PRUNE_ROW_SIGNED));
+        for (size_t o = 0; o < widths[l + 1]; o++)
+            ck_assert(score[o] == (expected[o] < 0.0f ? -expected[o] : expected[o]));
+        prune_importance_free(scores);
+    }
+    prune_model_free(model);
+}
+END_TEST
+
 /* ---- masks ---- */
 
 /* W[6][2]: the rows' sums are 1, 1, 0, 5, 2, 1, their means 1, 2, 3, 2.5, 1, 0.5. */
@@ -168,6 +195,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { scores_by_hand, one_weight_alone_is_its_score,
-                                   removed_weights_do_not_count, neurons_go_by_sign_and_by_mean };
+                                   removed_weights_do_not_count, many_weights_keep_their_signs,
+                                   neurons_go_by_sign_and_by_mean };
     return run_tests("aggregate", tests, sizeof tests / sizeof tests[0]);
 }

@@ -132,13 +132,12 @@ static void fit_part(const prune_allreduce *all, void *user)
     const int32_t bad = all->rank == BAD;
     prune_source_init(&source);
     prune_data_init(&sourced);
-    source = (prune_source){ sizeof source,
-                             prune_tensor_dim(part.inputs, 0),
-                             PARTED_INPUTS,
-                             PARTED_CLASSES,
-                             PRUNE_F32,
-                             read_rows,
-                             f };
+    source.samples = prune_tensor_dim(part.inputs, 0);
+    source.inputs = PARTED_INPUTS;
+    source.target_columns = PARTED_CLASSES;
+    source.target_type = PRUNE_F32;
+    source.read = read_rows;
+    source.user = f;
     sourced.source = &source;
     fit.validation = f->fault == BAD_VALIDATION ? bad ? &sourced : &part : NULL;
     fit.progress = bad && f->fault == BAD_CALLBACK ? change_model : all->rank == 0 ? record_state : NULL;

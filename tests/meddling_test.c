@@ -4,6 +4,7 @@
 #include "support/training.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { INPUTS = 6, CLASSES = 3, SAMPLES = 20, EPOCHS = 6 };
 
@@ -191,10 +192,57 @@ START_TEST(data_may_be_columns_of_a_larger_matrix)
 }
 END_TEST
 
+/* A source that would make a step of what the batch before has left. */
+static prune_status update_within(void *user, const size_t *samples, size_t count, float *inputs,
+                                  void *targets)
+{
+    fixture *f = user;
+    for (size_t r = 0; r < count; r++) {
+        memcpy(inputs + r * INPUTS, f->world.x + samples[r] * INPUTS, INPUTS * sizeof(float));
+        memcpy((float *)targets + r * CLASSES, f->world.y + samples[r] * CLASSES, CLASSES * sizeof(float));
+    }
+    ck_assert_status(prune_trainer_update(f->trainer), PRUNE_E_STATE);
+    f->masked++;
+    return PRUNE_OK;
+}
+
+START_TEST(gradients_behind_scores_are_for_nobody_to_apply)
+{
+    fixture f;
+    prune_source source;
+    prune_data data;
+    prune_importance *scores;
+    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_ADAM);
+    options.max_batch = SAMPLES / 4;
+    open_fixture(&f);
+    prune_trainer_free(f.trainer);
+    f.trainer = world_trainer(f.model, &options);
+    const uint64_t before = world_trainer_hash(f.trainer);
+    prune_source_init(&source);
+    source.samples = SAMPLES;
+    source.inputs = INPUTS;
+    source.target_columns = CLASSES;
+    source.target_type = PRUNE_F32;
+    source.read = update_within;
+    source.user = &f;
+    prune_data_init(&data);
+    data.source = &source;
+    ck_assert_ok(prune_importance_create(&scores, NULL, f.model, PRUNE_TAYLOR));
+    ck_assert_ok(prune_importance_accumulate(scores, f.trainer, &data, NULL));
+    ck_assert_uint_eq(f.masked, 4);
+    ck_assert_uint_eq(world_trainer_hash(f.trainer), before);
+    prune_importance_free(scores);
+    close_fixture(&f);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { data_may_be_columns_of_a_larger_matrix, the_batch_of_a_fit_is_gone_with_it,
+    const TTest *const tests[] = { data_may_be_columns_of_a_larger_matrix,
+                                   the_batch_of_a_fit_is_gone_with_it,
                                    a_metric_that_is_not_a_number_is_not_the_best,
-                                   keeping_the_best_undoes_no_removal, a_callback_may_not_fit };
+                                   keeping_the_best_undoes_no_removal,
+                                   a_callback_may_not_fit,
+                                   gradients_behind_scores_are_for_nobody_to_apply };
     return run_tests("meddling", tests, sizeof tests / sizeof tests[0]);
 }

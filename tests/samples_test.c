@@ -131,6 +131,44 @@ START_TEST(training_is_the_same_with_and_without)
 }
 END_TEST
 
+static void count_product(void *user, const prune_gemm *args)
+{
+    const prune_backend *plain = prune_backend_reference();
+    ++*(size_t *)user;
+    plain->run(plain->user, args);
+}
+
+/* Of each layer one forward, one for its scores and, but for the first, one further back: whatever else the
+ * trainer could give. */
+START_TEST(products_that_nobody_wants_are_not_made)
+{
+    static const int32_t criteria[] = { PRUNE_TAYLOR, PRUNE_SAMPLE_GRADIENT, PRUNE_FISHER };
+    static const int32_t gives[] = { PRUNE_PER_SAMPLE_SQUARE, PRUNE_PER_SAMPLE_ABSOLUTE,
+                                     PRUNE_PER_SAMPLE_SQUARE };
+    static twin w;
+    size_t products;
+    const prune_backend counting = { "counting", count_product, &products, NULL };
+    twin_make(&w, PRUNE_MSE);
+    for (size_t i = 0; i < 3; i++) {
+        prune_trainer *trainer;
+        prune_trainer_options options;
+        prune_trainer_options_init(&options);
+        options.loss = PRUNE_MSE;
+        options.max_batch = TWIN_SAMPLES;
+        options.per_sample = gives[i];
+        options.backend = &counting;
+        prune_importance *scores = twin_importance(w.model, criteria[i]);
+        ck_assert_ok(prune_trainer_create(&trainer, NULL, w.model, &options, NULL));
+        products = 0;
+        ck_assert_ok(prune_importance_accumulate(scores, trainer, twin_data(&w), NULL));
+        ck_assert_uint_eq(products, 3 * prune_model_layer_count(w.model) - 1);
+        prune_importance_free(scores);
+        prune_trainer_free(trainer);
+    }
+    twin_end(&w);
+}
+END_TEST
+
 START_TEST(memory_is_known_and_enough)
 {
     const size_t widest_first[] = { 40, 3, 2 }, widest_last[] = { 2, 3, 40 };
@@ -167,8 +205,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { scores_are_those_of_a_loop_over_samples, samples_do_not_cancel_out,
-                                   the_trainer_must_offer_what_the_criterion_wants,
-                                   training_is_the_same_with_and_without, memory_is_known_and_enough };
+    const TTest *const tests[] = {
+        scores_are_those_of_a_loop_over_samples,         samples_do_not_cancel_out,
+        the_trainer_must_offer_what_the_criterion_wants, training_is_the_same_with_and_without,
+        products_that_nobody_wants_are_not_made,         memory_is_known_and_enough
+    };
     return run_tests("samples", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,16 +1,22 @@
 /* versus.c -- pieces of work timed in turn beside a reference, and what became of the goals
  *
  * SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
 #include "versus.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-static const double LEAST_US = 1000.0; /* of a measurement */
-
-static double now_us(void)
+static double processor_us(void)
 {
     return (double)clock() * (1e6 / CLOCKS_PER_SEC);
+}
+
+double versus_wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
 static int by_value(const void *a, const void *b)
@@ -19,20 +25,20 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double time_of(const versus_work *work, size_t calls)
+static double time_of(const versus_watch *watch, const versus_work *work, size_t calls)
 {
-    const double start = now_us();
+    const double start = watch->now_us();
     for (size_t i = 0; i < calls; i++)
         work->run(work->user);
-    return (now_us() - start) / (double)calls;
+    return (watch->now_us() - start) / (double)calls;
 }
 
 /* Calls that take long enough together; also warms up. */
-static size_t calls_of(const versus_work *work)
+static size_t calls_of(const versus_watch *watch, const versus_work *work)
 {
     size_t calls = 1;
-    (void)time_of(work, 1);
-    while (time_of(work, calls) * (double)calls < LEAST_US)
+    (void)time_of(watch, work, 1);
+    while (time_of(watch, work, calls) * (double)calls < watch->least_us)
         calls *= 2;
     return calls;
 }
@@ -42,20 +48,25 @@ static void sort(double values[VERSUS_ROUNDS])
     qsort(values, VERSUS_ROUNDS, sizeof *values, by_value);
 }
 
-void versus_measure(versus_times *times, const versus_work *work, size_t count)
+void versus_measure_by(const versus_watch *watch, versus_times *times, const versus_work *work, size_t count)
 {
     size_t calls[VERSUS_MOST];
     for (size_t i = 0; i < count; i++)
-        calls[i] = calls_of(&work[i]);
+        calls[i] = calls_of(watch, &work[i]);
     for (size_t round = 0; round < VERSUS_ROUNDS; round++)
         for (size_t i = 0; i < count; i++) {
-            times[i].us[round] = time_of(&work[i], calls[i]);
+            times[i].us[round] = time_of(watch, &work[i], calls[i]);
             times[i].ratio[round] = times[i].us[round] / times[0].us[round];
         }
     for (size_t i = 0; i < count; i++) {
         sort(times[i].us);
         sort(times[i].ratio);
     }
+}
+
+void versus_measure(versus_times *times, const versus_work *work, size_t count)
+{
+    versus_measure_by(&(versus_watch){ processor_us, 1000.0 }, times, work, count);
 }
 
 double versus_median(const double values[VERSUS_ROUNDS])

@@ -18,9 +18,21 @@ typedef struct versus_times {
     double us[VERSUS_ROUNDS], ratio[VERSUS_ROUNDS];
 } versus_times;
 
+/* How time is taken: a clock, and how long a measurement is at least. */
+typedef struct versus_watch {
+    double (*now_us)(void);
+    double least_us;
+} versus_watch;
+
 /* All pieces run in each round, work[0] is the reference. Time is that of the processor, which other programs
  * do not lengthen: one thread does it all, and never waits. */
 void versus_measure(versus_times *times, const versus_work *work, size_t count);
+
+/* The same by another watch: for several threads that of the processor runs too fast. */
+void versus_measure_by(const versus_watch *watch, versus_times *times, const versus_work *work, size_t count);
+
+/* The clock on the wall. */
+double versus_wall_us(void);
 
 double versus_median(const double values[VERSUS_ROUNDS]);
 

@@ -12,8 +12,8 @@
  *  - What lies between the lines FFI-BEGIN and FFI-END of each header is plain C declarations that
  *    cffi's cdef(), LuaJIT's ffi.cdef() and PHP's FFI::cdef() take as they are. The values of constants
  *    never change, so a caller without a C parser (ctypes) may write them down.
- *  - Callbacks are called only on the thread that entered the library, and must return to it: no
- *    longjmp(), no exception that passes through it.
+ *  - Callbacks are called only on the thread that entered the library (unless they say that any thread will
+ *    do: prune_source.any_thread), and must return to it: no longjmp(), no exception that passes through it.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_BASE_H

@@ -1,7 +1,8 @@
 /* data.h -- samples: inputs and what they should give
  *
- * They lie in the caller's memory as tensors, or are read batch by batch from a source: a file, a database, a
- * decoder. The same samples give the same bits either way.
+ * They lie in the caller's memory as tensors, or are read batch by batch from a source: a file, a database,
+ * a decoder. The same samples give the same bits either way. Sources of files that the library knows to read
+ * are in datafile.h; a thread that reads the next batch while this one is computed with, in readahead.h.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_DATA_H
@@ -24,10 +25,18 @@ PRUNE_API_BEGIN
  * before the call inputs are NaN and labels -1. A status other than PRUNE_OK, or a bad value, ends the call
  * that asked for it, and is what it returns; error names the sample.
  *
- * The arrays are lent for the time of a call. It comes on the thread that entered the library. It may use
- * other objects of the library, but must leave alone those that the call which asked works on; a fit
- * with the trainer that asked gives PRUNE_E_STATE. A source may be used by several threads at once if its
- * read() may. */
+ * The arrays are lent for the time of a call. It comes on the thread that entered the library, or where the
+ * source is read ahead on another one. It may use other objects of the library, but must leave alone those
+ * that the call which asked works on; a fit with the trainer that asked gives PRUNE_E_STATE. A source may be
+ * used by several threads at once if its functions may.
+ *
+ * expect(), if there is one, is told which samples will be asked for next, those of the next batch of a pass,
+ * when one has been read: a source may begin to fetch them. It need not; and a call that ends early, or for
+ * which something else comes between, asks for others, or none. count 0, samples NULL: nothing any more; no
+ * library call returns before it has said so of what it said last and did not ask for.
+ *
+ * explain(), if there is one, is called when read() has failed and someone wants an error: it has status,
+ * place "source" and a general reason, and the two texts may be made better. */
 typedef struct prune_source {
     size_t size;           /* sizeof(prune_source), by prune_source_init() */
     size_t samples;        /* n */
@@ -36,6 +45,9 @@ typedef struct prune_source {
     int32_t target_type;   /* PRUNE_I32 for labels (the default), or PRUNE_F32; as the loss wants them */
     prune_status (*read)(void *user, const size_t *samples, size_t count, float *inputs, void *targets);
     void *user;
+    void (*expect)(void *user, const size_t *samples, size_t count); /* default NULL */
+    void (*explain)(void *user, prune_error *error);                 /* default NULL */
+    int32_t any_thread; /* default 0; 1: any thread may call read(), one at a time: see readahead.h */
 } prune_source;
 
 /* Sets size and defaults, the rest 0 and NULL. NULL is fine. */

@@ -39,7 +39,7 @@ void prune_importance_free(prune_importance *importance);
 /* Adds all samples of `data` to those added before (a model that has changed since wants a
  * prune_importance_reset() first), and computes the scores anew; for magnitudes it only does the latter. The
  * trainer lends loss, batch size and buffers; its optimizer state and the model stay as they are, its
- * gradients are overwritten.
+ * gradients are spoilt.
  * PRUNE_E_STATE: the trainer belongs to another model, or was made with another per_sample than the
  * criterion wants; PRUNE_E_DIVERGED: a loss, a gradient or a score is not finite; errors as
  * prune_data_check(). On failure the sums are those from before the call, except PRUNE_E_DIVERGED

@@ -1,8 +1,8 @@
 /* parallel.h -- threads of the host application: a hook that large pieces of work are handed to
  *
- * The library starts no threads by itself. Who has a pool of his own gives a prune_parallel to a back end
- * (gemm.h), and what computes with that back end uses it: trainers (products, the optimizer's pass), scores
- * and predictions. pool.h makes such a back end for those who have no threads yet.
+ * The library starts no threads to compute with by itself. Who has a pool of his own gives a prune_parallel
+ * to a back end (gemm.h), and what computes with that back end uses it: trainers (products, the optimizer's
+ * pass), scores and predictions. pool.h makes such a back end for those who have no threads yet.
  *
  * Work is cut where its shape says, not by how many threads there are, and every element is computed within
  * one piece: the bits are the same for any number of threads, any order of the pieces, and without a hook.

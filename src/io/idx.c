@@ -1,7 +1,7 @@
 /* idx.c -- tensors out of IDX files
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/idx.h"
+#include "idx.h"
 #include "tensor.h"
 #include "text.h"
 
@@ -69,13 +69,18 @@ static prune_status read_dims(prune_shape *shape, uint64_t items, const prune_re
     return PRUNE_OK;
 }
 
-static prune_status read_header(int32_t *dtype, prune_shape *shape, const prune_reader *reader,
-                                prune_error *error)
+uint64_t prn_idx_start(const prune_shape *shape)
+{
+    return START + DIM * shape->rank;
+}
+
+prune_status prn_idx_header(int32_t *dtype, prune_shape *shape, const prune_reader *reader,
+                            prune_error *error)
 {
     const prune_status status = read_start(dtype, shape, reader, error);
     if (status != PRUNE_OK)
         return status;
-    const uint64_t header = START + DIM * shape->rank, item = prune_dtype_size(*dtype);
+    const uint64_t header = prn_idx_start(shape), item = prune_dtype_size(*dtype);
     if (reader->length < header)
         return header_error(error, PRUNE_E_TRUNCATED, "the file ends within it");
     if ((reader->length - header) % item != 0)
@@ -93,8 +98,7 @@ static void turn(uint32_t *words, size_t count)
 static prune_status read_elements(prune_tensor *tensor, const prune_reader *reader, prune_error *error)
 {
     const size_t count = prune_tensor_count(tensor), bytes = count * prune_dtype_size(tensor->dtype);
-    const uint64_t offset = START + DIM * tensor->shape.rank;
-    if (reader->read_at(reader->user, offset, tensor->data, bytes) != bytes)
+    if (reader->read_at(reader->user, prn_idx_start(&tensor->shape), tensor->data, bytes) != bytes)
         return prn_error_set(error, PRUNE_E_IO, "IDX elements", "they could not be read");
     if (prune_dtype_size(tensor->dtype) == sizeof(uint32_t))
         turn(tensor->data, count);
@@ -111,7 +115,7 @@ prune_status prune_idx_read(prune_tensor **out, const prune_allocator *mem, cons
         *out = NULL;
     if (out == NULL || reader == NULL || reader->read_at == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "arguments", "a pointer is NULL");
-    prune_status status = read_header(&dtype, &shape, reader, error);
+    prune_status status = prn_idx_header(&dtype, &shape, reader, error);
     if (status != PRUNE_OK)
         return status;
     status = prune_tensor_create(&tensor, mem, dtype, &shape);

@@ -126,7 +126,8 @@ static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
     const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
-    weight_gradient(layer, pass, pass->x, pass->ldx);
+    if (!pass->unread)
+        weight_gradient(layer, pass, pass->x, pass->ldx);
     if (pass->dx != NULL)
         input_gradient(layer, pass);
 }

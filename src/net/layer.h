@@ -62,6 +62,7 @@ typedef struct prn_pass {
     float *dy;
     float *dx;
     float *gradient[PRN_LAYER_PARAMS];
+    int32_t unread;                   /* nobody reads the gradients: what backward leaves there is all one */
     float *samples[PRN_LAYER_PARAMS]; /* out: sums over the batch of |g| or g^2 of each sample */
     float *scratch;                   /* [B][in] */
     int32_t power;                    /* 1: |g|; 2: g^2 */

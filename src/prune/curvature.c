@@ -2,13 +2,13 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/curvature.h"
+#include "averages.h"
 #include "data.h"
 #include "scan.h"
 #include "supplied.h"
 #include "text.h"
 #include "trainer.h"
 
-#include <float.h>
 #include <string.h>
 
 struct prune_curvature {
@@ -163,7 +163,8 @@ static void bend_layer(const prune_curvature *c, const prune_trainer *t, const s
                       .cache = t->caches[l] + r * layer->ops->cache_size(layer),
                       .memory = t->memories[l],
                       .dy = c->delta[turn],
-                      .dx = c->delta[1 - turn] };
+                      .dx = c->delta[1 - turn],
+                      .unread = 1 };
     prn_bend bend = { .diagonal = c->kind == PRUNE_HESSIAN_OBD,
                       .linear = c->kind == PRUNE_HESSIAN_GAUSS_NEWTON,
                       .h = c->h[turn],
@@ -219,20 +220,17 @@ static prune_status add_batch(prune_curvature *c, prune_trainer *t, const prn_ba
     memset(c->values, 0, c->floats * sizeof *c->values);
     for (size_t r = 0; r < rows; r++)
         add_sample(c, t, &batch->target, r);
-    const float most = t->by > 1.0f ? FLT_MAX / t->by : FLT_MAX;
-    if (prn_scan_limit(c->values, c->floats, most) != c->floats)
+    const prn_addend values = { c->values, c->floats, t->by };
+    if (!prn_averages_can_take(&values))
         return PRUNE_E_DIVERGED;
-    for (size_t i = 0; i < c->floats; i++)
-        prn_sum_add(&c->sums[i], t->by * c->values[i]);
+    prn_averages_take(c->sums, &values, 1.0f, t->backend);
     prn_sum_add(&c->weight, t->weight);
     return PRUNE_OK;
 }
 
 static prune_status take_means(const prune_curvature *c)
 {
-    const float weight = c->weight.sum + c->weight.carry;
-    for (size_t i = 0; i < c->floats; i++)
-        c->values[i] = weight > 0.0f ? (c->sums[i].sum + c->sums[i].carry) / weight : 0.0f;
+    prn_averages_means(c->values, c->sums, c->floats, &c->weight);
     return prn_scan_finite(c->values, c->floats) == c->floats ? PRUNE_OK : PRUNE_E_DIVERGED;
 }
 

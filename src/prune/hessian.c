@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/hessian.h"
+#include "averages.h"
 #include "data.h"
 #include "scan.h"
 #include "supplied.h"
@@ -290,13 +291,12 @@ static prune_status measure(prn_loss_sums *sums, const prune_hessian *h, prune_t
     return status != PRUNE_OK || prn_scan_finite(&mean, 1) == 1 ? status : PRUNE_E_DIVERGED;
 }
 
-static prune_status add_scaled(prn_sum *sums, const float *values, size_t count, float weight)
+static prune_status add_scaled(prn_sum *sums, const float *values, const prune_hessian *h, float weight)
 {
-    const float most = weight > 1.0f ? FLT_MAX / weight : FLT_MAX;
-    if (prn_scan_limit(values, count, most) != count)
+    const prn_addend addend = { values, h->floats, weight };
+    if (!prn_averages_can_take(&addend))
         return PRUNE_E_DIVERGED;
-    for (size_t i = 0; i < count; i++)
-        prn_sum_add(&sums[i], weight * values[i]);
+    prn_averages_take(sums, &addend, 1.0f, h->trainer->backend);
     return PRUNE_OK;
 }
 
@@ -316,9 +316,9 @@ static prune_status add_batch(prune_hessian *h, const prn_batch *batch)
     forward_along(h);
     bend_outputs(h, &scaled, &batch->target, by);
     backward_along(h);
-    status = add_scaled(h->product_sums, h->product, h->floats, by);
+    status = add_scaled(h->product_sums, h->product, h, by);
     if (status == PRUNE_OK)
-        status = add_scaled(h->gradient_sums, h->trainer->gradient, h->floats, by);
+        status = add_scaled(h->gradient_sums, h->trainer->gradient, h, by);
     prn_sum_add(&h->weight, prn_loss_whole(&sums, sums.weight));
     return status;
 }
@@ -327,9 +327,7 @@ static prune_status add_batch(prune_hessian *h, const prn_batch *batch)
 
 static prune_status take_means(float *means, const prn_sum *sums, const prune_hessian *h)
 {
-    const float weight = h->weight.sum + h->weight.carry;
-    for (size_t i = 0; i < h->floats; i++)
-        means[i] = weight > 0.0f ? (sums[i].sum + sums[i].carry) / weight : 0.0f;
+    prn_averages_means(means, sums, h->floats, &h->weight);
     return prn_scan_finite(means, h->floats) == h->floats ? PRUNE_OK : PRUNE_E_DIVERGED;
 }
 

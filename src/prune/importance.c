@@ -134,6 +134,12 @@ int32_t prn_importance_signed(const prune_importance *importance)
     return importance->criterion->supplied || importance->criterion->moves;
 }
 
+int32_t prn_importance_wants(const prune_importance *importance)
+{
+    const int32_t means = importance->criterion->takes == PRN_TAKES_GRADIENTS;
+    return means ? PRN_WANTS_GRADIENTS : PRN_WANTS_SAMPLES;
+}
+
 /* ---- gathering ---- */
 
 static prune_status check_model(const prune_importance *importance)
@@ -227,9 +233,8 @@ static prune_status add_means(prune_importance *importance, const prune_trainer 
     float scale_by[2] = { 1.0f, trainer->weighted ? trainer->by : (float)samples };
     const float *values = batch_values(&scale_by[0], importance, trainer, samples);
     const float weight = trainer->weighted ? trainer->weight : (float)samples;
-    const float factor = scale_by[0] * scale_by[1];
-    const float most = factor > 1.0f ? FLT_MAX / factor : FLT_MAX;
-    if (prn_scan_limit(values, trainer->floats, most) != trainer->floats)
+    const prn_addend whole = { values, importance->floats, scale_by[0] * scale_by[1] };
+    if (!prn_averages_can_take(&whole))
         return PRUNE_E_DIVERGED;
     add_values(importance, trainer->backend, values, scale_by, weight);
     return PRUNE_OK;
@@ -259,9 +264,13 @@ static prune_status add_batch(prune_importance *importance, prune_trainer *train
     prn_trainer_forward(trainer, &batch->inputs);
     prune_status status = prn_trainer_loss(&loss, trainer, &batch->target);
     if (status == PRUNE_OK)
-        status = prune_trainer_backward(trainer, NULL);
-    return status != PRUNE_OK ? status
-                              : prune_importance_add(importance, trainer, prn_tensor_rows(&batch->inputs));
+        status = prn_trainer_check(trainer); /* an own loss may have changed the model */
+    if (status != PRUNE_OK)
+        return status;
+    prn_trainer_backward(trainer, prn_importance_wants(importance));
+    status = prune_importance_add(importance, trainer, prn_tensor_rows(&batch->inputs));
+    trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply */
+    return status;
 }
 
 prune_status prn_importance_open(const prune_importance *importance, const prune_trainer *trainer,
@@ -332,7 +341,7 @@ static prune_status gather(prune_importance *importance, prune_trainer *trainer,
     if (status == PRUNE_OK && prune_importance_refresh(importance) != PRUNE_OK)
         status = diverged(error);
     trainer->fitting = fitting;
-    trainer->stage = PRN_IDLE; /* these gradients are for nobody to apply, and the data may go now */
+    trainer->stage = PRN_IDLE; /* the data may go now */
     prn_batch_close(&batch);
     if (status != PRUNE_OK)
         (void)prune_importance_reset(importance);
@@ -428,39 +437,8 @@ prune_status prune_importance_set_decay(prune_importance *importance, float deca
 /* Puts the means where the scores will be. */
 static void take_means(prune_importance *importance)
 {
-    const prn_sum *ones = &importance->ones;
-    const float weight = ones->sum + ones->carry;
-    for (size_t i = 0; i < importance->floats; i++) {
-        const float sum = importance->gradient[i].sum + importance->gradient[i].carry;
-        importance->score[i] = weight > 0.0f ? sum / weight : 0.0f;
-    }
+    prn_averages_means(importance->score, importance->gradient, importance->floats, &importance->ones);
     prn_regularizer_add(&importance->penalty, importance->model, importance->score);
-}
-
-/* From the means where the scores will be; those of the parameter begin at `offset`. */
-static void score_param(prune_importance *importance, size_t offset, const prn_param *param)
-{
-    const prn_criterion *criterion = importance->criterion;
-    float *score = importance->score + offset;
-    for (size_t i = 0; i < param->count; i++) {
-        const float term = param->statistic ? 0.0f : criterion->term(param->value[i], score[i]);
-        const int32_t below = term < 0.0f;
-        if (below && importance->signs != NULL)
-            importance->signs[(offset + i) / 32] |= 1u << ((offset + i) % 32);
-        score[i] = criterion->squared ? term * term : below && !criterion->moves ? -term : term;
-    }
-}
-
-static void score_all(prune_importance *importance)
-{
-    size_t offset = 0;
-    prn_walk w = { .model = importance->model };
-    if (importance->signs != NULL)
-        memset(importance->signs, 0, prn_mask_words(importance->floats) * sizeof *importance->signs);
-    for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
-        score_param(importance, offset, param);
-        offset += param->count;
-    }
 }
 
 prune_status prune_importance_refresh(prune_importance *importance)
@@ -475,7 +453,7 @@ prune_status prune_importance_refresh(prune_importance *importance)
         return PRUNE_E_STATE;
     if (importance->gradient != NULL)
         take_means(importance);
-    score_all(importance);
+    prn_criterion_score(importance->criterion, importance->model, importance->score, importance->signs);
     if (prn_scan_finite(importance->score, importance->floats) != importance->floats)
         return PRUNE_E_NONFINITE;
     importance->ready = 1;

@@ -46,6 +46,9 @@ prune_status prn_importance_check(const prune_importance *importance);
 /* Whether scores may be below 0. */
 int32_t prn_importance_signed(const prune_importance *importance);
 
+/* PRN_WANTS_* of a backward pass for it (trainer.h). */
+int32_t prn_importance_wants(const prune_importance *importance);
+
 /* What has been gathered, or `mine`, why it could not, becomes an equal part of what all ranks have: their
  * mean. A trainer that is alone changes nothing. Returns what came of it. */
 prune_status prn_importance_pool(prune_importance *importance, prune_trainer *trainer, prune_status mine,

@@ -171,8 +171,18 @@ prune_status prn_batch_open(prn_batch *batch, const prune_allocator *mem, const 
     return PRUNE_OK;
 }
 
+/* The samples that a source will be asked for next; none: it was to be asked, and will not be. */
+static void announce(prn_batch *batch, const prn_data *data, const size_t *samples, size_t count)
+{
+    const prune_source *source = data == NULL ? NULL : &data->source;
+    batch->ahead = count == 0 ? NULL : data;
+    if (source != NULL && source->expect != NULL)
+        source->expect(source->user, count == 0 ? NULL : samples, count);
+}
+
 void prn_batch_close(prn_batch *batch)
 {
+    announce(batch, batch->ahead, NULL, 0);
     if (batch->block != NULL)
         prn_mem_free(&batch->mem, batch->block, 1, batch->bytes);
     batch->block = NULL;
@@ -188,6 +198,20 @@ static void view_rows(prune_tensor *view, const prune_tensor *all, void *memory,
     view->read_only = 1;
 }
 
+static prune_status read_failed(prune_status status, const prune_source *source, size_t first, size_t count,
+                                prune_error *error)
+{
+    const ptrdiff_t numbers[] = { (ptrdiff_t)first, (ptrdiff_t)count };
+    prn_error_format(error, status, "source", "read() failed at sample % and the following, % in all",
+                     numbers);
+    if (error == NULL || source->explain == NULL)
+        return status;
+    source->explain(source->user, error);
+    error->status = status;
+    error->place[sizeof error->place - 1] = error->reason[sizeof error->reason - 1] = '\0';
+    return status;
+}
+
 /* All bits 1 are NaN, and the label -1: what read() leaves out is found. */
 static prune_status read_batch(prn_batch *batch, const prn_data *data, const size_t *order, size_t count,
                                prune_error *error)
@@ -195,11 +219,12 @@ static prune_status read_batch(prn_batch *batch, const prn_data *data, const siz
     const prune_source *source = &data->source;
     memset(batch->own_inputs, 0xFF, count * prn_tensor_row_bytes(data->inputs));
     memset(batch->own_targets, 0xFF, count * prn_tensor_row_bytes(data->targets));
-    const ptrdiff_t numbers[] = { (ptrdiff_t)order[0], (ptrdiff_t)count };
+    if (batch->ahead != data)
+        announce(batch, batch->ahead, NULL, 0);
+    batch->ahead = NULL;
     prune_status status = source->read(source->user, order, count, batch->own_inputs, batch->own_targets);
     if (status != PRUNE_OK)
-        return prn_error_format(error, status, "source",
-                                "read() failed at sample % and the following, % in all", numbers);
+        return read_failed(status, source, order[0], count, error);
     view_rows(&batch->inputs, data->inputs, batch->own_inputs, count);
     view_rows(&batch->targets, data->targets, batch->own_targets, count);
     status = prn_rows_check_finite(&batch->inputs, order, "inputs", error);
@@ -213,15 +238,38 @@ static void set_target(prn_batch *batch, const prn_data *data)
 }
 
 prune_status prn_data_collect(prn_batch *batch, const prn_data *data, const size_t *order, size_t count,
-                              prune_error *error)
+                              size_t left, prune_error *error)
 {
     set_target(batch, data);
     if (data->weights != NULL)
         prn_rows_collect(&batch->weights, batch->own_weights, data->weights, order, count);
-    if (is_read(data))
-        return read_batch(batch, data, order, count, error);
+    if (is_read(data)) {
+        const prune_status status = read_batch(batch, data, order, count, error);
+        if (status == PRUNE_OK && left != 0)
+            announce(batch, data, order + count, left < count ? left : count);
+        return status;
+    }
     prn_rows_collect(&batch->inputs, batch->own_inputs, data->inputs, order, count);
     prn_rows_collect(&batch->targets, batch->own_targets, data->targets, order, count);
+    return PRUNE_OK;
+}
+
+static void number(size_t *samples, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        samples[i] = first + i;
+}
+
+static prune_status read_slice(prn_batch *batch, const prn_data *data, size_t first, size_t count,
+                               prune_error *error)
+{
+    const size_t left = prn_data_samples(data) - first - count, next = left < count ? left : count;
+    number(batch->samples, first, count);
+    const prune_status status = read_batch(batch, data, batch->samples, count, error);
+    if (status != PRUNE_OK || next == 0)
+        return status;
+    number(batch->samples, first + count, next);
+    announce(batch, data, batch->samples, next);
     return PRUNE_OK;
 }
 
@@ -232,10 +280,8 @@ prune_status prn_data_slice(prn_batch *batch, const prn_data *data, size_t first
     set_target(batch, data);
     if (data->weights != NULL)
         prn_rows_slice(&batch->weights, data->weights, first, count);
-    for (size_t i = 0; is_read(data) && i < count; i++)
-        batch->samples[i] = first + i;
     if (is_read(data))
-        return read_batch(batch, data, batch->samples, count, error);
+        return read_slice(batch, data, first, count, error);
     prn_rows_slice(&batch->inputs, data->inputs, first, count);
     prn_rows_slice(&batch->targets, data->targets, first, count);
     return PRUNE_OK;

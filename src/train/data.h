@@ -40,20 +40,23 @@ typedef struct prn_batch {
     void *own_targets;
     float *own_weights;
     size_t *samples;
+    const prn_data *ahead; /* whose source expects to be asked for more, or NULL */
 } prn_batch;
 
 /* Makes a batch for up to `rows` samples of any data sets for the same model whose targets take no more room;
  * without memory of its own where tensors are asked for samples in their order alone (`ordered`).
- * PRUNE_E_MEMORY. Ended by prn_batch_close(), also after a failure, and when it is all 0. */
+ * PRUNE_E_MEMORY. Ended by prn_batch_close(), also after a failure, and when it is all 0; before the data
+ * sets, whose sources are told that nothing more is wanted. */
 prune_status prn_batch_open(prn_batch *batch, const prune_allocator *mem, const prn_data *data, size_t rows,
                             int32_t ordered);
 void prn_batch_close(prn_batch *batch);
 
-/* The samples order[0 .. count - 1]. All have been checked when it returns PRUNE_OK; tensors cannot fail. */
+/* The samples order[0 .. count - 1]. All have been checked when it returns PRUNE_OK; tensors cannot fail.
+ * The first `count` of `left` more in `order`, or all of them, come next. */
 prune_status prn_data_collect(prn_batch *batch, const prn_data *data, const size_t *order, size_t count,
-                              prune_error *error);
+                              size_t left, prune_error *error);
 
-/* `most` samples from `first` on, or what is left. */
+/* `most` samples from `first` on, or what is left. As many more, or what is left then, come next. */
 prune_status prn_data_slice(prn_batch *batch, const prn_data *data, size_t first, size_t most,
                             prune_error *error);
 

@@ -206,10 +206,10 @@ static prune_status report(session *s, int32_t epoch_end)
 static prune_status validation_batch(session *s, prn_tally *tally, size_t first, size_t count)
 {
     const prn_order *order = &s->order;
-    prune_status status =
-        order->held == 0
-            ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
-            : prn_data_collect(&s->batch, &s->data, order->base + order->train + first, count, s->error);
+    prune_status status = order->held == 0
+                              ? prn_data_slice(&s->batch, &s->validation, first, count, s->error)
+                              : prn_data_collect(&s->batch, &s->data, order->base + order->train + first,
+                                                 count, order->held - first - count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)
@@ -324,8 +324,9 @@ static prune_status count_steps(session *s, prune_status (*make)(prune_trainer *
 static prune_status step(float *loss, session *s)
 {
     prune_importance *importance = s->options.importance;
-    const int32_t scores = importance != NULL && importance->criterion->takes != PRN_TAKES_GRADIENTS;
-    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, scores);
+    const int32_t scores = importance == NULL ? 0 : prn_importance_wants(importance);
+    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target,
+                                                PRN_WANTS_GRADIENTS | scores);
     if (status == PRUNE_OK && importance != NULL)
         status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
     return status != PRUNE_OK ? status : count_steps(s, prn_trainer_finish);
@@ -335,7 +336,8 @@ static prune_status train_batch(session *s, size_t first)
 {
     const size_t left = s->order.train - first, count = left < s->batch_size ? left : s->batch_size;
     float loss;
-    prune_status status = prn_data_collect(&s->batch, &s->data, s->order.now + first, count, s->error);
+    prune_status status =
+        prn_data_collect(&s->batch, &s->data, s->order.now + first, count, left - count, s->error);
     if (status == PRUNE_OK)
         status = check_model(s);
     if (status != PRUNE_OK)

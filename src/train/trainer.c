@@ -212,7 +212,7 @@ static void point_at(float *to[PRN_LAYER_PARAMS], float *part, const prn_layer *
 }
 
 static void backward_layer(const prune_trainer *t, size_t l, size_t offset, float *const dy_dx[2],
-                           int32_t scores)
+                           int32_t wants)
 {
     const prn_layer *layer = t->model->layers[l];
     prn_pass pass = { .backend = t->backend,
@@ -226,24 +226,25 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .training = t->rules[l].training,
                       .dy = dy_dx[0],
                       .dx = l == 0 ? NULL : dy_dx[1],
+                      .unread = !(wants & PRN_WANTS_GRADIENTS),
                       .scratch = t->scratch,
                       .shares = t->weighted ? t->shares : NULL,
                       .power = t->per_sample };
     point_at(pass.gradient, t->gradient + offset, layer);
     layer->ops->backward(layer, &pass);
-    if (t->samples == NULL || !scores || layer->ops->sample_gradients == NULL)
+    if (t->samples == NULL || !(wants & PRN_WANTS_SAMPLES) || layer->ops->sample_gradients == NULL)
         return;
     point_at(pass.samples, t->samples + offset, layer);
     layer->ops->sample_gradients(layer, &pass);
 }
 
-void prn_trainer_backward(prune_trainer *t, int32_t scores)
+void prn_trainer_backward(prune_trainer *t, int32_t wants)
 {
     size_t offset = t->floats;
     for (size_t l = t->model->layer_count, turn = 0; l-- > 0; turn = 1 - turn) {
         float *const dy_dx[2] = { t->delta[turn], t->delta[1 - turn] };
         offset -= prn_layer_floats(t->model->layers[l]);
-        backward_layer(t, l, offset, dy_dx, scores);
+        backward_layer(t, l, offset, dy_dx, wants);
     }
     t->stage = PRN_BACKWARD;
 }
@@ -265,17 +266,17 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
             return copied;
         count_samples(t);
     }
-    prn_trainer_backward(t, 1);
+    prn_trainer_backward(t, PRN_WANTS_GRADIENTS | PRN_WANTS_SAMPLES);
     return PRUNE_OK;
 }
 
 prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
-                                   const prn_target *target, int32_t scores)
+                                   const prn_target *target, int32_t wants)
 {
     forward(t, x, 1);
     const prune_status status = prn_trainer_loss(loss, t, target);
     if (status == PRUNE_OK)
-        prn_trainer_backward(t, scores);
+        prn_trainer_backward(t, wants);
     return status;
 }
 

@@ -126,10 +126,14 @@ prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_tar
 /* Why the own loss made that, or what came of it, fail; NULL: it did not. */
 const char *prn_trainer_blame(const prune_trainer *trainer);
 
-/* The first half of a training step: the gradients of the data loss, with `scores` those of single samples
- * too, if the plan has them. And the last part of that. */
+/* What a backward pass is for: without the first the trainer's gradients are left as they are, or spoilt; the
+ * second, of single samples, is there only if the plan has it. */
+enum { PRN_WANTS_GRADIENTS = 1, PRN_WANTS_SAMPLES = 2 };
+
+/* The first half of a training step: the gradients of the data loss, or what else it wants. And the last part
+ * of that. */
 prune_status prn_trainer_gradients(float *loss, prune_trainer *trainer, const prune_tensor *x,
-                                   const prn_target *target, int32_t scores);
-void prn_trainer_backward(prune_trainer *trainer, int32_t scores);
+                                   const prn_target *target, int32_t wants);
+void prn_trainer_backward(prune_trainer *trainer, int32_t wants);
 
 #endif

@@ -309,7 +309,7 @@ prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, co
         status = prune_trainer_weighted_loss(&mean, trainer, targets, weights);
     if (status != PRUNE_OK)
         return prn_trainer_tell(trainer, status);
-    prn_trainer_backward(trainer, 0);
+    prn_trainer_backward(trainer, PRN_WANTS_GRADIENTS);
     status = prn_trainer_finish(trainer);
     if (status == PRUNE_OK && loss != NULL)
         *loss = mean;

@@ -38,7 +38,11 @@ LossOptions = struct("LossOptions", [
     ("size", size), ("kind", i32), ("delta, smoothing", f32), ("mean_over_outputs", i32), ("class_weights", handle),
     ("class_count", size), ("own, user", handle)])
 Source = struct("Source", [
-    ("size, samples, inputs, target_columns", size), ("target_type", i32), ("read, user", handle)])
+    ("size, samples, inputs, target_columns", size), ("target_type", i32),
+    ("read, user, expect, explain", handle), ("any_thread", i32)])
+DatafileOptions = struct("DatafileOptions", [
+    ("size", size), ("header", u64), ("inputs, target_columns", size), ("input_type, target_type", i32),
+    ("offset, scale", f32), ("read_ahead", i32)])
 Metrics = struct("Metrics", [("size", size), ("samples", u64), ("loss, accuracy, mae, rmse", f64)])
 TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
@@ -134,11 +138,16 @@ LogEntry = struct("LogEntry", [
     ("removed, returned, kept", u64), ("removed_by_layer, returned_by_layer, kept_by_layer", c.POINTER(u64)),
     ("by_layer_capacity", size)])
 
+ScoreSource = struct("ScoreSource", [("size", size), ("count", u64), ("absolute", i32), ("read, user", handle)])
+Cutoff = struct("Cutoff", [("size", size), ("threshold", f32), ("below, ties, passes", u64)])
+
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
     "prune_data": (Data, {}),
     "prune_allreduce": (Allreduce, {"ranks": 1}),
     "prune_source": (Source, {"target_columns": 1, "target_type": I32}),
+    "prune_datafile_options": (DatafileOptions, {
+        "target_columns": 1, "input_type": F32, "target_type": I32, "read_ahead": 1}),
     "prune_loss_options": (LossOptions, {"kind": CROSS_ENTROPY, "delta": 1}),
     "prune_metrics": (Metrics, {}),
     "prune_trainer_options": (TrainerOptions, {
@@ -182,6 +191,8 @@ INITIALISED = {
     "prune_log_note": (LogNote, {}),
     "prune_log_entry": (LogEntry, {}),
     "prune_report_options": (ReportOptions, {"format": 1}),
+    "prune_score_source": (ScoreSource, {}),
+    "prune_cutoff": (Cutoff, {}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
