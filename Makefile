@@ -22,6 +22,7 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip; RUNTIME are those that inference needs.
 RANKS    = base \
+           / inline \
            / bits words lanes \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
@@ -42,6 +43,7 @@ RANKS    = base \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_ops blob_code \
+           / run_dense_vfp \
            / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -52,7 +54,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine readahead blob_export \
+           / clip feed allreduce engine blob_export readahead \
            / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
@@ -74,8 +76,8 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_affine run_map \
-           run_softmax run_ops
+RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
+           run_affine run_map run_softmax run_ops
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "fmath.h"
 #include "bits.h"
+#include "inline.h"
 
 #include <float.h>
 
@@ -35,7 +36,7 @@
 
 /* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. Needs |x| < 2^20; NaN gives NaN.
  * x = n ln 2 + r, and e^r = 1 + r + r^2 q(r). */
-static inline float exp_split(float x, uint32_t *n)
+PRN_INLINE float exp_split(float x, uint32_t *n)
 {
     const float rounded = x * LOG2_E + ROUNDER;
     const float whole = rounded - ROUNDER;
@@ -93,8 +94,8 @@ float prune_logf(float x)
 }
 
 /* a - a s P(s) / Q(s), s = a^2, up to a = 27/32: a fit of our own of least relative error (5e-11), by
- * reweighted least squares. Beyond, 1 - 2 / (e^2a + 1). Either way what carries rounding errors is less than a
- * third of what it is taken from. */
+ * reweighted least squares. Beyond, 1 - 2 / (e^2a + 1). Either way what carries rounding errors is less than
+ * a third of what it is taken from. */
 static float tanh_of_size(float a)
 {
     const float s = a * a;
