@@ -38,10 +38,12 @@ END {
             compare(chip[c])
     }
     write()
+    if (bad && !rewrite)
+        note("figures.txt is to say what is so: if it is meant, make check-firmware REWRITE=1")
     exit bad
 }
 
-function compare(name,    key, part) {
+function compare(name,    k, i, key, part) {
     if (table[name, "compiler", "gcc"] == "") {
         complain(name ": not in figures.txt")
         return
@@ -50,25 +52,28 @@ function compare(name,    key, part) {
         note(name ": another compiler than that of figures.txt: its figures are not compared")
         return
     }
+    for (k = 2; k in kinds; k++)
+        for (i = 1; i <= rows[kinds[k]]; i++)
+            judge(name, kinds[k], order[kinds[k], i])
     for (key in table) {
         split(key, part, SUBSEP)
         if (part[1] == name && !(key in figure))
-            complain(name ": no figure for " part[2] " " part[3])
-    }
-    for (key in figure) {
-        split(key, part, SUBSEP)
-        if (part[1] == name && part[2] != "compiler")
-            judge(name " " part[2] " " part[3], part[2], figure[key], table[key])
+            complain(name " " part[2] " " part[3] ": in figures.txt, but not here")
     }
 }
 
-function judge(place, kind, now, was) {
+function judge(name, kind, what,    now, was, place) {
+    if (!((name, kind, what) in figure))
+        return
+    now = figure[name, kind, what]
+    was = table[name, kind, what]
+    place = name " " kind " " what ": " now
     if (was == "")
-        complain(place ": " now " is not in figures.txt")
+        complain(place " is not in figures.txt")
     else if (now > was * (kind == "instructions" ? 1.01 : 1.02))
-        complain(place ": " now ", more than " was)
+        complain(place ", more than " was)
     else if (now < was * 0.99 && kind == "instructions")
-        complain(place ": " now ", less than " was ": REWRITE=1 takes it down")
+        complain(place ", less than " was)
 }
 
 function write(    k, i, c, line) {
