@@ -43,7 +43,7 @@ RANKS    = base \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_ops blob_code \
            / run_dense_vfp \
-           / bend \
+           / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -83,7 +83,7 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill blob_code blob_export
+           joint bend thin penalty distill blob_code blob_export
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -292,7 +292,7 @@ port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
 port-aarch64: AS = CC=aarch64-linux-gnu-gcc RUN='qemu-aarch64 -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/aarch64-linux-gnu' \
-                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use)'
+                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use thin)'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:
