@@ -52,8 +52,9 @@ RANKS    = base \
            / clip feed allreduce engine \
            / predict trainer roc \
            / plan update criterion averages agree refit penalty distill \
-           / evaluate importance \
-           / group patience supplied calibrate outer cluster \
+           / evaluate importance tiny \
+           / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+             tiny_prune tiny_compact \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
@@ -77,7 +78,7 @@ FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill
+           joint bend penalty distill tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw tiny_prune tiny_compact
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
