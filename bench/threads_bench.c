@@ -1,8 +1,8 @@
 /* threads_bench.c -- a training step on two threads beside the same on one, and beside what the machine can
  *
- * The limit is half the time that two steps of two models take side by side, each on a thread of its own: where
- * two processors are two threads of one core, there is little to share. All take turns in one process; medians
- * over ROUNDS rounds of the ratios of each. usage: threads_bench CSV
+ * The limit is half the time that two steps of two models take side by side, each on a thread of its own:
+ * where two processors are two threads of one core, there is little to share. All take turns in one process;
+ * medians over ROUNDS rounds of the ratios of each. usage: threads_bench CSV
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L

@@ -28,7 +28,7 @@ typedef struct prune_gemm {
 
 /* `run` may be called from any thread, with sizes and leading dimensions that are at most INT_MAX and not
  * 0; `user` is handed to it. A large product comes as several calls that each make a part of C, always the
- * same parts: with `parallel` from several threads at the same time, else (NULL) from the one that entered. */
+ * same parts: with `parallel` from several threads at the same time, else from the one that entered. */
 typedef struct prune_backend {
     const char *name;
     void (*run)(void *user, const prune_gemm *args);
