@@ -249,6 +249,8 @@ START_TEST(what_is_removed_stays_so_until_it_is_restored)
             moved += !chip_keeps(&f.c.t, i) && f.c.t.gradient[i] != 0.0f;
         ck_assert_uint_gt(moved, 50);
         prune_tiny_forget(&f.c.t);
+        ck_assert_ok(prune_tiny_draw(&f.c.t, 1));
+        ck_assert_uint_eq(chip_check(&f.c), removed);
         ck_assert_ok(prune_tiny_restore(&f.c.t));
         ck_assert_uint_eq(chip_check(&f.c), 0);
         train(&f, 1, batches);

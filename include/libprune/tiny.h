@@ -154,6 +154,24 @@ prune_status prune_tiny_restore(prune_tiny *t);
  * smaller. What was added up is forgotten. A removed bias that takes a constant lives again. Needs no mask.
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_DIVERGED: a bias would leave float. */
 prune_status prune_tiny_compact(prune_tiny *t);
+
+/* ---- blobs (blob.h) ---- */
+
+/* Bytes of the net as a blob, each layer in the encoding that takes the fewest; 0 for NULL, and for more than
+ * 32767 layers. */
+size_t prune_tiny_export_bytes(const prune_tiny *t);
+
+/* Writes exactly bytes[length], of any alignment, for prune_blob_run(). The runtime's outputs are those of
+ * prune_tiny_run() to rounding. PRUNE_E_ARGUMENT: NULL, too many layers; PRUNE_E_SHAPE: length is not what
+ * prune_tiny_export_bytes() says now. */
+prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
+
+/* Takes weights and biases from a blob that has passed prune_blob_check(), of the same layers, all DENSE, as
+ * prune_blob_export() makes them if told so. Removed weights stay 0; prune_tiny_remove_zeros() then makes a
+ * mask of the blob's own zeros. State and step count, what was added up: forgotten.
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_SHAPE: other widths, activations or operations; PRUNE_E_NONFINITE;
+ * PRUNE_E_UNSUPPORTED: another encoding. On failure nothing is changed. */
+prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
  * -log softmax(h)[label] of linear outputs, the target is one int32_t, 0 .. O - 1. Both as in loss.h. */

@@ -257,6 +257,15 @@ void prn_tiny_clear(prune_tiny *t)
                 prn_tiny_zero(t, i + k);
 }
 
+void prn_tiny_restart(prune_tiny *t)
+{
+    for (size_t m = 0; m < t->plan->optimizer->moments; m++)
+        memset(t->moment[m], 0, t->parameters * sizeof(float));
+    memset(t->complement, 0, sizeof t->complement);
+    prune_tiny_forget(t);
+    prn_tiny_clear(t);
+}
+
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target)
 {
     const prune_status status = differentiate(loss, t, x, target);

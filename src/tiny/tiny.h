@@ -41,4 +41,7 @@ float *prn_tiny_forward(const prune_tiny *t, const float *x);
 void prn_tiny_zero(prune_tiny *t, size_t i);
 void prn_tiny_clear(prune_tiny *t);
 
+/* Behind new weights: state, step count and what was added up are forgotten, removed weights are 0. */
+void prn_tiny_restart(prune_tiny *t);
+
 #endif

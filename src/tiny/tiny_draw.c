@@ -20,10 +20,6 @@ prune_status prune_tiny_draw(prune_tiny *t, uint64_t seed)
         memset(w, 0, fan_in_out[1] * sizeof *w);
         w += fan_in_out[1];
     }
-    for (size_t m = 0; m < t->plan->optimizer->moments; m++)
-        memset(t->moment[m], 0, t->parameters * sizeof *w);
-    memset(t->complement, 0, sizeof t->complement);
-    prune_tiny_forget(t);
-    prn_tiny_clear(t);
+    prn_tiny_restart(t);
     return PRUNE_OK;
 }
