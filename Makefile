@@ -57,8 +57,9 @@ RANKS    = base \
            / clip feed allreduce engine blob_export readahead \
            / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
-           / evaluate importance \
-           / group patience supplied calibrate outer cluster \
+           / evaluate importance tiny \
+           / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+             tiny_prune tiny_compact tiny_blob \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
@@ -84,7 +85,8 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend thin penalty distill blob_code blob_export
+           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+           tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
