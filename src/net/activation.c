@@ -5,20 +5,13 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
+#include "nonlinear.h"
 #include "libprune/fmath.h"
 
 #include <string.h>
 
 /* Rows shorter than this are taken several at a time. */
 enum { ROOM = 128 };
-
-typedef struct activation_ops {
-    const char *name;
-    void (*forward)(float *y, const float *bias, size_t count);
-    void (*backward)(float *dy, const float *from, size_t count);
-    int32_t needs_input;
-    float (*second)(float from); /* f''; NULL: 0 */
-} activation_ops;
 
 static void linear_forward(float *y, const float *bias, size_t count)
 {
@@ -71,28 +64,22 @@ static void tanh_backward(float *dy, const float *y, size_t count)
         dy[i] *= 1.0f - y[i] * y[i];
 }
 
-static const float LEAK = 0.01f;
-
 static void leaky_relu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? x : LEAK * x;
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_leaky_relu(y[i] + bias[i]);
 }
 
 static void leaky_relu_backward(float *dy, const float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        dy[i] = y[i] > 0.0f ? dy[i] : LEAK * dy[i];
+        dy[i] = y[i] > 0.0f ? dy[i] : PRN_LEAK * dy[i];
 }
 
 static void elu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? x : prune_expm1f(x);
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_elu(y[i] + bias[i]);
 }
 
 static void elu_backward(float *dy, const float *y, size_t count)
@@ -101,21 +88,16 @@ static void elu_backward(float *dy, const float *y, size_t count)
         dy[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + 1.0f);
 }
 
-/* The fixed point of mean 0 and variance 1; SELU_LOW is the product with alpha. */
-static const float SELU = 1.05070099f, SELU_LOW = 1.75809934f;
-
 static void selu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? SELU * x : SELU_LOW * prune_expm1f(x);
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_selu(y[i] + bias[i]);
 }
 
 static void selu_backward(float *dy, const float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        dy[i] *= y[i] > 0.0f ? SELU : y[i] + SELU_LOW;
+        dy[i] *= y[i] > 0.0f ? PRN_SELU : y[i] + PRN_SELU_LOW;
 }
 
 static void softplus_forward(float *y, const float *bias, size_t count)
@@ -133,18 +115,10 @@ static void softplus_backward(float *dy, const float *y, size_t count)
 
 /* ---- those of the form z g(z), where g rises from 0 to 1 ---- */
 
-/* z g without the NaN of -Inf times 0. */
-static inline float gated(float z, float g)
-{
-    return g == 0.0f ? 0.0f : z * g;
-}
-
 static void gelu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_normcdff(z));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_gelu(y[i] + bias[i]);
 }
 
 /* f' = Phi(z) + z phi(z), phi = Phi' */
@@ -153,7 +127,7 @@ static void gelu_backward(float *dy, const float *z, size_t count)
     const float one_by_root_2_pi = 0.398942280f;
     for (size_t i = 0; i < count; i++) {
         const float phi = one_by_root_2_pi * prune_expf(-0.5f * (z[i] * z[i]));
-        dy[i] *= prune_normcdff(z[i]) + gated(z[i], phi);
+        dy[i] *= prune_normcdff(z[i]) + prn_gated(z[i], phi);
     }
 }
 
@@ -167,10 +141,8 @@ static inline float sigmoid_and_slope(float u, float *slope)
 
 static void silu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_sigmoidf(z));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_silu(y[i] + bias[i]);
 }
 
 /* f' = s + z s' */
@@ -179,29 +151,24 @@ static void silu_backward(float *dy, const float *z, size_t count)
     for (size_t i = 0; i < count; i++) {
         float slope;
         const float s = sigmoid_and_slope(z[i], &slope);
-        dy[i] *= s + gated(z[i], slope);
+        dy[i] *= s + prn_gated(z[i], slope);
     }
 }
 
-/* (1 + tanh(u)) / 2 = sigmoid(2 u), 2 u = z (TWICE + CUBIC z^2): all its digits for u < 0 too. */
-static const float TWICE = 1.59576917f, CUBIC = 0.0713548163f;
-
 static void gelu_tanh_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_sigmoidf(z * (TWICE + CUBIC * (z * z))));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_gelu_tanh(y[i] + bias[i]);
 }
 
 /* f' = s + z s' (2 u)' */
 static void gelu_tanh_backward(float *dy, const float *z, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const float square = CUBIC * (z[i] * z[i]);
+        const float square = PRN_CUBIC * (z[i] * z[i]);
         float slope;
-        const float s = sigmoid_and_slope(z[i] * (TWICE + square), &slope);
-        dy[i] *= s + gated(z[i] * (TWICE + 3.0f * square), slope);
+        const float s = sigmoid_and_slope(z[i] * (PRN_TWICE + square), &slope);
+        dy[i] *= s + prn_gated(z[i] * (PRN_TWICE + 3.0f * square), slope);
     }
 }
 
@@ -224,7 +191,7 @@ static float elu_second(float y)
 
 static float selu_second(float y)
 {
-    return y > 0.0f ? 0.0f : y + SELU_LOW;
+    return y > 0.0f ? 0.0f : y + PRN_SELU_LOW;
 }
 
 /* s (1 - s), s = 1 - e^-y */
@@ -237,7 +204,7 @@ static float softplus_second(float y)
 static float gelu_second(float z)
 {
     const float one_by_root_2_pi = 0.398942280f;
-    return gated(2.0f - z * z, one_by_root_2_pi * prune_expf(-0.5f * (z * z)));
+    return prn_gated(2.0f - z * z, one_by_root_2_pi * prune_expf(-0.5f * (z * z)));
 }
 
 /* 2 s' + z s'', s'' = s' (1 - 2 s) */
@@ -245,30 +212,49 @@ static float silu_second(float z)
 {
     float slope;
     const float s = sigmoid_and_slope(z, &slope);
-    return gated(2.0f + z * (1.0f - 2.0f * s), slope);
+    return prn_gated(2.0f + z * (1.0f - 2.0f * s), slope);
 }
 
 /* z s(v), v = 2 u:  2 s' v' + z (s'' v'^2 + s' v'') = s' (2 v' + z ((1 - 2 s) v'^2 + v'')) */
 static float gelu_tanh_second(float z)
 {
-    const float square = CUBIC * (z * z), rise = TWICE + 3.0f * square;
+    const float square = PRN_CUBIC * (z * z), rise = PRN_TWICE + 3.0f * square;
     float slope;
-    const float s = sigmoid_and_slope(z * (TWICE + square), &slope);
-    return gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * CUBIC * z), slope);
+    const float s = sigmoid_and_slope(z * (PRN_TWICE + square), &slope);
+    return prn_gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * PRN_CUBIC * z), slope);
 }
 
-static const activation_ops table[] = {
-    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward, 0, NULL },
-    [PRUNE_RELU] = { "relu", relu_forward, relu_backward, 0, NULL },
-    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward, 0, sigmoid_second },
-    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward, 0, tanh_second },
-    [PRUNE_LEAKY_RELU] = { "leaky_relu", leaky_relu_forward, leaky_relu_backward, 0, NULL },
-    [PRUNE_ELU] = { "elu", elu_forward, elu_backward, 0, elu_second },
-    [PRUNE_SELU] = { "selu", selu_forward, selu_backward, 0, selu_second },
-    [PRUNE_GELU] = { "gelu", gelu_forward, gelu_backward, 1, gelu_second },
-    [PRUNE_GELU_TANH] = { "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward, 1, gelu_tanh_second },
-    [PRUNE_SILU] = { "silu", silu_forward, silu_backward, 1, silu_second },
-    [PRUNE_SOFTPLUS] = { "softplus", softplus_forward, softplus_backward, 0, softplus_second },
+/* Each by itself: a program that names one links no other. */
+const prune_activation prune_activation_linear = { linear_forward, linear_backward, PRUNE_LINEAR, 0 };
+const prune_activation prune_activation_relu = { relu_forward, relu_backward, PRUNE_RELU, 0 };
+const prune_activation prune_activation_sigmoid = { sigmoid_forward, sigmoid_backward, PRUNE_SIGMOID, 0 };
+const prune_activation prune_activation_tanh = { tanh_forward, tanh_backward, PRUNE_TANH, 0 };
+const prune_activation prune_activation_leaky_relu = { leaky_relu_forward, leaky_relu_backward,
+                                                       PRUNE_LEAKY_RELU, 0 };
+const prune_activation prune_activation_elu = { elu_forward, elu_backward, PRUNE_ELU, 0 };
+const prune_activation prune_activation_selu = { selu_forward, selu_backward, PRUNE_SELU, 0 };
+const prune_activation prune_activation_gelu = { gelu_forward, gelu_backward, PRUNE_GELU, 1 };
+const prune_activation prune_activation_gelu_tanh = { gelu_tanh_forward, gelu_tanh_backward, PRUNE_GELU_TANH,
+                                                      1 };
+const prune_activation prune_activation_silu = { silu_forward, silu_backward, PRUNE_SILU, 1 };
+const prune_activation prune_activation_softplus = { softplus_forward, softplus_backward, PRUNE_SOFTPLUS, 0 };
+
+static const struct entry {
+    const prune_activation *ops;
+    const char *name;
+    float (*second)(float from); /* f''; NULL: 0 */
+} table[] = {
+    [PRUNE_LINEAR] = { &prune_activation_linear, "linear", NULL },
+    [PRUNE_RELU] = { &prune_activation_relu, "relu", NULL },
+    [PRUNE_SIGMOID] = { &prune_activation_sigmoid, "sigmoid", sigmoid_second },
+    [PRUNE_TANH] = { &prune_activation_tanh, "tanh", tanh_second },
+    [PRUNE_LEAKY_RELU] = { &prune_activation_leaky_relu, "leaky_relu", NULL },
+    [PRUNE_ELU] = { &prune_activation_elu, "elu", elu_second },
+    [PRUNE_SELU] = { &prune_activation_selu, "selu", selu_second },
+    [PRUNE_GELU] = { &prune_activation_gelu, "gelu", gelu_second },
+    [PRUNE_GELU_TANH] = { &prune_activation_gelu_tanh, "gelu_tanh", gelu_tanh_second },
+    [PRUNE_SILU] = { &prune_activation_silu, "silu", silu_second },
+    [PRUNE_SOFTPLUS] = { &prune_activation_softplus, "softplus", softplus_second },
 };
 
 int32_t prn_activation_known(int32_t activation)
@@ -283,7 +269,7 @@ const char *prune_activation_name(int32_t activation)
 
 int32_t prn_activation_needs_input(int32_t activation)
 {
-    return table[activation].needs_input;
+    return table[activation].ops->needs_input;
 }
 
 /* Repeats the bias as often as there is room; returns how often. */
@@ -303,8 +289,8 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
     float room[ROOM];
     const size_t times = ldy == columns && columns < ROOM ? repeat(room, bias, columns, rows) : 1;
     for (size_t r = 0; r < rows; r += times)
-        table[activation].forward(y + r * ldy, times == 1 ? bias : room,
-                                  columns * (rows - r < times ? rows - r : times));
+        table[activation].ops->forward(y + r * ldy, times == 1 ? bias : room,
+                                       columns * (rows - r < times ? rows - r : times));
 }
 
 void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count)
@@ -314,20 +300,20 @@ void prn_activation_apply(int32_t activation, float *y, const float *x, size_t c
     if (y != x)
         memmove(y, x, count * sizeof *y);
     for (size_t done = 0; done < count; done += piece)
-        table[activation].forward(y + done, zeros, count - done < piece ? count - done : piece);
+        table[activation].ops->forward(y + done, zeros, count - done < piece ? count - done : piece);
 }
 
 void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count)
 {
-    table[activation].backward(dy, from, count);
+    table[activation].ops->backward(dy, from, count);
 }
 
 void prn_activation_slopes(int32_t activation, float *first, float *second, const float *from, size_t count)
 {
-    const activation_ops *ops = &table[activation];
+    const struct entry *entry = &table[activation];
     for (size_t i = 0; i < count; i++) {
         first[i] = 1.0f;
-        second[i] = ops->second == NULL ? 0.0f : ops->second(from[i]);
+        second[i] = entry->second == NULL ? 0.0f : entry->second(from[i]);
     }
-    ops->backward(first, from, count);
+    entry->ops->backward(first, from, count);
 }
