@@ -24,10 +24,13 @@ QEMU        = timeout 300 $(MACHINE) -display none -monitor none -serial none -c
 CHECKS      = $(patsubst %.c,%.o,$(filter-out $(FIRMWARE_D)/board%,$(wildcard $(FIRMWARE_D)/*.c)))
 CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
-# What programs link of the runtime that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
-CORE        = prune_blob_run,-u,prune_op_dense
-LINKED      = core:$(CORE) core+check:$(CORE),-u,prune_blob_check \
-              all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check
+# What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
+RUN         = prune_blob_run,-u,prune_op_dense
+LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,prune_activation_relu,-u,prune_tiny_sgd
+LINKED      = run:$(RUN) run+check:$(RUN),-u,prune_blob_check \
+              run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
+              functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
+              tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
 .PHONY: check-firmware chip $(CHIPS:%=chip-%) chip-host
 check-firmware: $(CHIPS:%=chip-%) chip-host
@@ -49,7 +52,7 @@ chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf)
 	  $(CROSS)size $(CHIP_OBJ) | awk 'NR > 1 { n = split($$NF, path, "/"); text[path[n - 1]] += $$1 } \
 	      END { for (folder in text) print "text", folder, text[folder] }' | sort; \
 	  for set in $(LINKED); do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,-u,$${set#*:} -o $B/linked.o \
-	      $B/firmware/libprune-runtime.a && $(CROSS)size $B/linked.o | awk -v name=$${set%%:*} 'END { print "linked", name, $$1 }'; done; \
+	      $(CHIP_LIBS) && $(CROSS)size $B/linked.o | awk -v name=$${set%%:*} 'END { print "linked", name, $$1 }'; done; \
 	  cat $(if $(MACHINE),$B/output,/dev/null); } | sed 's/^/$(NAME) /' >$B/figures
 $B/firmware/checks.elf: $(CHECKS_CHIP) $(CHIP_LIBS) $(FIRMWARE_D)/chip.ld
 	$(CROSS)gcc $(CPU) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -Wl,--gc-sections -o $@ $(filter-out %.ld,$^) -lgcc
