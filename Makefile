@@ -13,6 +13,7 @@
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
+#   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
@@ -56,8 +57,9 @@ RANKS    = base \
            / clip feed allreduce engine blob_export readahead \
            / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
-           / evaluate importance \
-           / group patience supplied calibrate outer cluster \
+           / evaluate importance tiny \
+           / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+             tiny_prune tiny_compact tiny_blob \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
@@ -83,11 +85,13 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend thin penalty distill blob_code blob_export
+           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+           tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
+DEPS_FIRMWARE = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
            gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
 DEPS_MPI = openmpi-bin libopenmpi-dev
@@ -111,12 +115,13 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev deps-ports deps-mpi deps-peers
+.PHONY: deps deps-dev deps-ports deps-mpi deps-peers deps-firmware
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 deps-ports: ; $(call install_missing,$(DEPS_PORTS))
 deps-mpi: deps ; $(call install_missing,$(DEPS_MPI))
 deps-peers: deps ; $(call install_missing,$(DEPS_PEERS))
+deps-firmware: deps ; $(call install_missing,$(DEPS_FIRMWARE))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -130,7 +135,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers deps-firmware,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -163,7 +168,7 @@ OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
-CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror
+CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU)
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
@@ -174,7 +179,7 @@ SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),win
 OBJ      = $(SRC:%.c=$B/%.o)
 chip_obj = $(patsubst %.c,$B/firmware/%.o,$(call sources,$1))
 CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
-CHIPS    = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
+CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
@@ -333,19 +338,22 @@ $B/%.tidy: %.c $B/%.o .clang-tidy
 format:
 	clang-format -i $(CODE)
 
-# The part for microcontrollers asks for nothing but mem*() and keeps no data of its own. It knows no double:
-# not by name (LAYERS), not by promotion (CHIP's warnings), and arithmetic in it would ask for a library.
+# The part for microcontrollers asks for nothing but mem*() and what the compiler has for a core without the unit,
+# and keeps no data of its own. It knows no double: not by name (LAYERS), not by promotion (CHIP's warnings), and
+# arithmetic in it would ask for a library.
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 $B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
-$(CHIPS):
-	rm -f $@ && $(CROSS)ar rcs $@ $^
-	$(CROSS)ld -r -o $@.o --whole-archive $@
-	! $(CROSS)nm -u $@.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
-	$(CROSS)size -t $@ | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
-firmware: $(CHIPS)
+$(CHIP_LIBS): tests/firmware/symbols.txt
+	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
+	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
+	! $(CROSS)nm -u $@.o | grep -vwFf $<
+	$(CROSS)size -t $@ | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+firmware: $(CHIP_LIBS)
+	$(CROSS)size -t $^
 	$(LAYERS)
+include tests/firmware/firmware.mk
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/libprune

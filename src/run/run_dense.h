@@ -50,7 +50,7 @@ PRN_INLINE const float *prn_dense_panel(float *y, const float *w, const float *x
 
 PRN_INLINE void prn_dense_run(void *y, const void *x, const prune_blob_layer *layer, prn_turns *turns)
 {
-    const float *w = (const float *)prn_layer_data(layer);
+    const float *w = prn_floats_at(prn_layer_data(layer));
     float *out = y;
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)
