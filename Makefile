@@ -42,7 +42,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_ops blob_code \
+             run_ops blob_code blob_decode \
            / run_dense_vfp \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -85,8 +85,8 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
-           tiny_prune tiny_compact tiny_blob
+           joint bend thin penalty distill blob_code blob_decode blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy \
+           tiny_draw tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
