@@ -37,16 +37,16 @@ static inline const float *panel(float *y, const float *w, const float *x, const
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const float *w = (const float *)prn_layer_data(layer);
-    float *out = y;
+    const float *w = (const float *)prn_layer_data(layer), *in = (const float *)x;
+    float *out = (float *)y;
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)
-        w = panel(out, w, x, layer);
+        w = panel(out, w, in, layer);
     for (; rows != 0; rows--) {
-        const float *in = x;
+        const float *at = in;
         float sum = *w++;
         for (uint32_t left = layer->inputs; left != 0; left--)
-            sum += *w++ * *in++;
+            sum += *w++ * *at++;
         *out++ = prn_floored(sum, layer->floor);
     }
 }
