@@ -1,6 +1,6 @@
 /* c_export.c -- models as C source
  *
- * The blob's layers become constant structs of the same words, and a run the calls that prune_blob_run() makes.
+ * The layers of a blob become constant structs of the same words, a run the calls that prune_blob_run() makes.
  * The code in standalone files is the runtime's own (run_text.h).
  *
  * SPDX-License-Identifier: MIT */
