@@ -1,6 +1,6 @@
 /* c_export.c -- models as C source
  *
- * The layers of a blob become constant structs of the same words, a run the calls that prune_blob_run() makes.
+ * The layers of a blob become constant structs of the same words; a run makes the calls of prune_blob_run().
  * The code in standalone files is the runtime's own (run_text.h).
  *
  * SPDX-License-Identifier: MIT */
