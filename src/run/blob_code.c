@@ -5,8 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "blob_code.h"
-#include "bits.h"
-#include "libprune/blob.h"
+#include "crc.h"
 
 enum { PANEL = PRUNE_BLOB_PANEL, STEP = 63, GROUP = 4 };
 
@@ -20,6 +19,35 @@ void prn_words_put(prn_words *words, uint32_t word)
 void prn_words_put_float(prn_words *words, float value)
 {
     prn_words_put(words, prn_bits_of(value));
+}
+
+void prn_words_put_header(prn_words *words, const prune_blob_header *header)
+{
+    prn_words_put(words, PRUNE_BLOB_MAGIC);
+    prn_words_put(words,
+                  PRUNE_BLOB_VERSION | PRUNE_BLOB_PANEL << 8 | PRUNE_BLOB_F32 << 16 | PRUNE_BLOB_F32 << 24);
+    prn_words_put(words, header->words);
+    prn_words_put(words, header->layers);
+    prn_words_put(words, header->inputs | (uint32_t)header->outputs << 16);
+    prn_words_put(words, header->scratch);
+    for (int i = 0; i < 2; i++) {
+        prn_words_put_float(words, 1.0f);
+        prn_words_put(words, 0);
+    }
+}
+
+void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer)
+{
+    prn_words_put(words, layer->op);
+    prn_words_put(words, layer->inputs | (uint32_t)layer->outputs << 16);
+    prn_words_put(words, layer->to);
+    prn_words_put(words, layer->words);
+    prn_words_put_float(words, layer->floor);
+}
+
+void prn_words_sign(prn_words *words)
+{
+    prn_words_put(words, words->bytes == NULL ? 0 : prn_crc32(0, words->bytes, (size_t)words->count * 4));
 }
 
 /* +0 for -0: a sum that starts with it is then never -0, and a product of 0 adds nothing. */
@@ -224,13 +252,14 @@ uint64_t prn_blob_code(prn_words *words, int32_t encoding, const prn_layer_matri
 int32_t prn_blob_choose(const prn_layer_matrix *m, int32_t by_instructions)
 {
     int32_t best = PRUNE_BLOB_DENSE;
-    uint64_t least = UINT64_MAX, dense = UINT64_MAX;
-    for (int32_t encoding = PRUNE_BLOB_DENSE; encoding <= PRUNE_BLOB_BITMASK; encoding++) {
+    prn_words dense = { NULL, 0 };
+    const uint64_t instructions_dense = prn_blob_code(&dense, best, m);
+    uint64_t least = by_instructions ? instructions_dense : dense.count;
+    for (int32_t encoding = best + 1; encoding <= PRUNE_BLOB_BITMASK; encoding++) {
         prn_words words = { NULL, 0 };
         const uint64_t instructions = prn_blob_code(&words, encoding, m);
         const uint64_t cost = by_instructions ? instructions : words.count;
-        dense = encoding == PRUNE_BLOB_DENSE ? words.count : dense;
-        if (cost < least && words.count <= dense) {
+        if (cost < least && words.count <= dense.count) {
             least = cost;
             best = encoding;
         }

@@ -2,7 +2,8 @@
 #ifndef PRN_BLOB_CODE_H
 #define PRN_BLOB_CODE_H
 
-#include "libprune/base.h"
+#include "bits.h"
+#include "libprune/blob.h"
 
 /* Where 32-bit words go, little-endian; bytes NULL: they are only counted. */
 typedef struct prn_words {
@@ -12,6 +13,19 @@ typedef struct prn_words {
 
 void prn_words_put(prn_words *words, uint32_t word);
 void prn_words_put_float(prn_words *words, float value);
+
+/* Of the header its sizes count: floats go in and come out. */
+void prn_words_put_header(prn_words *words, const prune_blob_header *header);
+void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer);
+
+/* Ends a blob with its checksum. */
+void prn_words_sign(prn_words *words);
+
+/* prune_blob_layer.floor without one. */
+static inline float prn_no_floor(void)
+{
+    return prn_bits_float(0xFF800000u); /* -Inf */
+}
 
 /* Weights [rows][columns], of which those that are 0 need not be stored, and a bias for each row; both sizes
  * below 2^16. */

@@ -211,7 +211,7 @@ enum { TOGETHER = 128 };
 /* The same for elements that lie anywhere, brought together for it. */
 static void apply_places(const change *c, const uint32_t *at, size_t count)
 {
-    static const uint32_t all[TOGETHER / 32] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+    uint32_t all[TOGETHER / 32] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
     const prune_trainer *t = c->trainer;
     float values[4][TOGETHER];
     float *const from[4] = { c->param->value, t->gradient + c->offset, t->state[0] + c->offset,
@@ -221,7 +221,7 @@ static void apply_places(const change *c, const uint32_t *at, size_t count)
         for (size_t i = 0; i < count; i++)
             values[a][i] = from[a][at[i]];
     part.value = values[0];
-    part.mask = (uint32_t *)(uintptr_t)all;
+    part.mask = all;
     part.count = count;
     prn_optimizer_apply(&t->optimizer, &c->stride, &part, values[1],
                         (float *const[2]){ values[2], from[3] == NULL ? NULL : values[3] });
