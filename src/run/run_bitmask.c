@@ -49,7 +49,7 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
     const float *w = prn_floats_at(prn_layer_data(layer));
     float *out = (float *)y;
     for (uint32_t rows = layer->outputs; rows != 0; rows--) {
-        const float *in = (const float *)x;
+        const float *in = prn_floats_at(x);
         float sum = *w++;
         for (uint32_t columns = layer->inputs; columns != 0;
              columns -= columns < PRN_WORD ? columns : (uint32_t)PRN_WORD, in += PRN_WORD)

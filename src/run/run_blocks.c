@@ -60,7 +60,7 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
     streams s = { prn_floats_at(data + 1), (const uint16_t *)(data + 1 + data[0]) };
-    const float *in = (const float *)x;
+    const float *in = prn_floats_at(x);
     float *out = (float *)y;
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)

@@ -7,7 +7,7 @@
 
 static void map(void *y, const void *x, const prune_blob_layer *layer, float (*function)(float))
 {
-    const float *in = (const float *)x;
+    const float *in = prn_floats_at(x);
     float *out = (float *)y;
     for (uint32_t left = layer->outputs; left != 0; left--)
         *out++ = function(*in++);
