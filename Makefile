@@ -14,6 +14,7 @@
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
+#   make demo-chip  what the demo has pruned as C source, in an image for a Cortex-M4F, run in QEMU
 #   make amalgamation  the runtime for chips as two files to copy, prune_runtime.c and .h, in build/
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
@@ -187,6 +188,7 @@ TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
+TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
@@ -323,7 +325,7 @@ $(PORTS:%=port-%): port-%:
 port-windows:
 	$(call need,x86_64-w64-mingw32-gcc,make deps-ports)
 	+echo "$@" && $(MAKE) B=$B/windows BLAS=none CC=x86_64-w64-mingw32-gcc $(patsubst %,$B/windows/%,libprune.a $(DEMOS:$B/%=%) tests/install/consumer)
-$B/tests/install/consumer $B/tests/source/write: %: %.o $B/libprune.a
+$(TOOLS): %: %.o $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
 
 # Holding it to the rules.

@@ -10,10 +10,11 @@ MPS2        = MACHINE='qemu-system-arm -icount shift=6 -M
 RISCV       = CROSS=riscv64-unknown-elf- BOARD=riscv MEMORY='flash=0x80000000 ram=0x80400000'
 BARE        = -ffreestanding -isystem $(FIRMWARE_D)/bare# the toolchain for RISC-V comes without a C library
 VIRT        = -bios none -icount shift=0 -M virt'
+M4F         = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard $1' $(MPS2) mps2-an386'
 chip-m0plus: AS = $(ARM) CPU='-mcpu=cortex-m0plus -mthumb' $(MPS2) mps2-an385'# an M3: there is no M0+ with as much RAM
 chip-m3:     AS = $(ARM) CPU='-mcpu=cortex-m3 -mthumb' $(MPS2) mps2-an385'
-chip-m4f:    AS = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -fcallgraph-info' $(MPS2) mps2-an386'
-chip-m4f-O2: AS = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -O2' $(MPS2) mps2-an386'
+chip-m4f:    AS = $(call M4F,-fcallgraph-info)
+chip-m4f-O2: AS = $(call M4F,-O2)
 chip-m7:     AS = $(ARM) CPU='-mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard' $(MPS2) mps2-an500'
 chip-m33:    AS = $(ARM) CPU='-mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard -DBOARD_TICK=50' $(MPS2) mps2-an505' \
                   MEMORY='flash=0x10000000 ram=0x38000000'
@@ -33,20 +34,20 @@ LINKED      = run:$(RUN) run+check:$(RUN),-u,prune_blob_check \
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
-.PHONY: check-firmware chip $(CHIPS:%=chip-%) chip-host
+.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) chip-host
 check-firmware: $(CHIPS:%=chip-%) chip-host
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
-$(CHIPS:%=chip-%): chip-%:
+$(CHIPS:%=chip-%): chip-%: $B/chips/nets
 	$(call need,arm-none-eabi-gcc riscv64-unknown-elf-gcc qemu-system-arm qemu-system-riscv32,make deps-firmware)
-	+$(MAKE) B=$B/chips/$* NAME=$* $(AS) chip
+	+$(MAKE) B=$B/chips/$* NAME=$* NETS=$< $(AS) chip
 chip-host: $B/$(FIRMWARE_D)/checks
 	mkdir -p $B/chips/host && $< >$B/chips/host/output || { cat $B/chips/host/output; exit 1; }
 	sed 's/^/host /' $B/chips/host/output >$B/chips/host/figures
 
 # One chip: NAME, CPU, BOARD, MEMORY and MACHINE are given.
-chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf)
+chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets)
 	$(if $(MACHINE),$(QEMU) -kernel $B/firmware/checks.elf </dev/null >$B/output || { sed 's/^/$(NAME): /' $B/output; exit 1; })
 	! find $B -name '*.ci' -exec cat {} + | awk -f $(FIRMWARE_D)/calls.awk | tsort 2>&1 >/dev/null | grep .
 	{ echo "compiler gcc $$($(CROSS)gcc -dumpfullversion)"; \
@@ -60,3 +61,20 @@ $B/firmware/checks.elf: $(CHECKS_CHIP) $(CHIP_LIBS) $(FIRMWARE_D)/chip.ld
 $B/firmware/$(FIRMWARE_D)/bare/string.o: private override CPU += -fno-builtin -fno-tree-loop-distribute-patterns
 $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
+
+# Models exported as C source, which use no library: NETS has them, and a main() that gives 0 if all self-tests do.
+BOARD_CHIP = $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
+$B/chips/nets: $B/tests/source/write
+	rm -rf $@ && mkdir -p $@ && $< $@ -
+chip-nets: $(BOARD_CHIP)
+	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) -std=c99 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
+	    -ffp-contract=off -I$(FIRMWARE_D) -I$(NETS) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
+	$(QEMU) -kernel $B/nets.elf </dev/null
+
+# What `make demo` has pruned, in an image for a Cortex-M4F, running.
+DEMO_MODEL = $B/demo-weights.prune
+$(DEMO_MODEL): ; $(MAKE) demo
+demo-chip: $B/bench/to_c $(DEMO_MODEL)
+	$(call need,arm-none-eabi-gcc qemu-system-arm,make deps-firmware)
+	rm -rf $B/demo-chip && mkdir -p $B/demo-chip && $< $(DEMO_MODEL) $B/demo-chip digits && cp $(FIRMWARE_D)/board_demo.c $B/demo-chip
+	+$(MAKE) --no-print-directory B=$B/chips/demo NETS=$B/demo-chip $(call M4F,-O2) chip-nets
