@@ -12,19 +12,19 @@
 #   make ffi         the shared library used from Python and LuaJIT
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
-#   make firmware    the part for microcontrollers, cross-compiled and checked; CROSS= CPU=
+#   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
 # Knobs: B=build  BLAS=openblas|blas|none  SAN=address,undefined  WERROR=1  V=1  LOCALE=  CC= CFLAGS= CPPFLAGS= LDFLAGS=
 
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
-# HOSTED modules may use the whole C library. FIRMWARE modules go on the chip.
+# HOSTED modules may use the whole C library. FIRMWARE modules go on the chip; RUNTIME are those that inference needs.
 RANKS    = base \
            / bits words lanes \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
-           / sparse mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / sparse nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
@@ -39,7 +39,8 @@ RANKS    = base \
            / product \
            / race \
            / activation sample_loss \
-           / initializer rows layer idx \
+           / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
+             run_ops blob_code \
            / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -50,7 +51,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine readahead \
+           / clip feed allreduce engine readahead blob_export \
            / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \
@@ -72,13 +73,15 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-FIRMWARE = bits words status arena text options crc fmath scan wide mem rng gemm_ref gemm_none spread bare tensor \
+RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_affine run_map \
+           run_softmax run_ops
+FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill
+           joint bend penalty distill blob_code blob_export
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -167,7 +170,9 @@ SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),win
            $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o)
-CHIP_OBJ = $(patsubst %.c,$B/firmware/%.o,$(call sources,$(FIRMWARE)))
+chip_obj = $(patsubst %.c,$B/firmware/%.o,$(call sources,$1))
+CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
+CHIPS    = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
@@ -331,12 +336,14 @@ format:
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
+$B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
+$(CHIPS):
 	rm -f $@ && $(CROSS)ar rcs $@ $^
-firmware: $B/firmware/libprune-firmware.a
-	$(CROSS)ld -r -o $B/firmware/whole.o --whole-archive $<
-	! $(CROSS)nm -u $B/firmware/whole.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
+	$(CROSS)ld -r -o $@.o --whole-archive $@
+	! $(CROSS)nm -u $@.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
+	$(CROSS)size -t $@ | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+firmware: $(CHIPS)
 	$(LAYERS)
-	$(CROSS)size -t $< | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/libprune

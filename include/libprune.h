@@ -1,10 +1,11 @@
 /* libprune.h -- train a network, find out what matters in it, remove the rest, and show that it is
  * still as good. This header includes all others; start with model.h, fit.h, importance.h, mask.h.
  *
- * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, checkpoint,
- * compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group, importance,
- * initializer, joint, layer, loss, mask, model, optimizer, parallel, predict, regularizer, rng, schedule,
- * snapshot, supplied, tensor, trainer, unit, and prune_data_check() of data. All others are for hosts.
+ * In the firmware library (no heap, no stdio, no double) there are: activation, arena, base, blob,
+ * blob_export, checkpoint, compact, criterion, distill, encode, encoded, encoding, fmath, fold, gemm, group,
+ * importance, initializer, joint, layer, loss, mask, model, optimizer, parallel, predict, regularizer, rng,
+ * schedule, snapshot, supplied, tensor, trainer, unit, and prune_data_check() of data. In the runtime
+ * library: blob, and of fmath what it needs. All others are for hosts.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_H
@@ -17,6 +18,8 @@
 #include "libprune/allreduce.h"
 #include "libprune/arena.h"
 #include "libprune/base.h"
+#include "libprune/blob.h"
+#include "libprune/blob_export.h"
 #include "libprune/budget.h"
 #include "libprune/checkpoint.h"
 #include "libprune/cluster.h"

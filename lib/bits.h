@@ -4,20 +4,22 @@
 
 #include "libprune/base.h"
 
-#include <string.h>
+/* Not by memcpy(): with -ffreestanding that is a call. */
+typedef union prn_bits {
+    float number;
+    uint32_t bits;
+} prn_bits;
 
 static inline uint32_t prn_bits_of(float x)
 {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+    const prn_bits b = { .number = x };
+    return b.bits;
 }
 
 static inline float prn_bits_float(uint32_t bits)
 {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    const prn_bits b = { .bits = bits };
+    return b.number;
 }
 
 /* The largest power of two up to x, for x > 0, but not below the smallest normal one: exact to divide by. */

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
+#include "nonlinear.h"
 #include "libprune/fmath.h"
 
 #include <string.h>
@@ -71,28 +72,22 @@ static void tanh_backward(float *dy, const float *y, size_t count)
         dy[i] *= 1.0f - y[i] * y[i];
 }
 
-static const float LEAK = 0.01f;
-
 static void leaky_relu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? x : LEAK * x;
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_leaky_relu(y[i] + bias[i]);
 }
 
 static void leaky_relu_backward(float *dy, const float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        dy[i] = y[i] > 0.0f ? dy[i] : LEAK * dy[i];
+        dy[i] = y[i] > 0.0f ? dy[i] : PRN_LEAK * dy[i];
 }
 
 static void elu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? x : prune_expm1f(x);
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_elu(y[i] + bias[i]);
 }
 
 static void elu_backward(float *dy, const float *y, size_t count)
@@ -101,21 +96,16 @@ static void elu_backward(float *dy, const float *y, size_t count)
         dy[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + 1.0f);
 }
 
-/* The fixed point of mean 0 and variance 1; SELU_LOW is the product with alpha. */
-static const float SELU = 1.05070099f, SELU_LOW = 1.75809934f;
-
 static void selu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? SELU * x : SELU_LOW * prune_expm1f(x);
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_selu(y[i] + bias[i]);
 }
 
 static void selu_backward(float *dy, const float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        dy[i] *= y[i] > 0.0f ? SELU : y[i] + SELU_LOW;
+        dy[i] *= y[i] > 0.0f ? PRN_SELU : y[i] + PRN_SELU_LOW;
 }
 
 static void softplus_forward(float *y, const float *bias, size_t count)
@@ -133,18 +123,10 @@ static void softplus_backward(float *dy, const float *y, size_t count)
 
 /* ---- those of the form z g(z), where g rises from 0 to 1 ---- */
 
-/* z g without the NaN of -Inf times 0. */
-static inline float gated(float z, float g)
-{
-    return g == 0.0f ? 0.0f : z * g;
-}
-
 static void gelu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_normcdff(z));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_gelu(y[i] + bias[i]);
 }
 
 /* f' = Phi(z) + z phi(z), phi = Phi' */
@@ -153,7 +135,7 @@ static void gelu_backward(float *dy, const float *z, size_t count)
     const float one_by_root_2_pi = 0.398942280f;
     for (size_t i = 0; i < count; i++) {
         const float phi = one_by_root_2_pi * prune_expf(-0.5f * (z[i] * z[i]));
-        dy[i] *= prune_normcdff(z[i]) + gated(z[i], phi);
+        dy[i] *= prune_normcdff(z[i]) + prn_gated(z[i], phi);
     }
 }
 
@@ -167,10 +149,8 @@ static inline float sigmoid_and_slope(float u, float *slope)
 
 static void silu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_sigmoidf(z));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_silu(y[i] + bias[i]);
 }
 
 /* f' = s + z s' */
@@ -179,29 +159,24 @@ static void silu_backward(float *dy, const float *z, size_t count)
     for (size_t i = 0; i < count; i++) {
         float slope;
         const float s = sigmoid_and_slope(z[i], &slope);
-        dy[i] *= s + gated(z[i], slope);
+        dy[i] *= s + prn_gated(z[i], slope);
     }
 }
 
-/* (1 + tanh(u)) / 2 = sigmoid(2 u), 2 u = z (TWICE + CUBIC z^2): all its digits for u < 0 too. */
-static const float TWICE = 1.59576917f, CUBIC = 0.0713548163f;
-
 static void gelu_tanh_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float z = y[i] + bias[i];
-        y[i] = gated(z, prune_sigmoidf(z * (TWICE + CUBIC * (z * z))));
-    }
+    for (size_t i = 0; i < count; i++)
+        y[i] = prn_gelu_tanh(y[i] + bias[i]);
 }
 
 /* f' = s + z s' (2 u)' */
 static void gelu_tanh_backward(float *dy, const float *z, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const float square = CUBIC * (z[i] * z[i]);
+        const float square = PRN_CUBIC * (z[i] * z[i]);
         float slope;
-        const float s = sigmoid_and_slope(z[i] * (TWICE + square), &slope);
-        dy[i] *= s + gated(z[i] * (TWICE + 3.0f * square), slope);
+        const float s = sigmoid_and_slope(z[i] * (PRN_TWICE + square), &slope);
+        dy[i] *= s + prn_gated(z[i] * (PRN_TWICE + 3.0f * square), slope);
     }
 }
 
@@ -224,7 +199,7 @@ static float elu_second(float y)
 
 static float selu_second(float y)
 {
-    return y > 0.0f ? 0.0f : y + SELU_LOW;
+    return y > 0.0f ? 0.0f : y + PRN_SELU_LOW;
 }
 
 /* s (1 - s), s = 1 - e^-y */
@@ -237,7 +212,7 @@ static float softplus_second(float y)
 static float gelu_second(float z)
 {
     const float one_by_root_2_pi = 0.398942280f;
-    return gated(2.0f - z * z, one_by_root_2_pi * prune_expf(-0.5f * (z * z)));
+    return prn_gated(2.0f - z * z, one_by_root_2_pi * prune_expf(-0.5f * (z * z)));
 }
 
 /* 2 s' + z s'', s'' = s' (1 - 2 s) */
@@ -245,16 +220,16 @@ static float silu_second(float z)
 {
     float slope;
     const float s = sigmoid_and_slope(z, &slope);
-    return gated(2.0f + z * (1.0f - 2.0f * s), slope);
+    return prn_gated(2.0f + z * (1.0f - 2.0f * s), slope);
 }
 
 /* z s(v), v = 2 u:  2 s' v' + z (s'' v'^2 + s' v'') = s' (2 v' + z ((1 - 2 s) v'^2 + v'')) */
 static float gelu_tanh_second(float z)
 {
-    const float square = CUBIC * (z * z), rise = TWICE + 3.0f * square;
+    const float square = PRN_CUBIC * (z * z), rise = PRN_TWICE + 3.0f * square;
     float slope;
-    const float s = sigmoid_and_slope(z * (TWICE + square), &slope);
-    return gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * CUBIC * z), slope);
+    const float s = sigmoid_and_slope(z * (PRN_TWICE + square), &slope);
+    return prn_gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * PRN_CUBIC * z), slope);
 }
 
 static const activation_ops table[] = {

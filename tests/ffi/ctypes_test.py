@@ -114,6 +114,8 @@ EncodingOptions = struct("EncodingOptions", [
 EncodingInfo = struct("EncodingInfo", [
     ("size", size), ("encoding, dtype, lanes, block_rows, block_columns, keep, of, index_bytes", i32),
     ("rows, columns, stored, bytes", u64)])
+BlobOptions = struct("BlobOptions", [("size", size), ("choice", i32), ("encodings", handle), ("encoding_count", size)])
+BlobInfo = struct("BlobInfo", [("size, bytes, scratch, layers", size), ("instructions", u64)])
 KernelsInfo = struct("KernelsInfo", [("size", size), ("best", i32), ("offered", c.c_uint32)])
 ProductOptions = struct("ProductOptions", [
     ("size", size), ("kernels, layout", i32), ("max_batch", size), ("backend", handle)])
@@ -178,6 +180,8 @@ INITIALISED = {
     "prune_encoding_options": (EncodingOptions, {
         "lanes": 8, "block_rows": 4, "block_columns": 1, "keep": 2, "of": 4}),
     "prune_encoding_info": (EncodingInfo, {}),
+    "prune_blob_options": (BlobOptions, {}),
+    "prune_blob_info": (BlobInfo, {}),
     "prune_engine_options": (EngineOptions, {"max_batch": 1}),
     "prune_engine_layer": (EngineLayer, {}),
     "prune_kernels_info": (KernelsInfo, {}),

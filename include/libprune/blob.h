@@ -1,0 +1,143 @@
+/* blob.h -- the runtime: inference from a constant image in flash, in place, without heap, system or libm
+ *
+ * A blob is a model for one target. It is checked once, prune_blob_check(), and then run from where it lies,
+ * prune_blob_run(). Neither allocates or keeps anything; the only memory is scratch from the caller, as many
+ * bytes as the blob says.
+ *
+ * What computes a layer is an operation, a constant prune_blob_op. A program lists those that its models
+ * need, and so links no others (with -ffunction-sections -fdata-sections and the linker's --gc-sections):
+ *     static const prune_blob_op *const ops[] = { &prune_op_dense, &prune_op_tanh, NULL };
+ * or takes prune_blob_ops, which are all of them.
+ *
+ * Bytes, little-endian, aligned to 4: the struct prune_blob_header; then `layers` times the struct
+ * prune_blob_layer with its data, so many 32-bit words, behind it; then the CRC-32 (zlib's) of all before.
+ * A big-endian machine refuses every blob as PRUNE_E_FORMAT. Elements between layers are float, or what
+ * another operation says; O and I are a layer's outputs and inputs.
+ *     DENSE    rows four at a time: 4 biases, then for each column 4 weights, one of each row. The last
+ *              O % 4 rows one by one: bias, weights. O (I + 1) words
+ *     BLOCKS   4 x 1 blocks. A u32 V; so many values f32; u16 index, as many as are needed, and one more if
+ *              they do not fill a word. Rows four at a time: 4 biases, and 4 values for each block; in the
+ *              index the number of blocks, and the column of each. The last O % 4 rows one by one: bias,
+ *              values; number, columns
+ *     DELTAS   for each row its bias and a u32 g, then g times: a u32, four steps of a byte each, lowest
+ *              first, in bytes of x (4 times columns, so at most 63 of them), and 4 values f32. The walk
+ *              starts at column 0; a value belongs to where its step leads. Values that only fill a word, or
+ *              bridge a gap, are 0
+ *     BITMASK  for each row its bias, then for every 32 columns a u32, most significant bit first, 1 where
+ *              there is a value, and so many values f32
+ *     AFFINE   for each output s, w f32: y = s + w x; in place
+ *     others   no data; in place
+ *
+ * Each with weights computes s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
+ * `floor` where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on
+ * every machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction
+ * (=fast) saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits
+ * are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
+ *
+ * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_BLOB_H
+#define LIBPRUNE_BLOB_H
+
+#include "libprune/base.h"
+
+/* prune_blob_layer.to: the caller's outputs. */
+#define PRUNE_BLOB_OUTPUT 0x80000000u
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+enum { PRUNE_BLOB_MAGIC = 0x424E5250, PRUNE_BLOB_VERSION = 1, PRUNE_BLOB_PANEL = 4 }; /* "PRNB" */
+
+/* Types of elements: log2 of their bytes. */
+enum { PRUNE_BLOB_I8 = 0, PRUNE_BLOB_I16 = 1, PRUNE_BLOB_F32 = 2 };
+
+/* Operations; written into blobs, so the values never change. An activation is PRUNE_BLOB_ACTIVATION and its
+ * number in activation.h; behind weights, ReLU is a floor of 0. */
+enum {
+    PRUNE_BLOB_DENSE = 1,
+    PRUNE_BLOB_BLOCKS = 2,
+    PRUNE_BLOB_DELTAS = 3,
+    PRUNE_BLOB_BITMASK = 4,
+    PRUNE_BLOB_AFFINE = 5,
+    PRUNE_BLOB_ACTIVATION = 32,
+    PRUNE_BLOB_SOFTMAX = 48,
+    PRUNE_BLOB_LOG_SOFTMAX = 49
+};
+
+typedef struct prune_blob_header {
+    uint32_t magic;    /* PRUNE_BLOB_MAGIC */
+    uint8_t version;   /* PRUNE_BLOB_VERSION */
+    uint8_t panel;     /* rows of a panel, PRUNE_BLOB_PANEL: the layout of weights */
+    uint8_t takes;     /* what the inputs are, PRUNE_BLOB_F32, ... */
+    uint8_t gives;     /* and the outputs */
+    uint32_t words;    /* 32 bits each, of the whole, checksum included */
+    uint16_t layers;   /* at least 1 */
+    uint16_t zero;     /* 0 */
+    uint16_t inputs;   /* of a sample */
+    uint16_t outputs;  /* at least 1 */
+    uint32_t scratch;  /* bytes; a multiple of 4 */
+    float input_scale; /* of integers: value = scale (integer - zero); else 1 and 0 */
+    int32_t input_zero;
+    float output_scale;
+    int32_t output_zero;
+} prune_blob_header;
+
+typedef struct prune_blob_layer {
+    uint16_t op;      /* PRUNE_BLOB_DENSE, ... */
+    uint16_t zero;    /* 0 */
+    uint16_t inputs;  /* what the layer before writes */
+    uint16_t outputs; /* at least 1 */
+    uint32_t to;      /* where it writes: bytes into the scratch, a multiple of 4, or PRUNE_BLOB_OUTPUT */
+    uint32_t words;   /* of data, right behind this struct */
+    float floor;      /* of weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
+} prune_blob_layer;
+
+typedef struct prune_blob_op {
+    uint8_t id;    /* PRUNE_BLOB_DENSE, ... */
+    uint8_t takes; /* PRUNE_BLOB_F32, ... */
+    uint8_t gives;
+    uint8_t in_place; /* 1: y may be x, and outputs are as many as inputs; else y and x lie apart */
+    /* 1 if the data are whole, for whatever bytes: then run() stays within them, and within x. */
+    int32_t (*check)(const prune_blob_layer *layer);
+    void (*run)(void *y, const void *x, const prune_blob_layer *layer);
+} prune_blob_op;
+
+extern const prune_blob_op prune_op_dense, prune_op_blocks, prune_op_deltas, prune_op_bitmask;
+extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, prune_op_tanh,
+    prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
+    prune_op_softplus;
+extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
+
+/* All of the above, then NULL. */
+extern const prune_blob_op *const prune_blob_ops[];
+
+/* Whether blob[length] is one that prune_blob_run() may run with these operations (a list that ends with
+ * NULL), for bytes from anywhere: header, checksum, and every size, offset, count and index in it. Reads
+ * nothing beyond them. The blob may be shorter than `length`, the rest of a page of flash behind it.
+ * PRUNE_E_ARGUMENT: NULL, or blob not aligned to 4; PRUNE_E_TRUNCATED; PRUNE_E_VERSION: of another version,
+ * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list; PRUNE_E_FORMAT;
+ * PRUNE_E_CHECKSUM. */
+prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_op *const *ops);
+
+/* The same without the checksum, which reads every byte: for a fast start, where it was checked before. */
+prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_op *const *ops);
+
+/* Bytes of scratch that a run needs; 0 for NULL. */
+size_t prune_blob_scratch(const void *blob);
+
+/* The layers of a blob that has passed a check, one by one: the first, and the one behind; there are
+ * `layers` of them. */
+const prune_blob_layer *prune_blob_first(const void *blob);
+const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
+
+/* y[outputs] = model(x[inputs]) of one sample, of a blob and operations that have passed a check: here they
+ * are trusted. scratch[room] is aligned to 4; y, x and scratch do not overlap.
+ * PRUNE_E_ARGUMENT: NULL, scratch not aligned; PRUNE_E_MEMORY: room is too small, or scratch is NULL and some
+ * is needed; both before anything is written; PRUNE_E_UNSUPPORTED: an operation is not in the list. */
+prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
+                            void *scratch, size_t room);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

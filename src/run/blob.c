@@ -1,0 +1,141 @@
+/* blob.c -- checking a blob, and running it layer by layer
+ *
+ * SPDX-License-Identifier: MIT */
+#include "blob.h"
+#include "crc.h"
+
+/* The CRC-32 of anything followed by its own, little-endian. */
+#define CRC_OF_WHOLE 0x2144DF1Cu
+
+/* Places in one space of addresses: scratch from 0 on, outputs from PRUNE_BLOB_OUTPUT, inputs from here. None
+ * is longer than 4 times 65535, so that they never meet. */
+#define INPUT_PLACE 0xC0000000u
+
+enum {
+    LAYER_WORDS = sizeof(prune_blob_layer) / sizeof(uint32_t),
+    LEAST_WORDS = sizeof(prune_blob_header) / sizeof(uint32_t) + 1 /* with the checksum */
+};
+
+int32_t prn_check_map(const prune_blob_layer *layer)
+{
+    return layer->words == 0 && layer->inputs == layer->outputs;
+}
+
+static const prune_blob_layer *behind(const prune_blob_layer *layer)
+{
+    return (const prune_blob_layer *)(prn_layer_data(layer) + layer->words);
+}
+
+static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
+{
+    while (*ops != NULL && (*ops)->id != id)
+        ops++;
+    return *ops;
+}
+
+/* Before a layer. */
+typedef struct walk {
+    const prune_blob_header *header;
+    const prune_blob_layer *layer;
+    uint32_t words;             /* not yet taken by layers, LEAST_WORDS of them for header and checksum */
+    uint32_t from, width, type; /* what it reads */
+} walk;
+
+/* Whether what the layer writes lies where it may, and not on what it reads. */
+static int32_t has_place(const walk *w, const prune_blob_op *op)
+{
+    const prune_blob_header *h = w->header;
+    const uint32_t to = w->layer->to, bytes = (uint32_t)w->layer->outputs << op->gives;
+    if (to == PRUNE_BLOB_OUTPUT ? w->layer->outputs > h->outputs || op->gives > h->gives
+                                : to % 4 != 0 || to > h->scratch || bytes > h->scratch - to)
+        return 0;
+    return to + bytes <= w->from || to >= w->from + (w->width << w->type) || (op->in_place && to == w->from);
+}
+
+static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
+{
+    const prune_blob_layer *layer = w->layer;
+    if (w->words < LEAST_WORDS + LAYER_WORDS || layer->words > w->words - (LEAST_WORDS + LAYER_WORDS))
+        return PRUNE_E_FORMAT;
+    const prune_blob_op *op = find(ops, layer->op);
+    if (op == NULL)
+        return PRUNE_E_UNSUPPORTED;
+    if (op->takes != w->type || layer->inputs != w->width || layer->outputs == 0 || !has_place(w, op) ||
+        !op->check(layer))
+        return PRUNE_E_FORMAT;
+    w->words -= LAYER_WORDS + layer->words;
+    w->layer = behind(layer);
+    w->from = layer->to;
+    w->width = layer->outputs;
+    w->type = op->gives;
+    return PRUNE_OK;
+}
+
+prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_op *const *ops)
+{
+    const prune_blob_header *h = blob;
+    if (blob == NULL || ops == NULL || (uintptr_t)blob % 4 != 0)
+        return PRUNE_E_ARGUMENT;
+    if (length / 4 < LEAST_WORDS)
+        return PRUNE_E_TRUNCATED;
+    if (h->magic != PRUNE_BLOB_MAGIC)
+        return PRUNE_E_FORMAT;
+    if (h->version != PRUNE_BLOB_VERSION || h->panel != PRUNE_BLOB_PANEL)
+        return PRUNE_E_VERSION;
+    if (h->words > length / 4)
+        return PRUNE_E_TRUNCATED;
+    walk w = { h, (const void *)(h + 1), h->words, INPUT_PLACE, h->inputs, h->takes };
+    for (uint32_t left = h->layers; left != 0; left--) {
+        const prune_status status = check_layer(&w, ops);
+        if (status != PRUNE_OK)
+            return status;
+    }
+    return w.words == LEAST_WORDS && w.from == PRUNE_BLOB_OUTPUT && w.width == h->outputs &&
+                   w.type == h->gives
+               ? PRUNE_OK
+               : PRUNE_E_FORMAT;
+}
+
+prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_op *const *ops)
+{
+    const prune_blob_header *h = blob;
+    const prune_status status = prune_blob_open(blob, length, ops);
+    return status == PRUNE_OK && prn_crc32(0, h, (size_t)h->words * 4) != CRC_OF_WHOLE ? PRUNE_E_CHECKSUM
+                                                                                       : status;
+}
+
+const prune_blob_layer *prune_blob_first(const void *blob)
+{
+    return (const void *)((const prune_blob_header *)blob + 1);
+}
+
+const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer)
+{
+    return behind(layer);
+}
+
+size_t prune_blob_scratch(const void *blob)
+{
+    const prune_blob_header *h = blob;
+    return h == NULL ? 0 : h->scratch;
+}
+
+prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
+                            void *scratch, size_t room)
+{
+    const prune_blob_header *h = blob;
+    if (blob == NULL || ops == NULL || y == NULL || x == NULL || (uintptr_t)scratch % 4 != 0)
+        return PRUNE_E_ARGUMENT;
+    if (h->scratch > (scratch == NULL ? 0 : room))
+        return PRUNE_E_MEMORY;
+    const prune_blob_layer *layer = (const void *)(h + 1);
+    for (uint32_t left = h->layers; left != 0; left--, layer = behind(layer)) {
+        const prune_blob_op *op = find(ops, layer->op);
+        void *to = layer->to == PRUNE_BLOB_OUTPUT ? y : (unsigned char *)scratch + layer->to;
+        if (op == NULL)
+            return PRUNE_E_UNSUPPORTED;
+        op->run(to, x, layer);
+        x = to;
+    }
+    return PRUNE_OK;
+}

@@ -1,0 +1,61 @@
+/* run_bitmask.c -- single weights, and a bit for every column
+ *
+ * SPDX-License-Identifier: MIT */
+#include "blob.h"
+#include "words.h"
+
+static int32_t check(const prune_blob_layer *layer)
+{
+    const uint32_t *at = prn_layer_data(layer);
+    uint32_t left = layer->words;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        if (left == 0)
+            return 0;
+        left--, at++;
+        for (uint32_t column = 0; column < layer->inputs; column += PRN_WORD) {
+            const uint32_t rest = layer->inputs - column;
+            const uint32_t mask = left == 0 ? 0 : *at, words = 1 + prn_word_ones(mask);
+            if (words > left || (rest < PRN_WORD && mask << rest != 0))
+                return 0;
+            left -= words, at += words;
+        }
+    }
+    return left == 0;
+}
+
+/* The values under one word of bits, which belong to x[0] .. x[31]. Returns what lies behind them. */
+#if defined(__GNUC__) && (defined(__ARM_FEATURE_CLZ) || defined(__x86_64__) || defined(__riscv_zbb))
+static inline const float *add(float *sum, const float *v, const float *x, uint32_t mask)
+{
+    while (mask != 0) {
+        const uint32_t column = (uint32_t)__builtin_clz(mask);
+        mask &= ~(0x80000000u >> column);
+        *sum += *v++ * x[column];
+    }
+    return v;
+}
+#else /* bit by bit where no instruction finds the next */
+static inline const float *add(float *sum, const float *v, const float *x, uint32_t mask)
+{
+    for (; mask != 0; mask <<= 1, x++)
+        if ((mask & 0x80000000u) != 0)
+            *sum += *v++ * *x;
+    return v;
+}
+#endif
+
+static void run(void *y, const void *x, const prune_blob_layer *layer)
+{
+    const float *w = (const float *)prn_layer_data(layer);
+    float *out = y;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        const float *in = x;
+        float sum = *w++;
+        for (uint32_t columns = layer->inputs; columns != 0;
+             columns -= columns < PRN_WORD ? columns : PRN_WORD, in += PRN_WORD)
+            w = add(&sum, w + 1, in, *(const uint32_t *)w);
+        *out++ = prn_floored(sum, layer->floor);
+    }
+}
+
+const prune_blob_op prune_op_bitmask = { PRUNE_BLOB_BITMASK, PRUNE_BLOB_F32, PRUNE_BLOB_F32, 0, check, run };

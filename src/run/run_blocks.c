@@ -1,0 +1,70 @@
+/* run_blocks.c -- blocks of four rows that share a column
+ *
+ * SPDX-License-Identifier: MIT */
+#include "blob.h"
+
+static int32_t check(const prune_blob_layer *layer)
+{
+    const uint32_t *data = prn_layer_data(layer);
+    if (layer->words == 0 || data[0] > layer->words - 1)
+        return 0;
+    uint32_t values = data[0], room = 2 * (layer->words - 1 - values);
+    const uint16_t *index = (const uint16_t *)(data + 1 + values);
+    for (uint32_t rows = layer->outputs, height; rows != 0; rows -= height) {
+        height = rows >= 4 ? 4 : 1;
+        if (room == 0 || *index > room - 1 || height * (*index + 1u) > values)
+            return 0;
+        uint32_t blocks = *index++;
+        room -= blocks + 1;
+        values -= height * (blocks + 1);
+        for (; blocks != 0; blocks--)
+            if (*index++ >= layer->inputs)
+                return 0;
+    }
+    return values == 0 && room <= 1;
+}
+
+/* Where values and index are. */
+typedef struct streams {
+    const float *w;
+    const uint16_t *index;
+} streams;
+
+static inline void panel(float *y, const float *x, streams *s, float floor)
+{
+    const float *w = s->w;
+    const uint16_t *index = s->index;
+    float a = w[0], b = w[1], c = w[2], d = w[3];
+    w += 4;
+    for (uint32_t left = *index++; left != 0; left--, w += 4) {
+        const float t = x[*index++];
+        a += w[0] * t, b += w[1] * t, c += w[2] * t, d += w[3] * t;
+    }
+    y[0] = prn_floored(a, floor);
+    y[1] = prn_floored(b, floor);
+    y[2] = prn_floored(c, floor);
+    y[3] = prn_floored(d, floor);
+    *s = (streams){ w, index };
+}
+
+static inline float row(const float *x, streams *s)
+{
+    float sum = *s->w++;
+    for (uint32_t left = *s->index++; left != 0; left--)
+        sum += *s->w++ * x[*s->index++];
+    return sum;
+}
+
+static void run(void *y, const void *x, const prune_blob_layer *layer)
+{
+    const uint32_t *data = prn_layer_data(layer);
+    streams s = { (const float *)(data + 1), (const uint16_t *)(data + 1 + data[0]) };
+    float *out = y;
+    uint32_t rows = layer->outputs;
+    for (; rows >= 4; rows -= 4, out += 4)
+        panel(out, x, &s, layer->floor);
+    for (; rows != 0; rows--)
+        *out++ = prn_floored(row(x, &s), layer->floor);
+}
+
+const prune_blob_op prune_op_blocks = { PRUNE_BLOB_BLOCKS, PRUNE_BLOB_F32, PRUNE_BLOB_F32, 0, check, run };

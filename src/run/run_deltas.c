@@ -1,0 +1,61 @@
+/* run_deltas.c -- single weights, each a step behind the one before, four steps a word
+ *
+ * SPDX-License-Identifier: MIT */
+#include "blob.h"
+
+enum { GROUP = 5 }; /* words: four steps, four values */
+
+/* One row from *at on, whose words are *left. */
+static int32_t check_row(const uint32_t **at, uint32_t *left, uint32_t inputs)
+{
+    if (*left < 2 || (*at)[1] > (*left - 2) / GROUP)
+        return 0;
+    const uint32_t groups = (*at)[1];
+    const uint32_t *w = *at + 2;
+    uint32_t place = 0;
+    for (uint32_t g = 0; g < groups; g++, w += GROUP) {
+        const uint32_t steps = *w;
+        place += (steps & 255u) + (steps >> 8 & 255u) + (steps >> 16 & 255u) + (steps >> 24);
+        if ((steps & 0x03030303u) != 0 || place / 4 >= inputs)
+            return 0;
+    }
+    *left -= 2 + groups * GROUP;
+    *at = w;
+    return 1;
+}
+
+static int32_t check(const prune_blob_layer *layer)
+{
+    const uint32_t *at = prn_layer_data(layer);
+    uint32_t left = layer->words;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--)
+        if (!check_row(&at, &left, layer->inputs))
+            return 0;
+    return left == 0;
+}
+
+static void run(void *y, const void *x, const prune_blob_layer *layer)
+{
+    const uint32_t *w = prn_layer_data(layer);
+    float *out = y;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        const unsigned char *at = x;
+        float sum = *(const float *)w;
+        uint32_t groups = w[1];
+        for (w += 2; groups != 0; groups--, w += GROUP) {
+            const uint32_t steps = w[0];
+            const float *v = (const float *)w;
+            at += (uint8_t)steps;
+            sum += v[1] * *(const float *)(const void *)at;
+            at += (uint8_t)(steps >> 8);
+            sum += v[2] * *(const float *)(const void *)at;
+            at += (uint8_t)(steps >> 16);
+            sum += v[3] * *(const float *)(const void *)at;
+            at += steps >> 24;
+            sum += v[4] * *(const float *)(const void *)at;
+        }
+        *out++ = prn_floored(sum, layer->floor);
+    }
+}
+
+const prune_blob_op prune_op_deltas = { PRUNE_BLOB_DELTAS, PRUNE_BLOB_F32, PRUNE_BLOB_F32, 0, check, run };

@@ -1,0 +1,210 @@
+/* blob_hostile_test.c -- bytes that are no blob are refused, and what is let through stays in bounds
+ *
+ * All bytes, inputs, outputs and scratch lie in blocks of exactly their size, so that a sanitizer sees one
+ * access too many.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/blobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MUTANTS = 30000 };
+
+static blobs net;
+
+static void make_net(void)
+{
+    static blobs_drawn d[3];
+    float y[BLOBS_NET_O];
+    blobs_net(&net, d, y);
+}
+
+static size_t bytes_of(const blobs *blob)
+{
+    return blob->count * sizeof *blob->words;
+}
+
+static void *block(size_t size)
+{
+    void *made = malloc(size == 0 ? 1 : size);
+    ck_assert_ptr_nonnull(made);
+    return made;
+}
+
+START_TEST(every_flipped_bit_is_seen)
+{
+    make_net();
+    for (size_t bit = 0; bit < 8 * bytes_of(&net); bit++) {
+        unsigned char *byte = (unsigned char *)net.words + bit / 8;
+        *byte ^= (unsigned char)(1u << bit % 8);
+        ck_assert_int_ne(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops), PRUNE_OK);
+        *byte ^= (unsigned char)(1u << bit % 8);
+    }
+    ck_assert_ok(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops));
+}
+END_TEST
+
+START_TEST(every_truncation_is_refused)
+{
+    make_net();
+    for (size_t length = 0; length < bytes_of(&net); length++) {
+        void *bytes = block(length);
+        memcpy(bytes, net.words, length);
+        ck_assert_status(prune_blob_check(bytes, length, prune_blob_ops), PRUNE_E_TRUNCATED);
+        free(bytes);
+    }
+}
+END_TEST
+
+START_TEST(a_longer_block_is_read_as_far_as_the_blob_goes)
+{
+    make_net();
+    unsigned char *bytes = block(bytes_of(&net) + 3);
+    memcpy(bytes, net.words, bytes_of(&net));
+    ck_assert_ok(prune_blob_check(bytes, bytes_of(&net) + 3, prune_blob_ops));
+    free(bytes);
+}
+END_TEST
+
+static void run(const void *blob)
+{
+    const prune_blob_header *h = blob;
+    const size_t scratch = prune_blob_scratch(blob);
+    if (scratch > 1 << 20)
+        return;
+    float *x = block((size_t)h->inputs << h->takes), *y = block((size_t)h->outputs << h->gives);
+    void *room = block(scratch);
+    for (size_t i = 0; i < h->inputs; i++)
+        x[i] = 0.25f * (float)(i % 9);
+    ck_assert_ok(prune_blob_run(blob, prune_blob_ops, y, x, room, scratch));
+    free(x);
+    free(y);
+    free(room);
+}
+
+/* A bit, a byte, a half word or a word, small numbers and large ones; mostly of what is no weight. */
+static void mutate(uint32_t *words, size_t count, prune_rng *rng)
+{
+    static const uint32_t numbers[] = {
+        0, 1, 2, 3, 4, 36, 0x80000000u, 0x80000004u, 0xFFFFFFFFu, 0xC0000000u
+    };
+    const size_t at = (size_t)prune_rng_below(rng, count);
+    const uint32_t draw = prune_rng_next(rng), place = draw >> 8 & 31u, number = numbers[(draw >> 16) % 10];
+    switch (draw & 7u) {
+    case 0:
+        words[at] = number;
+        break;
+    case 1:
+        words[at] += number;
+        break;
+    case 2:
+        words[at] = (words[at] & 0xFFFF0000u) | (number & 0xFFFFu);
+        break;
+    case 3:
+        words[at] = (words[at] & 0xFFFFu) | number << 16;
+        break;
+    case 4:
+        words[at] ^= (draw >> 24) << (place & 24u);
+        break;
+    default:
+        words[at] ^= 1u << place;
+    }
+}
+
+static size_t survivors(prune_status (*check)(const void *, size_t, const prune_blob_op *const *))
+{
+    prune_rng rng;
+    size_t found = 0;
+    const size_t length = bytes_of(&net);
+    uint32_t *bytes = block(length);
+    prune_rng_seed(&rng, 7);
+    for (size_t n = 0; n < MUTANTS; n++) {
+        memcpy(bytes, net.words, length);
+        for (size_t left = 1 + n % 3; left != 0; left--)
+            mutate(bytes, n % 2 == 0 ? net.count : 16, &rng);
+        blobs_sign(bytes, length);
+        if (check(bytes, length, prune_blob_ops) != PRUNE_OK)
+            continue;
+        run(bytes);
+        found++;
+    }
+    free(bytes);
+    return found;
+}
+
+START_TEST(mutants_that_are_let_through_stay_in_bounds)
+{
+    make_net();
+    const size_t whole = survivors(prune_blob_check), open = survivors(prune_blob_open);
+    ck_assert_uint_gt(whole, MUTANTS / 20);
+    ck_assert_uint_lt(whole, MUTANTS);
+    ck_assert_uint_ge(open, whole);
+}
+END_TEST
+
+/* ---- one thing wrong at a time, and the checksum right ---- */
+
+static prune_blob_layer *layer_at(size_t index)
+{
+    uint32_t *at = net.words + sizeof(prune_blob_header) / 4;
+    for (; index != 0; index--)
+        at += sizeof(prune_blob_layer) / 4 + ((prune_blob_layer *)(void *)at)->words;
+    return (prune_blob_layer *)(void *)at;
+}
+
+static void refused(prune_status expected)
+{
+    blobs_sign(net.words, bytes_of(&net));
+    ck_assert_status(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops), expected);
+    make_net();
+}
+
+START_TEST(each_lie_is_refused)
+{
+    prune_blob_header *h = (prune_blob_header *)(void *)net.words;
+    make_net();
+    h->magic = 0x5052424Eu, refused(PRUNE_E_FORMAT);
+    h->version = 2, refused(PRUNE_E_VERSION);
+    h->panel = 8, refused(PRUNE_E_VERSION);
+    h->words = 0, refused(PRUNE_E_FORMAT);
+    h->words = 10, refused(PRUNE_E_FORMAT);
+    h->words++, refused(PRUNE_E_TRUNCATED);
+    h->layers = 0, refused(PRUNE_E_FORMAT);
+    h->layers--, refused(PRUNE_E_FORMAT);
+    h->layers++, refused(PRUNE_E_FORMAT);
+    h->inputs--, refused(PRUNE_E_FORMAT);
+    h->outputs--, refused(PRUNE_E_FORMAT);
+    h->outputs++, refused(PRUNE_E_FORMAT);
+    h->takes = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
+    h->gives = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
+    h->gives = 255, refused(PRUNE_E_FORMAT);
+    h->scratch -= 4, refused(PRUNE_E_FORMAT);
+    layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
+    layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
+    layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
+    layer_at(2)->to = 0, refused(PRUNE_E_FORMAT);                   /* onto what it reads */
+    layer_at(2)->to = BLOBS_NET_A * 4 - 4, refused(PRUNE_E_FORMAT); /* of which the last */
+    layer_at(2)->to = BLOBS_NET_A * 4 + 2, refused(PRUNE_E_FORMAT); /* not aligned */
+    layer_at(2)->to = BLOBS_NET_A * 4 + 4, refused(PRUNE_E_FORMAT); /* beyond the scratch */
+    layer_at(2)->to = PRUNE_BLOB_OUTPUT, refused(PRUNE_E_FORMAT);   /* of which there are less */
+    layer_at(2)->to = PRUNE_BLOB_OUTPUT + 4, refused(PRUNE_E_FORMAT);
+    layer_at(2)->to = 0xFFFFFFFCu, refused(PRUNE_E_FORMAT);
+    layer_at(4)->to = 0, refused(PRUNE_E_FORMAT);
+    layer_at(2)->words--, refused(PRUNE_E_FORMAT);
+    layer_at(2)->words++, refused(PRUNE_E_FORMAT);
+    layer_at(4)->words = 0xFFFFFFFFu, refused(PRUNE_E_FORMAT);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        every_flipped_bit_is_seen,
+        every_truncation_is_refused,
+        a_longer_block_is_read_as_far_as_the_blob_goes,
+        mutants_that_are_let_through_stay_in_bounds,
+        each_lie_is_refused,
+    };
+    return run_tests("blob_hostile", tests, sizeof tests / sizeof tests[0]);
+}
