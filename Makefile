@@ -51,7 +51,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine readahead blob_export \
+           / clip feed allreduce engine blob_export readahead \
            / predict trainer roc datafile \
            / plan update criterion averages agree refit penalty distill \
            / evaluate importance \

@@ -120,8 +120,8 @@ END_TEST
 
 START_TEST(hyperbolic_tangent_is_accurate)
 {
-    static const function f = { prune_tanhf, tanh, 1.81e-7 };
-    static const float seams[] = { 0.17328680f, 0.5198604f, 0.34657359f, 1.0f, 9.01f, 10.0f, FLT_MIN };
+    static const function f = { prune_tanhf, tanh, 9.6e-8 };
+    static const float seams[] = { 0.80237776f, 0.84375f, 0.8664340f, 1.0f, 9.01f, 44.361416f, FLT_MIN };
     check_sweep(&f, 0.0f, INFINITY);
     check_seams(&f, seams, sizeof seams / sizeof seams[0]);
 }
@@ -273,7 +273,7 @@ START_TEST(bits_are_the_same_everywhere)
     } pinned[] = {
         { "exp", prune_expf, UINT64_C(0xac51b19915a5fa33) },
         { "log", prune_logf, UINT64_C(0x4afa97bb12d77346) },
-        { "tanh", prune_tanhf, UINT64_C(0x31d10503a50a349a) },
+        { "tanh", prune_tanhf, UINT64_C(0x0d7fcc34a81a38dd) },
         { "sigmoid", prune_sigmoidf, UINT64_C(0x1ab45caf49c12059) },
         { "expm1", prune_expm1f, UINT64_C(0x657904c55c250384) },
         { "softplus", prune_softplusf, UINT64_C(0xea4c0263cadeb5d2) },
