@@ -24,8 +24,8 @@ RANKS    = base \
            / bits words lanes \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
-           / sparse nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
-           / gemm_small \
+           / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / gemm_small four \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -40,7 +40,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_ops blob_code \
+             run_dense8 run_blocks8 run_map8 run_ops blob_scale blob_code \
            / bend \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -74,7 +74,7 @@ RANKS    = base \
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_affine run_map \
-           run_softmax run_ops
+           run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
