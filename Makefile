@@ -41,7 +41,7 @@ RANKS    = base \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_dense8 run_blocks8 run_map8 run_ops blob_scale blob_code \
-           / bend \
+           / bend blob_code8 \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -52,9 +52,9 @@ RANKS    = base \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed allreduce engine blob_export readahead \
-           / predict trainer roc datafile \
-           / plan update criterion averages agree refit penalty distill \
-           / evaluate importance \
+           / predict trainer roc datafile ranges \
+           / plan update criterion averages agree refit penalty distill grid \
+           / evaluate importance quantize \
            / group patience supplied calibrate outer cluster \
            / joint \
            / unit curvature hessian data_free activity \

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "blob_code.h"
 #include "bits.h"
-#include "libprune/blob.h"
+#include "crc.h"
 
 enum { PANEL = PRUNE_BLOB_PANEL, STEP = 63, GROUP = 4 };
 
@@ -20,6 +20,35 @@ void prn_words_put(prn_words *words, uint32_t word)
 void prn_words_put_float(prn_words *words, float value)
 {
     prn_words_put(words, prn_bits_of(value));
+}
+
+void prn_words_put_header(prn_words *words, const prune_blob_header *h)
+{
+    prn_words_put(words, h->magic);
+    prn_words_put(words,
+                  h->version | (uint32_t)h->panel << 8 | (uint32_t)h->takes << 16 | (uint32_t)h->gives << 24);
+    prn_words_put(words, h->words);
+    prn_words_put(words, h->layers);
+    prn_words_put(words, h->inputs | (uint32_t)h->outputs << 16);
+    prn_words_put(words, h->scratch);
+    prn_words_put_float(words, h->input_scale);
+    prn_words_put(words, (uint32_t)h->input_zero);
+    prn_words_put_float(words, h->output_scale);
+    prn_words_put(words, (uint32_t)h->output_zero);
+}
+
+void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer)
+{
+    prn_words_put(words, layer->op);
+    prn_words_put(words, layer->inputs | (uint32_t)layer->outputs << 16);
+    prn_words_put(words, layer->to);
+    prn_words_put(words, layer->words);
+    prn_words_put_float(words, layer->floor);
+}
+
+void prn_words_put_checksum(prn_words *words)
+{
+    prn_words_put(words, words->bytes == NULL ? 0 : prn_crc32(0, words->bytes, (size_t)words->count * 4));
 }
 
 /* +0 for -0: a sum that starts with it is then never -0, and a product of 0 adds nothing. */

@@ -7,7 +7,6 @@
 #include "libprune/blob_export.h"
 #include "bits.h"
 #include "blob_code.h"
-#include "crc.h"
 #include "libprune/fold.h"
 #include "model.h"
 #include "options.h"
@@ -187,37 +186,35 @@ static uint64_t put_step(prn_words *words, const step *s)
 {
     prn_words counted = { NULL, 0 };
     put_data(&counted, s);
-    prn_words_put(words, (uint32_t)s->op);
-    prn_words_put(words, s->inputs | s->outputs << 16);
-    prn_words_put(words, s->to);
-    prn_words_put(words, (uint32_t)counted.count);
-    prn_words_put_float(words, s->floor);
+    const prune_blob_layer layer = { .op = (uint16_t)s->op,
+                                     .inputs = (uint16_t)s->inputs,
+                                     .outputs = (uint16_t)s->outputs,
+                                     .to = s->to,
+                                     .words = (uint32_t)counted.count,
+                                     .floor = s->floor };
+    prn_words_put_layer(words, &layer);
     return put_data(words, s);
-}
-
-static void put_header(prn_words *words, const plan *p, uint32_t total)
-{
-    const uint32_t outputs = p->steps[p->count - 1].outputs;
-    prn_words_put(words, PRUNE_BLOB_MAGIC);
-    prn_words_put(words,
-                  PRUNE_BLOB_VERSION | PRUNE_BLOB_PANEL << 8 | PRUNE_BLOB_F32 << 16 | PRUNE_BLOB_F32 << 24);
-    prn_words_put(words, total);
-    prn_words_put(words, (uint32_t)p->count);
-    prn_words_put(words, p->steps[0].inputs | outputs << 16);
-    prn_words_put(words, p->scratch);
-    for (int i = 0; i < 2; i++) {
-        prn_words_put_float(words, 1.0f);
-        prn_words_put(words, 0);
-    }
 }
 
 static void put_blob(prn_words *words, plan *p, uint32_t total)
 {
+    const prune_blob_header header = { .magic = PRUNE_BLOB_MAGIC,
+                                       .version = PRUNE_BLOB_VERSION,
+                                       .panel = PRUNE_BLOB_PANEL,
+                                       .takes = PRUNE_BLOB_F32,
+                                       .gives = PRUNE_BLOB_F32,
+                                       .words = total,
+                                       .layers = (uint16_t)p->count,
+                                       .inputs = (uint16_t)p->steps[0].inputs,
+                                       .outputs = (uint16_t)p->steps[p->count - 1].outputs,
+                                       .scratch = p->scratch,
+                                       .input_scale = 1.0f,
+                                       .output_scale = 1.0f };
     p->instructions = 0;
-    put_header(words, p, total);
+    prn_words_put_header(words, &header);
     for (size_t i = 0; i < p->count; i++)
         p->instructions += put_step(words, &p->steps[i]);
-    prn_words_put(words, words->bytes == NULL ? 0 : prn_crc32(0, words->bytes, (size_t)words->count * 4));
+    prn_words_put_checksum(words);
 }
 
 /* ---- the calls ---- */

@@ -1,4 +1,4 @@
-/* four_arm.h -- four products at a time, two to an instruction, and sums cut, on ARM cores with DSP instructions */
+/* four_arm.h -- four products at a time, and sums cut, by the DSP instructions of ARM cores */
 #ifndef PRN_FOUR_ARM_H
 #define PRN_FOUR_ARM_H
 

@@ -34,7 +34,11 @@ void blobs8_add_table(blobs *blob, const int8_t table[256], uint32_t to)
 
 static void put_four(blobs *blob, const int8_t *w)
 {
-    blobs_put(blob, (w[0] & 255u) | (w[2] & 255u) << 8 | (w[1] & 255u) << 16 | (w[3] & 255u) << 24);
+    static const size_t order[] = { 3, 1, 2, 0 };
+    uint32_t word = 0;
+    for (size_t i = 0; i < 4; i++)
+        word = word << 8 | (uint8_t)w[order[i]];
+    blobs_put(blob, word);
 }
 
 static void put_dense(blobs *blob, const blobs8_layer *l)
