@@ -4,6 +4,7 @@
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
 #   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
+#   make int8        what int8 costs there, dense and pruned in blocks; fails if it is more than half a point
 #   make bench-accuracy  ways of pruning, kept fractions and seeds, into build/bench-accuracy.csv; SEEDS= METHODS= KEPT=
 #   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
@@ -13,6 +14,7 @@
 #   make mpi         ranks that train together, by OpenMPI, against one process; deps-mpi installs what that needs
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
+#   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
@@ -21,6 +23,7 @@
 # The architecture, held by `make lint` (tests/layers.awk). Lowest rank first: a module includes only lower ranks.
 # HOSTED modules may use the whole C library. FIRMWARE modules go on the chip; RUNTIME are those that inference needs.
 RANKS    = base \
+           / inline \
            / bits words lanes \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
@@ -41,7 +44,8 @@ RANKS    = base \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_dense8 run_blocks8 run_map8 run_ops blob_scale blob_code \
-           / bend blob_code8 \
+           / run_dense_vfp blob_code8 \
+           / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
            / model \
@@ -54,8 +58,9 @@ RANKS    = base \
            / clip feed allreduce engine blob_export readahead \
            / predict trainer roc datafile ranges \
            / plan update criterion averages agree refit penalty distill grid \
-           / evaluate importance quantize \
-           / group patience supplied calibrate outer cluster \
+           / evaluate importance tiny quantize \
+           / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+             tiny_prune tiny_compact tiny_blob \
            / joint \
            / unit curvature hessian data_free activity \
            / rank \
@@ -73,19 +78,21 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
-RUNTIME  = bits words crc fmath nonlinear blob run_dense run_blocks run_deltas run_bitmask run_affine run_map \
-           run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
+RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend penalty distill blob_code blob_export
+           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+           tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
            gcc-arm-none-eabi libnewlib-arm-none-eabi dataset-fashion-mnist
+DEPS_FIRMWARE = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc
 DEPS_PORTS = gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
            gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64-win32
 DEPS_MPI = openmpi-bin libopenmpi-dev
@@ -109,12 +116,13 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = all
-.PHONY: deps deps-dev deps-ports deps-mpi deps-peers
+.PHONY: deps deps-dev deps-ports deps-mpi deps-peers deps-firmware
 deps: ; $(call install_missing,$(DEPS))
 deps-dev: deps ; $(call install_missing,$(DEPS_DEV))
 deps-ports: ; $(call install_missing,$(DEPS_PORTS))
 deps-mpi: deps ; $(call install_missing,$(DEPS_MPI))
 deps-peers: deps ; $(call install_missing,$(DEPS_PEERS))
+deps-firmware: deps ; $(call install_missing,$(DEPS_FIRMWARE))
 
 # Installs those of the Debian packages $1 that are missing.
 define install_missing
@@ -128,7 +136,7 @@ $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-re
 endef
 
 # In `make deps demo` all else waits, in a make of its own, so that it finds the tools that deps brings.
-FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers,$(MAKECMDGOALS))
+FIRST := $(filter deps deps-dev deps-ports deps-mpi deps-peers deps-firmware,$(MAKECMDGOALS))
 THEN  := $(filter-out $(FIRST),$(MAKECMDGOALS))
 ifneq ($(and $(FIRST),$(THEN)),)
 .PHONY: then $(THEN)
@@ -161,7 +169,7 @@ OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
-CHIP     = $(CROSS)gcc $(CPU) -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror
+CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU)
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
@@ -172,15 +180,15 @@ SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),win
 OBJ      = $(SRC:%.c=$B/%.o)
 chip_obj = $(patsubst %.c,$B/firmware/%.o,$(call sources,$1))
 CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
-CHIPS    = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
+CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
-DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
+DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench-accuracy bench bench-peers lint format ffi mpi ports firmware install \
+.PHONY: all check check-long demo accuracy int8 bench-accuracy bench bench-peers lint format ffi mpi ports firmware install \
         uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
@@ -239,8 +247,8 @@ $B/locale/%:
 check-long: check
 	MONK_SEEDS=20 $B/tests/textbook_test
 	COMPARE_DRAWS=50 $B/tests/compare_test
-	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
-demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
+	+for data in digits fashion-mnist; do $(MAKE) accuracy int8 DATA=$$data || exit 1; done
+demo accuracy int8: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench) $(if $(filter demo,$@),$B)
 # Fashion-MNIST unless DATA is given. Hours; it goes on where it was stopped.
 bench-accuracy: DATA := $(if $(filter file,$(origin DATA)),fashion-mnist,$(DATA))
@@ -290,7 +298,7 @@ port-musl:  AS = CC=musl-gcc
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
 port-aarch64: AS = CC=aarch64-linux-gnu-gcc RUN='qemu-aarch64 -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/aarch64-linux-gnu' \
-                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use)'
+                   TESTS='$(patsubst %,$B/aarch64/tests/%_test,product product_use thin)'
 .PHONY: $(PORTS:%=port-%) port-windows
 ports: $(PORTS:%=port-%) port-windows
 $(PORTS:%=port-%): port-%:
@@ -331,19 +339,22 @@ $B/%.tidy: %.c $B/%.o .clang-tidy
 format:
 	clang-format -i $(CODE)
 
-# The part for microcontrollers asks for nothing but mem*() and keeps no data of its own. It knows no double:
-# not by name (LAYERS), not by promotion (CHIP's warnings), and arithmetic in it would ask for a library.
+# The part for microcontrollers asks for nothing but mem*() and what the compiler has for a core without the unit,
+# and keeps no data of its own. It knows no double: not by name (LAYERS), not by promotion (CHIP's warnings), and
+# arithmetic in it would ask for a library.
 $B/firmware/%.o: %.c $B/firmware/flags | have-cross
 	mkdir -p $(@D) && echo "$(CROSS)gcc $<" && $(CHIP) -MMD -MP -c -o $@ $<
 $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 $B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
-$(CHIPS):
-	rm -f $@ && $(CROSS)ar rcs $@ $^
-	$(CROSS)ld -r -o $@.o --whole-archive $@
-	! $(CROSS)nm -u $@.o | grep -v ' mem\(cpy\|set\|move\|cmp\)$$'
-	$(CROSS)size -t $@ | awk '{ print } END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
-firmware: $(CHIPS)
+$(CHIP_LIBS): tests/firmware/symbols.txt
+	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
+	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
+	! $(CROSS)nm -u $@.o | grep -vwFf $<
+	$(CROSS)size -t $@ | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+firmware: $(CHIP_LIBS)
+	$(CROSS)size -t $^
 	$(LAYERS)
+include tests/firmware/firmware.mk
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/libprune

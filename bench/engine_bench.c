@@ -196,7 +196,7 @@ static int bench_choice(FILE *csv, const char *where, const size_t widths[LAYERS
     prune_model *model = pruned_model(widths, fraction, 1);
     (void)enter(&all[0], model, batch, PRUNE_CHOOSE_MODELLED, PRUNE_LAYOUT_AUTO);
     (void)enter(&all[1], model, batch, PRUNE_CHOOSE_MEASURED, PRUNE_LAYOUT_AUTO);
-    for (int32_t layout = PRUNE_LAYOUT_DENSE; layout <= PRUNE_LAYOUT_GROUPS; layout++)
+    for (int32_t layout = PRUNE_LAYOUT_DENSE; layout <= PRUNE_LAYOUT_MASKS; layout++)
         count += (size_t)enter(&all[count], model, batch, PRUNE_CHOOSE_MODELLED, layout);
     measure(times, all, count);
     for (size_t i = 3; i < count; i++)

@@ -147,7 +147,7 @@ static void enter_all(field *f, double fraction, prune_rng *rng)
     enter(f, "bitmask", kept, PRUNE_ENCODING_BITMASK, PRUNE_LAYOUT_AUTO);
     enter(f, "deltas", kept, PRUNE_ENCODING_DELTAS, PRUNE_LAYOUT_AUTO);
     enter(f, "auto", kept, PRUNE_ENCODING_BEST, PRUNE_LAYOUT_AUTO);
-    for (int32_t layout = PRUNE_LAYOUT_DENSE; layout <= PRUNE_LAYOUT_GROUPS; layout++)
+    for (int32_t layout = PRUNE_LAYOUT_DENSE; layout <= PRUNE_LAYOUT_MASKS; layout++)
         enter(f, prune_layout_name(layout), kept, PRUNE_ENCODING_BEST, layout);
     keep_some(kept, size, fraction, BLOCK, rng);
     enter(f, "blocks", kept, PRUNE_ENCODING_BLOCKS, PRUNE_LAYOUT_AUTO);

@@ -1,6 +1,6 @@
 /* train_bench.c -- a training step beside the bare work it cannot do without: the sgemm calls of its forward
- * and backward pass, and one Adam pass over the parameters; the same under a mask beside itself without;
- * and scores beside the passes that they are made from
+ * and backward pass, and one Adam pass over the parameters; the same under a mask beside itself without; by
+ * kept weights alone beside by all of them; and scores beside the passes that they are made from
  *
  * One thread, see versus.h. usage: train_bench CSV
  *
@@ -222,13 +222,13 @@ static void real_step(void *user)
     must(prune_trainer_step(NULL, r->trainer, r->x, r->y), "step");
 }
 
-static void remove_most(const real *r)
+static void remove_most(const real *r, double fraction)
 {
     prune_removal removal;
     prune_importance *magnitude;
     prune_removal_init(&removal);
     must(prune_importance_create(&magnitude, NULL, r->model, PRUNE_MAGNITUDE), "importance");
-    must(prune_mask_fraction(&removal, r->model, magnitude, NULL, 0.9, PRUNE_OF_ALL), "mask");
+    must(prune_mask_fraction(&removal, r->model, magnitude, NULL, fraction, PRUNE_OF_ALL), "mask");
     prune_importance_free(magnitude);
 }
 
@@ -249,7 +249,8 @@ static void measure_steps(const net *n, FILE *csv)
     versus_report(csv, name, "bare sgemm + Adam", &times[1], &times[0], n->goal);
     if (n->masked_goal > 0.0) {
         masked = make_real(n, n->batch, 0, &rng);
-        remove_most(&masked);
+        must(prune_trainer_set_sparse(masked.trainer, PRUNE_SPARSE_OFF, PRUNE_KERNELS_AUTO), "all weights");
+        remove_most(&masked, 0.9);
         const versus_work pair[2] = { { real_step, &plain }, { real_step, &masked } };
         versus_measure(beside, pair, 2);
         snprintf(name, sizeof name, "train-masked/%s", n->name);
@@ -258,6 +259,29 @@ static void measure_steps(const net *n, FILE *csv)
     }
     free_bare(&b);
     free_real(&plain);
+}
+
+/* Of the same removed weights: all multiplied, or none. */
+static void measure_sparse(const net *n, int32_t percent, double goal, FILE *csv)
+{
+    char name[64];
+    real r[2];
+    versus_times times[2];
+    const int32_t ways[2] = { PRUNE_SPARSE_OFF, PRUNE_SPARSE_AUTO };
+    for (size_t i = 0; i < 2; i++) {
+        prune_rng rng;
+        prune_rng_seed(&rng, 3);
+        r[i] = make_real(n, n->batch, 0, &rng);
+        must(prune_trainer_set_sparse(r[i].trainer, ways[i], PRUNE_KERNELS_AUTO), "kernels");
+        remove_most(&r[i], percent / 100.0);
+    }
+    const versus_work work[2] = { { real_step, &r[0] }, { real_step, &r[1] } };
+    versus_measure(times, work, 2);
+    snprintf(name, sizeof name, "train-sparse/%.*s/s%d/b%d", (int)strcspn(n->name, "/"), n->name,
+             (int)percent, (int)n->batch);
+    versus_report(csv, name, "dense step", &times[1], &times[0], goal);
+    for (size_t i = 0; i < 2; i++)
+        free_real(&r[i]);
 }
 
 /* ---- scores ---- */
@@ -340,6 +364,10 @@ int main(int argc, char **argv)
     measure_scores(&nets[1], csv);
     for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++)
         measure_steps(&nets[i], csv);
+    for (size_t i = 0; i < 3; i++) {
+        measure_sparse(&nets[i], 90, 0.0, csv);
+        measure_sparse(&nets[i], 95, 1.0 / 1.5, csv);
+    }
     if (fclose(csv) != 0)
         die("cannot write the CSV file");
     return 0;

@@ -89,6 +89,7 @@
 #include "libprune/target.h"
 #include "libprune/tensor.h"
 #include "libprune/threshold.h"
+#include "libprune/tiny.h"
 #include "libprune/trainer.h"
 #include "libprune/unit.h"
 #include "libprune/validate.h"

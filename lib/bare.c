@@ -14,6 +14,12 @@ const prune_clock *prn_platform_clock(void)
     return NULL;
 }
 
+const struct prn_sparse *prn_platform_kernels(int32_t kernels)
+{
+    (void)kernels;
+    return NULL;
+}
+
 const prune_backend *prune_backend_default(void)
 {
     return prune_backend_reference();

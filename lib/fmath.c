@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "fmath.h"
 #include "bits.h"
+#include "inline.h"
 
 #include <float.h>
 
@@ -35,7 +36,7 @@
 
 /* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. Needs |x| < 2^20; NaN gives NaN.
  * x = n ln 2 + r, and e^r = 1 + r + r^2 q(r). */
-static inline float exp_split(float x, uint32_t *n)
+PRN_INLINE float exp_split(float x, uint32_t *n)
 {
     const float rounded = x * LOG2_E + ROUNDER;
     const float whole = rounded - ROUNDER;

@@ -11,10 +11,12 @@
 
 #include <cblas.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* OpenBLAS's own; another BLAS does not have them, and then the weak symbols are NULL. The latter two are how
+/* OpenBLAS's own; another BLAS does not have them, and then the weak symbols are NULL. The last two are how
  * a product takes its work buffer, and leaves it to the next: inner, but exported since GotoBLAS. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern char *openblas_get_corename(void) __attribute__((weak));
 extern void *blas_memory_alloc(int where) __attribute__((weak));
 extern void blas_memory_free(void *buffer) __attribute__((weak));
 
@@ -84,6 +86,18 @@ const prune_backend *prune_backend_blas(void)
 const prune_backend *prn_backend_by_size(void)
 {
     return prune_backend_blas() != NULL ? &sized : NULL;
+}
+
+/* OpenBLAS tells for which processor its kernels are, which need not be this one: OPENBLAS_CORETYPE. */
+uint32_t prn_blas_vector(void)
+{
+    static const char *const wide[] = { "SkylakeX", "Cooperlake", "Sapphirerapids" };
+    if (openblas_get_corename == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        if (strcmp(openblas_get_corename(), wide[i]) == 0)
+            return 16;
+    return 8;
 }
 
 prune_status prune_blas_set_threads(int32_t threads)

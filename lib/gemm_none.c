@@ -13,6 +13,11 @@ const prune_backend *prn_backend_by_size(void)
     return NULL;
 }
 
+uint32_t prn_blas_vector(void)
+{
+    return 0;
+}
+
 prune_status prune_blas_set_threads(int32_t threads)
 {
     (void)threads;

@@ -11,4 +11,7 @@ int32_t prn_gemm_small(const prune_gemm *args);
 /* prune_backend_blas() with that beside it; NULL where it is. */
 const prune_backend *prn_backend_by_size(void);
 
+/* Floats in the vectors of the BLAS's kernels: 16, or 8 at most; 0: not known. */
+uint32_t prn_blas_vector(void);
+
 #endif

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "gemm_small.h"
 #include "platform.h"
+#include "sparse.h"
 #include "system.h"
 
 #include <stdlib.h>
@@ -34,6 +35,11 @@ const prune_allocator *prn_platform_allocator(void)
 const prune_clock *prn_platform_clock(void)
 {
     return &monotonic;
+}
+
+const prn_sparse *prn_platform_kernels(int32_t kernels)
+{
+    return prn_sparse_find(kernels);
 }
 
 const prune_backend *prune_backend_default(void)

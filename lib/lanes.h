@@ -6,16 +6,12 @@
 #ifndef PRN_LANES_H
 #define PRN_LANES_H
 
+#include "inline.h"
+
 #include <stddef.h>
 #include <string.h>
 
 enum { PRN_LANES = 4 };
-
-#if defined(__GNUC__)
-#define PRN_INLINE static inline __attribute__((always_inline))
-#else
-#define PRN_INLINE static inline
-#endif
 
 #if defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__wasm_simd128__)
 

@@ -104,6 +104,6 @@ const char *prune_kernels_name(int32_t kernels)
 
 const char *prune_layout_name(int32_t layout)
 {
-    static const char *const names[] = { NULL, "dense", "rows", "windows", "groups" };
-    return layout < 0 || layout > PRUNE_LAYOUT_GROUPS ? NULL : names[layout];
+    static const char *const names[] = { NULL, "dense", "rows", "windows", "groups", "masks" };
+    return layout < 0 || layout > PRUNE_LAYOUT_MASKS ? NULL : names[layout];
 }

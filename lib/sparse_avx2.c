@@ -1,6 +1,6 @@
 /* sparse_avx2.c -- sparse products with vectors of 8 floats, for x86 with AVX2 and FMA
  *
- * A step of windows sees 16 columns: two permutations of 8, of which bit 3 of the index chooses.
+ * A step of windows sees 8 columns, one permutation; or 16: two, of which bit 3 of the index chooses.
  *
  * SPDX-License-Identifier: MIT */
 #include "sparse.h"
@@ -8,9 +8,11 @@
 /* Windows aligns stacks to 16 bytes, and GCC there spills these vectors as if to 32. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__)) && !defined(_WIN32)
 
+#include "lanes.h"
+
 #include <immintrin.h>
 
-#define VECTOR_TARGET __attribute__((target("avx2,fma")))
+#define VECTOR_TARGET __attribute__((target("avx2,fma,popcnt")))
 #define VECTOR_LANES 8
 #define VECTOR __m256
 #define vector_zero _mm256_setzero_ps
@@ -19,43 +21,68 @@
 #define vector_all _mm256_set1_ps
 #define vector_add _mm256_add_ps
 #define vector_fma _mm256_fmadd_ps
-#include "sparse_vectors.h"
+#define vector_load_some(from, count) \
+    _mm256_maskload_ps(from, _mm256_loadu_si256((const void *)(some_or_none + 8 - (count))))
+#define VECTOR_SAMPLES 2
 
-enum { LANES = 8, WINDOW = 16, BITS = 4, TILE = 256, WIDEST = 32 };
+VECTOR_TARGET PRN_INLINE void vector_sums(float to[4], const __m256 v[4])
+{
+    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+}
 
-/* ---- windows ---- */
+enum { LANES = 8, NARROW_WINDOW = 8, WINDOW = 16, BITS = 4, TILE = 256, WIDEST = 32 };
 
 /* The four bytes at index are eight numbers. */
-VECTOR_TARGET PRN_INLINE __m256 add_step(__m256 sum, const prn_windows *w, size_t step, const float *x)
+VECTOR_TARGET PRN_INLINE __m256 add_step(__m256 sum, const prn_windows *w, size_t step, const float *x,
+                                         uint32_t window)
 {
     int32_t packed;
     memcpy(&packed, w->index + step * (LANES * BITS / 8), sizeof packed);
     const float *at = x + w->base[step];
     const __m256i index =
         _mm256_srlv_epi32(_mm256_set1_epi32(packed), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
-    const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(at), index);
-    const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(at + LANES), index);
-    const __m256 taken = _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+    __m256 taken = _mm256_permutevar8x32_ps(_mm256_loadu_ps(at), index);
+    if (window != NARROW_WINDOW) {
+        const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(at + LANES), index);
+        taken = _mm256_blendv_ps(taken, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+    }
     return _mm256_fmadd_ps(taken, _mm256_load_ps(w->value + step * LANES), sum);
 }
 
-VECTOR_TARGET static void windows(float *y, const prn_windows *w, const float *x, int32_t accumulate)
-{
-    size_t step = 0;
-    for (uint32_t first = 0, slice = 0; first < w->rows; first += LANES, slice++) {
-        const size_t end = w->ends[slice];
-        __m256 even = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
-        for (; step + 2 <= end; step += 2) {
-            even = add_step(even, w, step, x);
-            odd = add_step(odd, w, step + 1, x);
-        }
-        for (; step < end; step++)
-            even = add_step(even, w, step, x);
-        float sum[LANES];
-        _mm256_storeu_ps(sum, _mm256_add_ps(even, odd));
-        prn_windows_settle(y, w, sum, (const uint32_t[2]){ first, LANES }, accumulate);
+static const int32_t some_or_none[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+
+/* Which of the weights that are kept belongs to bit b of a mask m; 0x80: none. */
+#define BIT(m, b) ((m) >> (b)&1)
+#define BELOW(m, b) ((m) & ((1 << (b)) - 1))
+#define COUNT(m) (BIT(m, 0) + BIT(m, 1) + BIT(m, 2) + BIT(m, 3) + BIT(m, 4) + BIT(m, 5) + BIT(m, 6))
+#define PLACE(m, b) (BIT(m, b) ? COUNT(BELOW(m, b)) : 0x80)
+#define PLACES(m)                                                                                  \
+    {                                                                                              \
+        PLACE(m, 0), PLACE(m, 1), PLACE(m, 2), PLACE(m, 3), PLACE(m, 4), PLACE(m, 5), PLACE(m, 6), \
+            PLACE(m, 7)                                                                            \
     }
+#define PLACES_4(m) PLACES(m), PLACES((m) + 1), PLACES((m) + 2), PLACES((m) + 3)
+#define PLACES_16(m) PLACES_4(m), PLACES_4((m) + 4), PLACES_4((m) + 8), PLACES_4((m) + 12)
+#define PLACES_64(m) PLACES_16(m), PLACES_16((m) + 16), PLACES_16((m) + 32), PLACES_16((m) + 48)
+static const uint8_t places[256][8] = { PLACES_64(0), PLACES_64(64), PLACES_64(128), PLACES_64(192) };
+
+VECTOR_TARGET PRN_INLINE __m256 expand(const float **from, const unsigned char *mask)
+{
+    const __m256i place = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)places[*mask]));
+    const __m256 next = _mm256_permutevar8x32_ps(_mm256_loadu_ps(*from), place);
+    *from += __builtin_popcount(*mask);
+    return _mm256_blendv_ps(next, _mm256_setzero_ps(), _mm256_castsi256_ps(place));
 }
+
+VECTOR_TARGET PRN_INLINE float vector_across(__m256 v)
+{
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+#include "sparse_vectors.h"
 
 /* ---- groups ---- */
 
@@ -124,23 +151,30 @@ VECTOR_TARGET static void unpack(float *to, const prn_samples *from, int32_t acc
 
 static const prn_sparse avx2 = { .id = PRUNE_KERNELS_AVX2,
                                  .lanes = LANES,
-                                 .window = WINDOW,
+                                 .window = { NARROW_WINDOW, WINDOW },
                                  .bits = BITS,
                                  .heights = { LANES, 2 * LANES },
                                  .narrow = LANES,
                                  .vector = LANES,
                                  .widest = WIDEST,
                                  .tile = TILE,
+                                 .abreast = VECTOR_ABREAST,
+                                 .span = VECTOR_LANES,
+                                 .together = VECTOR_SAMPLES,
+                                 .masks = masks,
                                  .windows = windows,
                                  .groups = groups,
                                  .panel = panel,
+                                 .dots = dots,
                                  .pack = pack,
                                  .unpack = unpack };
 
 const prn_sparse *prn_sparse_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt")
+               ? &avx2
+               : NULL;
 }
 
 #else

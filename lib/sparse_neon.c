@@ -1,11 +1,14 @@
 /* sparse_neon.c -- sparse products with vectors of 4 floats, for 64-bit ARM
  *
- * A step of windows sees 16 columns: a table of 64 bytes, in which index i stands for bytes 4 i .. 4 i + 3.
+ * A step of windows sees 8 or 16 columns: a table of 32 or 64 bytes, in which index i stands for bytes 4 i ..
+ * 4 i + 3.
  *
  * SPDX-License-Identifier: MIT */
 #include "sparse.h"
 
 #if defined(__aarch64__) && !defined(__AARCH64EB__) && !defined(_WIN32)
+
+#include "lanes.h"
 
 #include <arm_neon.h>
 
@@ -18,39 +21,75 @@
 #define vector_all vdupq_n_f32
 #define vector_add vaddq_f32
 #define vector_fma(a, b, c) vfmaq_f32(c, a, b)
-#include "sparse_vectors.h"
+#define vector_across vaddvq_f32
+#define VECTOR_SAMPLES 4
 
-enum { LANES = 4, WINDOW = 16, BITS = 8, TILE = 256, WIDEST = 16 };
+PRN_INLINE void vector_sums(float to[4], const float32x4_t v[4])
+{
+    vst1q_f32(to, vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])));
+}
 
-PRN_INLINE float32x4_t add_step(float32x4_t sum, const prn_windows *w, size_t step, const float *x)
+enum { LANES = 4, NARROW_WINDOW = 8, WINDOW = 16, BITS = 8, TILE = 256, WIDEST = 16 };
+
+PRN_INLINE float32x4_t add_step(float32x4_t sum, const prn_windows *w, size_t step, const float *x,
+                                uint32_t window)
 {
     uint32_t packed;
     memcpy(&packed, w->index + step * LANES, sizeof packed);
     const uint8_t *at = (const uint8_t *)(x + w->base[step]);
-    const uint8x16x4_t seen = { { vld1q_u8(at), vld1q_u8(at + 16), vld1q_u8(at + 32), vld1q_u8(at + 48) } };
     const uint16x4_t index = vget_low_u16(vmovl_u8(vcreate_u8(packed)));
     const uint32x4_t first = vmulq_n_u32(vmovl_u16(index), 0x04040404u);
     const uint8x16_t bytes = vreinterpretq_u8_u32(vaddq_u32(first, vdupq_n_u32(0x03020100u)));
-    return vfmaq_f32(sum, vreinterpretq_f32_u8(vqtbl4q_u8(seen, bytes)), vld1q_f32(w->value + step * LANES));
+    const uint8x16x2_t low = { { vld1q_u8(at), vld1q_u8(at + 16) } };
+    uint8x16_t taken;
+    if (window == NARROW_WINDOW) {
+        taken = vqtbl2q_u8(low, bytes);
+    } else {
+        const uint8x16x4_t seen = { { low.val[0], low.val[1], vld1q_u8(at + 32), vld1q_u8(at + 48) } };
+        taken = vqtbl4q_u8(seen, bytes);
+    }
+    return vfmaq_f32(sum, vreinterpretq_f32_u8(taken), vld1q_f32(w->value + step * LANES));
 }
 
-static void windows(float *y, const prn_windows *w, const float *x, int32_t accumulate)
+PRN_INLINE float32x4_t vector_load_some(const float *from, uint32_t count)
 {
-    size_t step = 0;
-    for (uint32_t first = 0, slice = 0; first < w->rows; first += LANES, slice++) {
-        const size_t end = w->ends[slice];
-        float32x4_t even = vector_zero(), odd = vector_zero();
-        for (; step + 2 <= end; step += 2) {
-            even = add_step(even, w, step, x);
-            odd = add_step(odd, w, step + 1, x);
-        }
-        for (; step < end; step++)
-            even = add_step(even, w, step, x);
-        float sum[LANES];
-        vst1q_f32(sum, vaddq_f32(even, odd));
-        prn_windows_settle(y, w, sum, (const uint32_t[2]){ first, LANES }, accumulate);
-    }
+    float some[VECTOR_LANES] = { 0 };
+    for (uint32_t i = 0; i < count; i++)
+        some[i] = from[i];
+    return vld1q_f32(some);
 }
+
+/* Where the bytes of the weights that are kept go, by mask; 0xff: 0. */
+#define BYTES(n) 4 * (n), 4 * (n) + 1, 4 * (n) + 2, 4 * (n) + 3
+#define NONE 0xff, 0xff, 0xff, 0xff
+static const uint8_t places[16][16] = {
+    { NONE, NONE, NONE, NONE },
+    { BYTES(0), NONE, NONE, NONE },
+    { NONE, BYTES(0), NONE, NONE },
+    { BYTES(0), BYTES(1), NONE, NONE },
+    { NONE, NONE, BYTES(0), NONE },
+    { BYTES(0), NONE, BYTES(1), NONE },
+    { NONE, BYTES(0), BYTES(1), NONE },
+    { BYTES(0), BYTES(1), BYTES(2), NONE },
+    { NONE, NONE, NONE, BYTES(0) },
+    { BYTES(0), NONE, NONE, BYTES(1) },
+    { NONE, BYTES(0), NONE, BYTES(1) },
+    { BYTES(0), BYTES(1), NONE, BYTES(2) },
+    { NONE, NONE, BYTES(0), BYTES(1) },
+    { BYTES(0), NONE, BYTES(1), BYTES(2) },
+    { NONE, BYTES(0), BYTES(1), BYTES(2) },
+    { BYTES(0), BYTES(1), BYTES(2), BYTES(3) },
+};
+static const uint8_t counts[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
+
+PRN_INLINE float32x4_t expand(const float **from, const unsigned char *mask)
+{
+    const uint8x16_t next = vreinterpretq_u8_f32(vld1q_f32(*from));
+    *from += counts[*mask];
+    return vreinterpretq_f32_u8(vqtbl1q_u8(next, vld1q_u8(places[*mask])));
+}
+
+#include "sparse_vectors.h"
 
 static void groups(float *y, const prn_groups *w, const float *x, int32_t accumulate)
 {
@@ -74,16 +113,21 @@ static void unpack(float *to, const prn_samples *from, int32_t accumulate)
 
 static const prn_sparse neon = { .id = PRUNE_KERNELS_NEON,
                                  .lanes = LANES,
-                                 .window = WINDOW,
+                                 .window = { NARROW_WINDOW, WINDOW },
                                  .bits = BITS,
                                  .heights = { LANES, 2 * LANES, 4 * LANES },
                                  .narrow = LANES,
                                  .vector = LANES,
                                  .widest = WIDEST,
                                  .tile = TILE,
+                                 .abreast = VECTOR_ABREAST,
+                                 .span = VECTOR_LANES,
+                                 .together = VECTOR_SAMPLES,
+                                 .masks = masks,
                                  .windows = windows,
                                  .groups = groups,
                                  .panel = panel,
+                                 .dots = dots,
                                  .pack = pack,
                                  .unpack = unpack };
 

@@ -81,6 +81,17 @@ void prn_spread_product(const prune_backend *backend, const prune_gemm *args)
     in_pieces(backend->parallel, parts.rows * parts.columns, multiply_part, &parts);
 }
 
+void prn_spread_pieces(const prune_backend *backend, float multiplications, size_t pieces, prune_task piece,
+                       void *arg)
+{
+    const prune_parallel *parallel = backend->parallel;
+    if (parallel != NULL && pieces > 1 && multiplications >= LEAST)
+        parallel->run(parallel->user, pieces, piece, arg);
+    else
+        for (size_t number = 0; number < pieces; number++)
+            piece(arg, number);
+}
+
 typedef struct ranges {
     prn_range_work *work;
     const void *arg;

@@ -10,6 +10,11 @@ int32_t prn_backend_fits(const prune_backend *backend);
 /* The product; in pieces if it is large, with threads or without: a BLAS then gives the same bits. */
 void prn_spread_product(const prune_backend *backend, const prune_gemm *args);
 
+/* Calls piece(arg, number) for numbers 0 .. pieces - 1, which together multiply so often: in turn, or by the
+ * threads of the back end if it has them and that is much. */
+void prn_spread_pieces(const prune_backend *backend, float multiplications, size_t pieces, prune_task piece,
+                       void *arg);
+
 /* Calls work(arg, first, count) for ranges that are together 0 .. count - 1: one if there are no threads or
  * little to do, else of PRN_SPREAD_RANGE elements. What is computed of an element may not depend on it. */
 enum { PRN_SPREAD_RANGE = 32768 };

@@ -117,6 +117,7 @@ START_TEST(ranks_go_the_road_of_the_joined_batch)
             options.l1 = k == 1 ? 0.01f : 0.0f;
             options.l2 = k == 2 ? 0.05f : 0.0f;
             options.accumulate = k == 3 || k == 4 ? 4 : 0;
+            options.sparse = k % 3 == 0 ? PRUNE_SPARSE_ALWAYS : PRUNE_SPARSE_AUTO;
             open_fixture(&f, count, &options, k >= 4);
             fit_all(&f);
             check_same_road(&f, 2e-5);

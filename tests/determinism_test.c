@@ -50,6 +50,7 @@ typedef struct recipe {
     const prune_backend *backend;
     int32_t loss, optimizer, activation, criterion;
     uint64_t seed;
+    int32_t sparse;
 } recipe;
 
 static prune_trainer_options options_of(const recipe *r)
@@ -62,6 +63,7 @@ static prune_trainer_options options_of(const recipe *r)
     options.l2 = 1e-3f;
     options.max_batch = 16; /* the last batch of an epoch is smaller */
     options.seed = r->seed;
+    options.sparse = r->sparse;
     return options;
 }
 
@@ -123,15 +125,17 @@ static const struct {
     recipe recipe;
     uint64_t hash;
 } pinned[] = {
-    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_RELU, PRUNE_TAYLOR, 1 },
+    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_RELU, PRUNE_TAYLOR, 1, 0 },
       UINT64_C(0x4e893bd4fb3ca651) },
-    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_SGD, PRUNE_TANH, PRUNE_GRADIENT, 2 },
+    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_SGD, PRUNE_TANH, PRUNE_GRADIENT, 2, 0 },
       UINT64_C(0x3e980519b6327cee) },
-    { { NULL, PRUNE_MSE, PRUNE_ADAM, PRUNE_SIGMOID, PRUNE_MAGNITUDE, 3 }, UINT64_C(0xb5d69b6aad1b49cd) },
-    { { NULL, PRUNE_MSE, PRUNE_SGD, PRUNE_RELU, PRUNE_TAYLOR, 4 }, UINT64_C(0xc9e2c5116df7c28f) },
-    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_GELU, PRUNE_TAYLOR, 5 },
+    { { NULL, PRUNE_MSE, PRUNE_ADAM, PRUNE_SIGMOID, PRUNE_MAGNITUDE, 3, 0 }, UINT64_C(0xb5d69b6aad1b49cd) },
+    { { NULL, PRUNE_MSE, PRUNE_SGD, PRUNE_RELU, PRUNE_TAYLOR, 4, 0 }, UINT64_C(0xc9e2c5116df7c28f) },
+    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_GELU, PRUNE_TAYLOR, 5, 0 },
       UINT64_C(0xa15f7e98336e1327) },
-    { { NULL, PRUNE_MSE, PRUNE_SGD, PRUNE_SELU, PRUNE_GRADIENT, 6 }, UINT64_C(0x416970ecc4682e2d) },
+    { { NULL, PRUNE_MSE, PRUNE_SGD, PRUNE_SELU, PRUNE_GRADIENT, 6, 0 }, UINT64_C(0x416970ecc4682e2d) },
+    { { NULL, PRUNE_SOFTMAX_CROSS_ENTROPY, PRUNE_ADAM, PRUNE_TANH, PRUNE_TAYLOR, 7, PRUNE_SPARSE_ALWAYS },
+      UINT64_C(0xbc58ab7785460efe) },
 };
 
 enum { RECIPES = sizeof pinned / sizeof pinned[0] };

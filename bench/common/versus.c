@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "versus.h"
+#include "libprune/rng.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -48,16 +49,30 @@ static void sort(double values[VERSUS_ROUNDS])
     qsort(values, VERSUS_ROUNDS, sizeof *values, by_value);
 }
 
+/* Another order in every round: who comes behind a large one finds its caches swept. */
+static void shuffle(size_t *order, size_t count, prune_rng *rng)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t other = (size_t)prune_rng_below(rng, i + 1);
+        order[i] = order[other];
+        order[other] = i;
+    }
+}
+
 void versus_measure_by(const versus_watch *watch, versus_times *times, const versus_work *work, size_t count)
 {
-    size_t calls[VERSUS_MOST];
+    size_t calls[VERSUS_MOST], order[VERSUS_MOST];
+    prune_rng rng;
     for (size_t i = 0; i < count; i++)
         calls[i] = calls_of(watch, &work[i]);
-    for (size_t round = 0; round < VERSUS_ROUNDS; round++)
-        for (size_t i = 0; i < count; i++) {
-            times[i].us[round] = time_of(watch, &work[i], calls[i]);
+    prune_rng_seed(&rng, 1);
+    for (size_t round = 0; round < VERSUS_ROUNDS; round++) {
+        shuffle(order, count, &rng);
+        for (size_t i = 0; i < count; i++)
+            times[order[i]].us[round] = time_of(watch, &work[order[i]], calls[order[i]]);
+        for (size_t i = 0; i < count; i++)
             times[i].ratio[round] = times[i].us[round] / times[0].us[round];
-        }
+    }
     for (size_t i = 0; i < count; i++) {
         sort(times[i].us);
         sort(times[i].ratio);

@@ -24,8 +24,8 @@ typedef struct versus_watch {
     double least_us;
 } versus_watch;
 
-/* All pieces run in each round, work[0] is the reference. Time is that of the processor, which other programs
- * do not lengthen: one thread does it all, and never waits. */
+/* All pieces run in each round, in an order drawn anew; work[0] is the reference. Time is that of the
+ * processor, which other programs do not lengthen: one thread does it all, and never waits. */
 void versus_measure(versus_times *times, const versus_work *work, size_t count);
 
 /* The same by another watch: for several threads that of the processor runs too fast. */

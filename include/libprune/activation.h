@@ -33,7 +33,22 @@ enum {
 /* "linear", "relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "softplus";
  * NULL for an unknown one. */
 const char *prune_activation_name(int32_t activation);
+
+/* An activation as an object, for calls that link those alone that are named (tiny.h). */
+typedef struct prune_activation prune_activation;
 /* FFI-END */
+/* Behind FFI-END, since cffi knows no constant structs: a binding declares them without const. */
+extern const prune_activation prune_activation_linear;
+extern const prune_activation prune_activation_relu;
+extern const prune_activation prune_activation_sigmoid;
+extern const prune_activation prune_activation_tanh;
+extern const prune_activation prune_activation_leaky_relu;
+extern const prune_activation prune_activation_elu;
+extern const prune_activation prune_activation_selu;
+extern const prune_activation prune_activation_gelu;
+extern const prune_activation prune_activation_gelu_tanh;
+extern const prune_activation prune_activation_silu;
+extern const prune_activation prune_activation_softplus;
 PRUNE_API_END
 
 #endif

@@ -5,7 +5,8 @@
  * block that is given back is lost until prune_arena_reset().
  * How much is needed: prune_model_bytes(), prune_trainer_bytes(), prune_workspace_bytes() and
  * prune_importance_bytes() are exact, each rounded up to 16 (a model of more than 8 layers leaves its
- * outgrown lists of layers behind). They depend on the size of pointers, and
+ * outgrown lists of layers behind; on a host a trainer takes more for sparse products under a mask, if there
+ * is room). They depend on the size of pointers, and
  * want a model, so on a new target run the whole job once in a large arena and read `peak`.
  * Threads: one at a time.
  *

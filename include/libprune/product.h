@@ -10,6 +10,8 @@
  *              whose x is transposed, some samples at a time
  *     WINDOWS  unstructured W and few samples: rows side by side in the lanes of a vector; a step holds one
  *              weight of each, and sees so many columns of x that it picks from by permutation
+ *     MASKS    a third and more of W kept, N of M also, at any batch: which columns are kept, a bit each, and
+ *              the weights that are; a vector of them is spread over its columns once for several samples
  *     GROUPS   W whose neighbouring rows keep the same columns (blocks of 8 x 1 or 16 x 1, NEON also 4 x 1):
  *              vectors of weights times one element of x
  * Kernels: plain C, everywhere, is what the others are held to. They sum in other orders, and fuse

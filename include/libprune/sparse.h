@@ -11,8 +11,8 @@ PRUNE_API_BEGIN
 enum {
     PRUNE_KERNELS_AUTO = 0, /* the best that library and processor have */
     PRUNE_KERNELS_PLAIN = 1,
-    PRUNE_KERNELS_AVX2 = 2, /* and FMA */
-    PRUNE_KERNELS_AVX512 = 3,
+    PRUNE_KERNELS_AVX2 = 2,   /* and FMA */
+    PRUNE_KERNELS_AVX512 = 3, /* F and VPOPCNTDQ: since Ice Lake and Zen 4 */
     PRUNE_KERNELS_NEON = 4
 };
 enum {
@@ -20,7 +20,8 @@ enum {
     PRUNE_LAYOUT_DENSE = 1,
     PRUNE_LAYOUT_ROWS = 2,
     PRUNE_LAYOUT_WINDOWS = 3,
-    PRUNE_LAYOUT_GROUPS = 4
+    PRUNE_LAYOUT_GROUPS = 4,
+    PRUNE_LAYOUT_MASKS = 5
 };
 
 /* What runs here. */
@@ -34,7 +35,7 @@ void prune_kernels_info_init(prune_kernels_info *info);
 /* PRUNE_E_ARGUMENT, PRUNE_E_VERSION: size. */
 prune_status prune_backend_info(prune_kernels_info *info);
 
-/* "plain", "avx2", "avx512", "neon"; "dense", "rows", "windows", "groups"; NULL for any other number. */
+/* "plain", "avx2", "avx512", "neon"; "dense", "rows", "windows", "groups", "masks"; NULL for any other. */
 const char *prune_kernels_name(int32_t kernels);
 const char *prune_layout_name(int32_t layout);
 /* FFI-END */

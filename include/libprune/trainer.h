@@ -1,6 +1,7 @@
 /* trainer.h -- the plan to train one model: gradients, optimizer state, activations, random numbers
  *
- * Everything is laid out once, in one block; a step allocates nothing. The step API is
+ * Everything is laid out once, in one block; a step allocates nothing (but: prune_trainer_set_sparse()). The
+ * step API is
  *     forward -> loss -> backward [-> accumulate] [-> reduce] [-> penalize] -> update
  * and prune_trainer_step() is all of it. A user's own loss replaces the second call: read
  * prune_trainer_outputs(), compute dL/dh, hand it to prune_trainer_backward(). His own gradients or penalty
@@ -22,6 +23,7 @@
 #include "libprune/regularizer.h"
 #include "libprune/rng.h"
 #include "libprune/schedule.h"
+#include "libprune/sparse.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
@@ -42,6 +44,13 @@ PRUNE_API_BEGIN
  * What is said to be of some optimizers (momentum, beta1, beta2, epsilon, alpha, weight_decay) the others
  * leave unused, whatever it is, so that one struct can serve to try several. */
 enum { PRUNE_PER_SAMPLE_ABSOLUTE = 1, PRUNE_PER_SAMPLE_SQUARE = 2 };
+
+/* Whether fully connected layers of which a mask has removed most are computed by kept weights alone: the
+ * same numbers to rounding, in less time. AUTO: where that costs less, by a rule of shapes alone that was
+ * found by measurement: layers of 4096 weights or more, of which at most min(B, 32) / 128 are kept (a quarter
+ * from 32 samples on), with one of the library's back ends (those of gemm.h and pool.h). ALWAYS: all of them,
+ * with any back end. */
+enum { PRUNE_SPARSE_AUTO = 0, PRUNE_SPARSE_OFF = 1, PRUNE_SPARSE_ALWAYS = 2 };
 
 typedef struct prune_trainer_options {
     size_t size;
@@ -81,6 +90,12 @@ typedef struct prune_trainer_options {
     /* Default NULL: constant; copied, and saved. What the penalty (l1, l2, group lasso) is multiplied by, as
      * schedule.h has it for a rate of 1: `warmup` is a linear ramp. */
     const prune_schedule *penalty_schedule;
+    /* Default PRUNE_SPARSE_AUTO. Not saved, as the back end: see prune_trainer_set_sparse(). The firmware
+     * library has no such kernels. */
+    int32_t sparse;
+    /* Default PRUNE_KERNELS_AUTO: plain ones beside prune_backend_reference(), so that bits do not change
+     * with the machine; else the best. */
+    int32_t sparse_kernels;
 } prune_trainer_options;
 
 /* The defaults above. NULL is fine. */
@@ -90,7 +105,8 @@ typedef struct prune_trainer prune_trainer;
 
 /* Makes a trainer; options NULL means the defaults. The model is not changed. error names the option
  * that is wrong, and may be NULL.
- * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
+ * PRUNE_E_NO_LAYERS; PRUNE_E_RANGE: an option; PRUNE_E_UNSUPPORTED: sparse kernels that are asked for are not
+ * offered (prune_backend_info()); PRUNE_E_ARGUMENT: unknown loss or optimizer, a back end
  * without a function, nesterov with another optimizer than SGD; those of the loss's options as
  * prune_loss_with(); PRUNE_E_SIZE, PRUNE_E_LIMIT: max_batch; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY;
  * PRUNE_E_VERSION. PRUNE_E_ARGUMENT also for a loss that cannot teach this model: softmax cross-entropy of a
@@ -99,7 +115,8 @@ typedef struct prune_trainer prune_trainer;
 prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *mem, prune_model *model,
                                   const prune_trainer_options *options, prune_error *error);
 
-/* Bytes that such a trainer takes from its allocator. Errors as above. */
+/* Bytes that such a trainer takes from its allocator, but for what sparse products take once there is a mask
+ * for them: see prune_trainer_set_sparse(). Errors as above. */
 prune_status prune_trainer_bytes(size_t *bytes, const prune_model *model,
                                  const prune_trainer_options *options);
 
@@ -174,8 +191,9 @@ prune_status prune_trainer_update(prune_trainer *trainer);
  * must be so on all or on none. Errors as prune_trainer_update(). */
 prune_status prune_trainer_flush(prune_trainer *trainer);
 
-/* The whole step; *loss is without penalty, and may be NULL. Errors as those of its parts; when it fails,
- * weights and optimizer state are as before (random numbers that it drew are gone). */
+/* The whole step, in which gradients of removed weights may be left 0 (see prune_trainer_set_sparse()); *loss
+ * is without penalty, and may be NULL. Errors as those of its parts; when it fails, weights and optimizer
+ * state are as before (random numbers that it drew are gone). */
 prune_status prune_trainer_step(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                 const prune_tensor *targets);
 
@@ -257,6 +275,17 @@ prune_status prune_trainer_set_layer(prune_trainer *trainer, size_t layer,
 /* What was set, or the defaults. Errors as above. */
 prune_status prune_trainer_get_layer(prune_layer_training *training, const prune_trainer *trainer,
                                      size_t layer);
+
+/* The options `sparse` and `sparse_kernels` from now on; for a trainer that was read from a file, too. The
+ * first pass after such a layer's mask has changed lays it out anew, in a block from the trainer's allocator:
+ * 20 bytes for each kept weight, 4 max_batch (inputs + outputs), and some more for tiles and mask. It is kept
+ * for the next mask if that needs no more, and ends with the trainer. Where there is no memory for it the
+ * layer is computed as without a mask.
+ * prune_trainer_backward() computes gradients of removed weights all the same, as does a fit that feeds an
+ * importance. A step, and a fit without one, leave them 0 in such a layer, and what would not be finite there
+ * does not stop them. Those of kept weights are the same bits both ways. PRUNE_E_RANGE: not one of those
+ * above; PRUNE_E_UNSUPPORTED, as prune_trainer_create(); PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. */
+prune_status prune_trainer_set_sparse(prune_trainer *trainer, int32_t sparse, int32_t kernels);
 
 /* Forgets the optimizer state (moments, step count, and with it the place in the schedule; what was
  * accumulated), as a new trainer would start. */

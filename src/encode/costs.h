@@ -6,13 +6,14 @@
 #include "libprune/gemm.h"
 #include "sparse.h"
 
-enum { PRN_LAYOUTS = PRUNE_LAYOUT_GROUPS + 1 };
+enum { PRN_LAYOUTS = PRUNE_LAYOUT_MASKS + 1 };
 
 typedef struct prn_costs {
     const prn_sparse *kernels;
-    int32_t has[PRN_LAYOUTS];                            /* AUTO always */
-    uint32_t rows, columns, kept, steps, blocks, height; /* height: the best of groups */
-    float dense;                                         /* how much slower than a BLAS dense is */
+    int32_t has[PRN_LAYOUTS];                                    /* AUTO always */
+    uint32_t rows, columns, kept, steps, window, blocks, height; /* window, height: the best */
+    uint32_t blas_vector;                                        /* floats in one of the BLAS's */
+    float dense;                                                 /* how much slower than a BLAS dense is */
 } prn_costs;
 
 void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kernels,
@@ -21,8 +22,5 @@ void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kern
 /* Nanoseconds, modelled, of a layout that there is. */
 float prn_costs_time(const prn_costs *costs, int32_t layout, size_t batch);
 int32_t prn_costs_best(const prn_costs *costs, size_t batch);
-
-/* Samples of the panel that takes so many, fillers included. */
-uint32_t prn_panel_width(const prn_sparse *kernels, size_t samples);
 
 #endif

@@ -134,12 +134,13 @@ static void start_slice(abreast *a, const prn_kept *kept, uint32_t first, uint32
 }
 
 /* One step; out NULL: it is only counted. 0: there was none left. The last windows end with the matrix. */
-static int32_t take_step(const prn_windows *out, size_t step, abreast *a, const prn_sparse *kernels)
+static int32_t take_step(const prn_windows *out, size_t step, abreast *a, uint32_t window,
+                         const prn_sparse *kernels)
 {
     const int64_t column = least_column(a);
     if (column == NONE)
         return 0;
-    const uint32_t columns = a->kept->columns, window = kernels->window;
+    const uint32_t columns = a->kept->columns;
     const uint32_t last = columns > window ? columns - window : 0;
     const uint32_t base = (uint32_t)column < last ? (uint32_t)column : last;
     if (out != NULL)
@@ -157,13 +158,13 @@ static int32_t take_step(const prn_windows *out, size_t step, abreast *a, const 
     return 1;
 }
 
-uint32_t prn_pack_steps(const prn_kept *kept, const prn_sparse *kernels)
+uint32_t prn_pack_steps(const prn_kept *kept, const prn_sparse *kernels, uint32_t window)
 {
     uint32_t steps = 0;
     for (uint32_t first = 0; first < kept->rows; first += kernels->lanes) {
         abreast a;
         start_slice(&a, kept, first, kernels->lanes);
-        while (take_step(NULL, 0, &a, kernels))
+        while (take_step(NULL, 0, &a, window, kernels))
             steps++;
     }
     return steps;
@@ -175,7 +176,7 @@ static void fill_windows(prn_windows *out, const prn_kept *kept, const prn_spars
     for (uint32_t first = 0; first < kept->rows; first += kernels->lanes) {
         abreast a;
         start_slice(&a, kept, first, kernels->lanes);
-        while (take_step(out, step, &a, kernels))
+        while (take_step(out, step, &a, out->window, kernels))
             step++;
         *ends++ = step;
     }
@@ -183,9 +184,9 @@ static void fill_windows(prn_windows *out, const prn_kept *kept, const prn_spars
 }
 
 prune_status prn_pack_windows(prn_windows *out, prn_pack *pack, const prn_kept *kept,
-                              const prn_sparse *kernels)
+                              const prn_sparse *kernels, uint32_t window)
 {
-    const size_t steps = prn_pack_steps(kept, kernels), lanes = kernels->lanes;
+    const size_t steps = prn_pack_steps(kept, kernels, window), lanes = kernels->lanes;
     prn_layout layout = { 0 };
     const size_t value = lay(&layout, steps, lanes, sizeof(float));
     const size_t index = lay(&layout, steps, lanes * kernels->bits / 8, 1);
@@ -197,6 +198,7 @@ prune_status prn_pack_windows(prn_windows *out, prn_pack *pack, const prn_kept *
         return PRUNE_E_MEMORY;
     *out = (prn_windows){ .rows = kept->rows,
                           .columns = kept->columns,
+                          .window = window,
                           .ends = (uint32_t *)(memory + ends),
                           .order = (uint32_t *)(memory + order),
                           .base = (uint16_t *)(memory + base),
@@ -273,6 +275,52 @@ prune_status prn_pack_groups(prn_groups *out, prn_pack *pack, const prn_kept *ke
                          .column = (uint16_t *)(memory + column),
                          .value = (float *)(void *)(memory + value) };
     fill_groups(out, kept);
+    return PRUNE_OK;
+}
+
+/* ---- masks ---- */
+
+/* One row's mask of the span that begins with a column, and its weights to value; returns how many. */
+static uint32_t fill_mask(unsigned char *mask, float *value, abreast *a, uint32_t lane,
+                          const uint32_t first_span[2])
+{
+    uint32_t count = 0, place;
+    while (take_weight(value + count, &place, a, lane, first_span)) {
+        mask[place / 8] = (unsigned char)(mask[place / 8] | 1u << place % 8);
+        count++;
+    }
+    return count;
+}
+
+static void fill_masks(prn_masks *out, const prn_kept *kept, const prn_sparse *kernels)
+{
+    unsigned char *mask = out->mask;
+    float *value = out->value;
+    for (uint32_t first = 0; first < kept->rows; first += kernels->abreast) {
+        abreast a;
+        start_group(&a, kept, first, kernels->abreast);
+        for (size_t i = 0; i < kept->columns; i += kernels->span)
+            for (uint32_t l = 0; l < kernels->abreast; l++, mask += (kernels->span + 7) / 8)
+                if (l < a.count)
+                    value += fill_mask(mask, value, &a, l, (const uint32_t[2]){ (uint32_t)i, kernels->span });
+    }
+}
+
+prune_status prn_pack_masks(prn_masks *out, prn_pack *pack, const prn_kept *kept, const prn_sparse *kernels)
+{
+    const size_t spans = prn_code_pieces(kept->columns, kernels->span);
+    const size_t slices = prn_code_pieces(kept->rows, kernels->abreast);
+    prn_layout layout = { 0 };
+    const size_t value = lay(&layout, 1, (size_t)kept->count + kernels->span, sizeof(float));
+    const size_t mask = lay(&layout, slices, spans * kernels->abreast * ((kernels->span + 7) / 8), 1);
+    char *memory = take(pack, &kept->mem, &layout);
+    if (memory == NULL)
+        return PRUNE_E_MEMORY;
+    *out = (prn_masks){ .rows = kept->rows,
+                        .columns = kept->columns,
+                        .mask = (unsigned char *)(memory + mask),
+                        .value = (float *)(void *)(memory + value) };
+    fill_masks(out, kept, kernels);
     return PRUNE_OK;
 }
 

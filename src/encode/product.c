@@ -15,10 +15,10 @@
 
 enum {
     LINE = 64,
-    CLASSES = 9, /* batches of 1, 2 .. 3, 4 .. 7, ... 256 and more */
-    FORMS = PRUNE_LAYOUT_GROUPS + 1,
+    CLASSES = 9,     /* batches of 1, 2 .. 3, 4 .. 7, ... 256 and more */
     PANELS_FROM = 4, /* samples */
-    SEEN = 64        /* columns, that no step of windows has more of */
+    SEEN = 64,       /* columns, that no step of windows has more of */
+    NEAR = 1 << 17   /* numbers of x that the nearer caches keep */
 };
 
 struct prune_product {
@@ -32,8 +32,9 @@ struct prune_product {
     prn_rows by_rows;
     prn_windows windows;
     prn_groups groups;
+    prn_masks masks;
     const float *dense;
-    prn_pack packs[FORMS]; /* the memory of each layout that is there */
+    prn_pack packs[PRN_LAYOUTS]; /* the memory of each layout that is there */
 };
 
 /* ---- making one ---- */
@@ -73,7 +74,7 @@ static size_t class_of(size_t batch)
     return class;
 }
 
-static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept, uint32_t height)
+static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept, const prn_costs *costs)
 {
     if (p->packs[layout].memory != NULL)
         return PRUNE_OK;
@@ -81,9 +82,11 @@ static prune_status pack(prune_product *p, int32_t layout, const prn_kept *kept,
     case PRUNE_LAYOUT_DENSE:
         return prn_pack_dense(&p->dense, &p->packs[layout], kept);
     case PRUNE_LAYOUT_WINDOWS:
-        return prn_pack_windows(&p->windows, &p->packs[layout], kept, p->kernels);
+        return prn_pack_windows(&p->windows, &p->packs[layout], kept, p->kernels, costs->window);
     case PRUNE_LAYOUT_GROUPS:
-        return prn_pack_groups(&p->groups, &p->packs[layout], kept, height);
+        return prn_pack_groups(&p->groups, &p->packs[layout], kept, costs->height);
+    case PRUNE_LAYOUT_MASKS:
+        return prn_pack_masks(&p->masks, &p->packs[layout], kept, p->kernels);
     default:
         return prn_pack_rows(&p->by_rows, &p->packs[layout], kept, p->kernels->tile);
     }
@@ -103,7 +106,7 @@ static prune_status build(prune_product *p, const prn_kept *kept, const prune_pr
     for (size_t c = 0; c < CLASSES && status == PRUNE_OK; c++) {
         const size_t batch = (size_t)1 << (c < class_of(p->max_batch) ? c : class_of(p->max_batch));
         p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : prn_costs_best(&costs, batch);
-        status = pack(p, p->layout[c], kept, costs.height);
+        status = pack(p, p->layout[c], kept, &costs);
     }
     if (status == PRUNE_OK)
         p->time = prn_costs_time(&costs, p->layout[class_of(p->max_batch)], p->max_batch);
@@ -184,7 +187,7 @@ void prune_product_free(prune_product *product)
     if (product == NULL)
         return;
     const prune_allocator mem = product->mem;
-    for (size_t f = 0; f < FORMS; f++)
+    for (size_t f = 0; f < PRN_LAYOUTS; f++)
         prn_pack_end(&product->packs[f], &mem);
     prn_mem_free(&mem, product, 1, sizeof *product);
 }
@@ -192,7 +195,7 @@ void prune_product_free(prune_product *product)
 size_t prune_product_bytes(const prune_product *product)
 {
     size_t bytes = product == NULL ? 0 : sizeof *product;
-    for (size_t f = 0; f < FORMS && product != NULL; f++)
+    for (size_t f = 0; f < PRN_LAYOUTS && product != NULL; f++)
         bytes += product->packs[f].bytes;
     return bytes;
 }
@@ -270,12 +273,25 @@ static void run_dense(const prune_product *p, const prn_product_call *call)
     p->backend->run(p->backend->user, &product);
 }
 
+/* Some samples at a time, which stay near while all weights pass by. */
+static void run_masks(const prune_product *p, const prn_product_call *call)
+{
+    const size_t fit = NEAR / p->columns, most = fit < PANELS_FROM ? PANELS_FROM : fit / 4 * 4;
+    prn_sample_rows samples = { call->x, call->y, call->ldx, call->ldy, most, call->accumulate };
+    for (size_t left = call->batch; left != 0; left -= samples.count) {
+        samples.count = left < most ? left : most;
+        p->kernels->masks(&p->masks, &samples);
+        samples.x += samples.count * call->ldx;
+        samples.y += samples.count * call->ldy;
+    }
+}
+
 static void run_windows(const prune_product *p, float *y, const float *x, int32_t accumulate)
 {
     float seen[SEEN] = { 0 };
-    if (p->columns < p->kernels->window)
+    if (p->columns < p->windows.window)
         memcpy(seen, x, p->columns * sizeof *x);
-    p->kernels->windows(y, &p->windows, p->columns < p->kernels->window ? seen : x, accumulate);
+    p->kernels->windows(y, &p->windows, p->columns < p->windows.window ? seen : x, accumulate);
 }
 
 static void run_samples(const prune_product *p, int32_t layout, const prn_product_call *call)
@@ -299,6 +315,8 @@ void prn_product_run(const prune_product *p, const prn_product_call *call)
         run_dense(p, call);
     else if (layout == PRUNE_LAYOUT_ROWS && call->batch >= PANELS_FROM)
         run_panels(p, call);
+    else if (layout == PRUNE_LAYOUT_MASKS)
+        run_masks(p, call);
     else
         run_samples(p, layout, call);
 }

@@ -5,11 +5,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "race.h"
+#include "costs.h"
 #include "mem.h"
 #include "product.h"
 
 enum {
-    RUNNERS = PRUNE_LAYOUT_GROUPS + 1,
+    RUNNERS = PRN_LAYOUTS,
     ROUNDS = 9,
     TURN = 20000, /* nanoseconds that a turn takes at least, so that the clock can tell */
     CALLS = 1024, /* of a turn at most */

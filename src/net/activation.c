@@ -13,14 +13,6 @@
 /* Rows shorter than this are taken several at a time. */
 enum { ROOM = 128 };
 
-typedef struct activation_ops {
-    const char *name;
-    void (*forward)(float *y, const float *bias, size_t count);
-    void (*backward)(float *dy, const float *from, size_t count);
-    int32_t needs_input;
-    float (*second)(float from); /* f''; NULL: 0 */
-} activation_ops;
-
 static void linear_forward(float *y, const float *bias, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -232,18 +224,37 @@ static float gelu_tanh_second(float z)
     return prn_gated(2.0f * rise + z * ((1.0f - 2.0f * s) * rise * rise + 6.0f * PRN_CUBIC * z), slope);
 }
 
-static const activation_ops table[] = {
-    [PRUNE_LINEAR] = { "linear", linear_forward, linear_backward, 0, NULL },
-    [PRUNE_RELU] = { "relu", relu_forward, relu_backward, 0, NULL },
-    [PRUNE_SIGMOID] = { "sigmoid", sigmoid_forward, sigmoid_backward, 0, sigmoid_second },
-    [PRUNE_TANH] = { "tanh", tanh_forward, tanh_backward, 0, tanh_second },
-    [PRUNE_LEAKY_RELU] = { "leaky_relu", leaky_relu_forward, leaky_relu_backward, 0, NULL },
-    [PRUNE_ELU] = { "elu", elu_forward, elu_backward, 0, elu_second },
-    [PRUNE_SELU] = { "selu", selu_forward, selu_backward, 0, selu_second },
-    [PRUNE_GELU] = { "gelu", gelu_forward, gelu_backward, 1, gelu_second },
-    [PRUNE_GELU_TANH] = { "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward, 1, gelu_tanh_second },
-    [PRUNE_SILU] = { "silu", silu_forward, silu_backward, 1, silu_second },
-    [PRUNE_SOFTPLUS] = { "softplus", softplus_forward, softplus_backward, 0, softplus_second },
+/* Each by itself: a program that names one links no other. */
+const prune_activation prune_activation_linear = { linear_forward, linear_backward, PRUNE_LINEAR, 0 };
+const prune_activation prune_activation_relu = { relu_forward, relu_backward, PRUNE_RELU, 0 };
+const prune_activation prune_activation_sigmoid = { sigmoid_forward, sigmoid_backward, PRUNE_SIGMOID, 0 };
+const prune_activation prune_activation_tanh = { tanh_forward, tanh_backward, PRUNE_TANH, 0 };
+const prune_activation prune_activation_leaky_relu = { leaky_relu_forward, leaky_relu_backward,
+                                                       PRUNE_LEAKY_RELU, 0 };
+const prune_activation prune_activation_elu = { elu_forward, elu_backward, PRUNE_ELU, 0 };
+const prune_activation prune_activation_selu = { selu_forward, selu_backward, PRUNE_SELU, 0 };
+const prune_activation prune_activation_gelu = { gelu_forward, gelu_backward, PRUNE_GELU, 1 };
+const prune_activation prune_activation_gelu_tanh = { gelu_tanh_forward, gelu_tanh_backward, PRUNE_GELU_TANH,
+                                                      1 };
+const prune_activation prune_activation_silu = { silu_forward, silu_backward, PRUNE_SILU, 1 };
+const prune_activation prune_activation_softplus = { softplus_forward, softplus_backward, PRUNE_SOFTPLUS, 0 };
+
+static const struct entry {
+    const prune_activation *ops;
+    const char *name;
+    float (*second)(float from); /* f''; NULL: 0 */
+} table[] = {
+    [PRUNE_LINEAR] = { &prune_activation_linear, "linear", NULL },
+    [PRUNE_RELU] = { &prune_activation_relu, "relu", NULL },
+    [PRUNE_SIGMOID] = { &prune_activation_sigmoid, "sigmoid", sigmoid_second },
+    [PRUNE_TANH] = { &prune_activation_tanh, "tanh", tanh_second },
+    [PRUNE_LEAKY_RELU] = { &prune_activation_leaky_relu, "leaky_relu", NULL },
+    [PRUNE_ELU] = { &prune_activation_elu, "elu", elu_second },
+    [PRUNE_SELU] = { &prune_activation_selu, "selu", selu_second },
+    [PRUNE_GELU] = { &prune_activation_gelu, "gelu", gelu_second },
+    [PRUNE_GELU_TANH] = { &prune_activation_gelu_tanh, "gelu_tanh", gelu_tanh_second },
+    [PRUNE_SILU] = { &prune_activation_silu, "silu", silu_second },
+    [PRUNE_SOFTPLUS] = { &prune_activation_softplus, "softplus", softplus_second },
 };
 
 int32_t prn_activation_known(int32_t activation)
@@ -258,7 +269,7 @@ const char *prune_activation_name(int32_t activation)
 
 int32_t prn_activation_needs_input(int32_t activation)
 {
-    return table[activation].needs_input;
+    return table[activation].ops->needs_input;
 }
 
 /* Repeats the bias as often as there is room; returns how often. */
@@ -278,8 +289,8 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
     float room[ROOM];
     const size_t times = ldy == columns && columns < ROOM ? repeat(room, bias, columns, rows) : 1;
     for (size_t r = 0; r < rows; r += times)
-        table[activation].forward(y + r * ldy, times == 1 ? bias : room,
-                                  columns * (rows - r < times ? rows - r : times));
+        table[activation].ops->forward(y + r * ldy, times == 1 ? bias : room,
+                                       columns * (rows - r < times ? rows - r : times));
 }
 
 void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count)
@@ -289,20 +300,20 @@ void prn_activation_apply(int32_t activation, float *y, const float *x, size_t c
     if (y != x)
         memmove(y, x, count * sizeof *y);
     for (size_t done = 0; done < count; done += piece)
-        table[activation].forward(y + done, zeros, count - done < piece ? count - done : piece);
+        table[activation].ops->forward(y + done, zeros, count - done < piece ? count - done : piece);
 }
 
 void prn_activation_backward(int32_t activation, float *dy, const float *from, size_t count)
 {
-    table[activation].backward(dy, from, count);
+    table[activation].ops->backward(dy, from, count);
 }
 
 void prn_activation_slopes(int32_t activation, float *first, float *second, const float *from, size_t count)
 {
-    const activation_ops *ops = &table[activation];
+    const struct entry *entry = &table[activation];
     for (size_t i = 0; i < count; i++) {
         first[i] = 1.0f;
-        second[i] = ops->second == NULL ? 0.0f : ops->second(from[i]);
+        second[i] = entry->second == NULL ? 0.0f : entry->second(from[i]);
     }
-    ops->backward(first, from, count);
+    entry->ops->backward(first, from, count);
 }

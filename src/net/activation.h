@@ -4,6 +4,14 @@
 
 #include "libprune/activation.h"
 
+/* forward: y[i] = f(y[i] + bias[i]); backward: as prn_activation_backward(). */
+struct prune_activation {
+    void (*forward)(float *y, const float *bias, size_t count);
+    void (*backward)(float *dy, const float *from, size_t count);
+    int32_t activation;
+    int32_t needs_input;
+};
+
 /* 1 if it is one of PRUNE_LINEAR, ... */
 int32_t prn_activation_known(int32_t activation);
 

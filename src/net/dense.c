@@ -3,7 +3,7 @@
  * W has one row per neuron, so that removing a neuron clears a contiguous row, and forward, weight
  * gradient and input gradient are one matrix product each:
  *     Y = X W^T,   dW = D^T X,   dX = D W,   with D = dL/dY * f'(Y).
- * Masks need no mention here: a removed weight is 0.
+ * A removed weight is 0, so masks need no mention here; where most are, thin.c makes the products.
  *
  * SPDX-License-Identifier: MIT */
 #include "dense.h"
@@ -12,6 +12,7 @@
 #include "initializer.h"
 #include "lanes.h"
 #include "spread.h"
+#include "thin.h"
 
 #include <float.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void keep_activation_input(const prn_layer *layer, const prn_pass *pass)
             pass->cache[r * outputs + c] = pass->y[r * pass->ldy + c] + bias[c];
 }
 
-static void dense_forward(const prn_layer *layer, const prn_pass *pass)
+static void multiply(const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
     const prune_gemm product = { .m = pass->batch,
@@ -53,10 +54,19 @@ static void dense_forward(const prn_layer *layer, const prn_pass *pass)
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
     prn_spread_product(pass->backend, &product);
+}
+
+static void dense_forward(const prn_layer *layer, const prn_pass *pass)
+{
+    const prn_param *weight = &layer->params[WEIGHT];
+    if (prn_thin_takes(pass->thin, weight, pass->batch))
+        prn_thin_forward(pass->thin, weight, pass);
+    else
+        multiply(layer, pass);
     if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
         keep_activation_input(layer, pass);
     prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
-                           outputs);
+                           outputs_of(layer));
 }
 
 enum { STRIPS = 4 };
@@ -125,10 +135,16 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
     const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
+    const prn_param *weight = &layer->params[WEIGHT];
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
-    if (!pass->unread)
+    const int32_t thin = prn_thin_takes(pass->thin, weight, pass->batch);
+    if (thin && pass->kept_only)
+        sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
+    else if (!pass->unread)
         weight_gradient(layer, pass, pass->x, pass->ldx);
-    if (pass->dx != NULL)
+    if (thin)
+        prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
+    else if (pass->dx != NULL)
         input_gradient(layer, pass);
 }
 

@@ -108,26 +108,44 @@ static int32_t automatic(int32_t activation)
     }
 }
 
+static float uniform_limit(int32_t initializer, const size_t fan_in_out[2])
+{
+    const float fan_in = (float)fan_in_out[0], fan_both = fan_in + (float)fan_in_out[1];
+    if (initializer == PRUNE_INIT_GLOROT_UNIFORM)
+        return prune_sqrtf(6.0f / fan_both);
+    return prune_sqrtf((initializer == PRUNE_INIT_HE_UNIFORM ? 6.0f : 3.0f) / fan_in);
+}
+
+void prn_initializer_seed(prune_rng *rng, uint64_t seed, size_t layer)
+{
+    prune_rng_seed(rng, seed);
+    const uint64_t high = prune_rng_next(rng), low = prune_rng_next(rng);
+    /* Not a multiple of SplitMix64's own step: else two layers would share words of their states. */
+    prune_rng_seed(rng, (high << 32 | low) ^ (uint64_t)layer * 0xD1342543DE82EF95u);
+}
+
+void prn_initializer_uniform(float *w, const size_t fan_in_out[2], int32_t activation, prune_rng *rng)
+{
+    fill_uniform(w, fan_in_out[0] * fan_in_out[1], uniform_limit(automatic(activation), fan_in_out), rng);
+}
+
 void prn_initializer_fill(float *w, const size_t fan_in_out[2], int32_t initializer, int32_t activation,
                           prune_rng *rng)
 {
     const size_t count = fan_in_out[0] * fan_in_out[1];
     const float fan_in = (float)fan_in_out[0], fan_both = fan_in + (float)fan_in_out[1];
-    switch (initializer == PRUNE_INIT_AUTO ? automatic(activation) : initializer) {
+    const int32_t kind = initializer == PRUNE_INIT_AUTO ? automatic(activation) : initializer;
+    switch (kind) {
     case PRUNE_INIT_GLOROT_UNIFORM:
-        fill_uniform(w, count, prune_sqrtf(6.0f / fan_both), rng);
+    case PRUNE_INIT_HE_UNIFORM:
+    case PRUNE_INIT_LECUN_UNIFORM:
+        fill_uniform(w, count, uniform_limit(kind, fan_in_out), rng);
         break;
     case PRUNE_INIT_GLOROT_NORMAL:
         fill_normal(w, count, prune_sqrtf(2.0f / fan_both), rng);
         break;
-    case PRUNE_INIT_HE_UNIFORM:
-        fill_uniform(w, count, prune_sqrtf(6.0f / fan_in), rng);
-        break;
     case PRUNE_INIT_HE_NORMAL:
         fill_normal(w, count, prune_sqrtf(2.0f / fan_in), rng);
-        break;
-    case PRUNE_INIT_LECUN_UNIFORM:
-        fill_uniform(w, count, prune_sqrtf(3.0f / fan_in), rng);
         break;
     case PRUNE_INIT_LECUN_NORMAL:
         fill_normal(w, count, prune_sqrtf(1.0f / fan_in), rng);

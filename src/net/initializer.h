@@ -12,4 +12,10 @@ int32_t prn_initializer_known(int32_t initializer);
 void prn_initializer_fill(float *w, const size_t fan_in_out[2], int32_t initializer, int32_t activation,
                           prune_rng *rng);
 
+/* PRUNE_INIT_AUTO where that is uniform, else PRUNE_INIT_LECUN_UNIFORM. It brings no other with it. */
+void prn_initializer_uniform(float *w, const size_t fan_in_out[2], int32_t activation, prune_rng *rng);
+
+/* Starts the generator of a layer, which is its own. */
+void prn_initializer_seed(prune_rng *rng, uint64_t seed, size_t layer);
+
 #endif

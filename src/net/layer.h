@@ -43,6 +43,7 @@ typedef struct prn_layer_spec {
 } prn_layer_spec;
 
 typedef struct prn_layer prn_layer;
+struct prn_thin;
 
 /* One pass through one layer. Forward reads x and writes y (rows ldx, ldy apart), and the cache[B][size]
  * unless that is NULL (nothing will go backward); backward reads x, y (ldy = out), cache and dy[B][out],
@@ -66,7 +67,9 @@ typedef struct prn_pass {
     float *samples[PRN_LAYER_PARAMS]; /* out: sums over the batch of |g| or g^2 of each sample */
     float *scratch;                   /* [B][in] */
     int32_t power;                    /* 1: |g|; 2: g^2 */
-    const float *shares; /* [B]: of power 2, what g^2 of each sample is divided by; NULL: nothing */
+    const float *shares;   /* [B]: of power 2, what g^2 of each sample is divided by; NULL: nothing */
+    struct prn_thin *thin; /* the plan's, for products by kept weights (thin.h); NULL: all take part */
+    int32_t kept_only;     /* with it: nobody asks for the gradients of removed weights, which are 0 then */
 } prn_pass;
 
 /* Second derivatives of the loss of one sample, on their way back through a layer. h is the Hessian by the

@@ -60,10 +60,7 @@ prune_status prune_model_create(prune_model **out, const prune_allocator *mem, s
 static void initialize_layer(prn_layer *layer, size_t index, int32_t initializer, uint64_t seed)
 {
     prune_rng rng;
-    prune_rng_seed(&rng, seed);
-    const uint64_t high = prune_rng_next(&rng), low = prune_rng_next(&rng);
-    /* Not a multiple of SplitMix64's own step: else two layers would share words of their states. */
-    prune_rng_seed(&rng, (high << 32 | low) ^ (uint64_t)index * 0xD1342543DE82EF95u);
+    prn_initializer_seed(&rng, seed, index);
     layer->ops->initialize(layer, initializer, &rng);
 }
 

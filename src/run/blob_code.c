@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "blob_code.h"
-#include "bits.h"
 #include "crc.h"
 
 enum { PANEL = PRUNE_BLOB_PANEL, STEP = 63, GROUP = 4 };
@@ -22,19 +21,19 @@ void prn_words_put_float(prn_words *words, float value)
     prn_words_put(words, prn_bits_of(value));
 }
 
-void prn_words_put_header(prn_words *words, const prune_blob_header *h)
+void prn_words_put_header(prn_words *words, const prune_blob_header *header)
 {
-    prn_words_put(words, h->magic);
-    prn_words_put(words,
-                  h->version | (uint32_t)h->panel << 8 | (uint32_t)h->takes << 16 | (uint32_t)h->gives << 24);
-    prn_words_put(words, h->words);
-    prn_words_put(words, h->layers);
-    prn_words_put(words, h->inputs | (uint32_t)h->outputs << 16);
-    prn_words_put(words, h->scratch);
-    prn_words_put_float(words, h->input_scale);
-    prn_words_put(words, (uint32_t)h->input_zero);
-    prn_words_put_float(words, h->output_scale);
-    prn_words_put(words, (uint32_t)h->output_zero);
+    prn_words_put(words, PRUNE_BLOB_MAGIC);
+    prn_words_put(words, PRUNE_BLOB_VERSION | PRUNE_BLOB_PANEL << 8 | (uint32_t)header->takes << 16 |
+                             (uint32_t)header->gives << 24);
+    prn_words_put(words, header->words);
+    prn_words_put(words, header->layers);
+    prn_words_put(words, header->inputs | (uint32_t)header->outputs << 16);
+    prn_words_put(words, header->scratch);
+    prn_words_put_float(words, header->input_scale);
+    prn_words_put(words, (uint32_t)header->input_zero);
+    prn_words_put_float(words, header->output_scale);
+    prn_words_put(words, (uint32_t)header->output_zero);
 }
 
 void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer)
@@ -46,7 +45,7 @@ void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer)
     prn_words_put_float(words, layer->floor);
 }
 
-void prn_words_put_checksum(prn_words *words)
+void prn_words_sign(prn_words *words)
 {
     prn_words_put(words, words->bytes == NULL ? 0 : prn_crc32(0, words->bytes, (size_t)words->count * 4));
 }

@@ -2,6 +2,7 @@
 #ifndef PRN_BLOB_CODE_H
 #define PRN_BLOB_CODE_H
 
+#include "bits.h"
 #include "libprune/blob.h"
 
 /* Where 32-bit words go, little-endian; bytes NULL: they are only counted. */
@@ -13,10 +14,18 @@ typedef struct prn_words {
 void prn_words_put(prn_words *words, uint32_t word);
 void prn_words_put_float(prn_words *words, float value);
 
-/* The whole is the header, each layer and its data, and the checksum of bytes (0 if they are only counted). */
+/* All of the header but magic, version and panel, which are written as they are here. */
 void prn_words_put_header(prn_words *words, const prune_blob_header *header);
 void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer);
-void prn_words_put_checksum(prn_words *words);
+
+/* Ends a blob with its checksum. */
+void prn_words_sign(prn_words *words);
+
+/* prune_blob_layer.floor without one. */
+static inline float prn_no_floor(void)
+{
+    return prn_bits_float(0xFF800000u); /* -Inf */
+}
 
 /* Weights [rows][columns], of which those that are 0 need not be stored, and a bias for each row; both sizes
  * below 2^16. */

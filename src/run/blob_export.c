@@ -5,14 +5,11 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/blob_export.h"
-#include "bits.h"
 #include "blob_code.h"
 #include "libprune/fold.h"
 #include "model.h"
 #include "options.h"
 #include "text.h"
-
-#define MINUS_INFINITY_BITS 0xFF800000u
 
 enum { WIDEST = 0xFFFF, ITEM = sizeof(float) };
 
@@ -60,7 +57,7 @@ static step *add(plan *p, const prn_layer *layer, int32_t op)
     *s = (step){ .op = op,
                  .inputs = (uint32_t)prn_shape_count(&layer->input),
                  .outputs = (uint32_t)prn_shape_count(&layer->output),
-                 .floor = prn_bits_float(MINUS_INFINITY_BITS),
+                 .floor = prn_no_floor(),
                  .layer = layer,
                  .in_place = op > PRUNE_BLOB_BITMASK };
     return s;
@@ -198,23 +195,20 @@ static uint64_t put_step(prn_words *words, const step *s)
 
 static void put_blob(prn_words *words, plan *p, uint32_t total)
 {
-    const prune_blob_header header = { .magic = PRUNE_BLOB_MAGIC,
-                                       .version = PRUNE_BLOB_VERSION,
-                                       .panel = PRUNE_BLOB_PANEL,
-                                       .takes = PRUNE_BLOB_F32,
-                                       .gives = PRUNE_BLOB_F32,
-                                       .words = total,
+    const prune_blob_header header = { .words = total,
                                        .layers = (uint16_t)p->count,
                                        .inputs = (uint16_t)p->steps[0].inputs,
                                        .outputs = (uint16_t)p->steps[p->count - 1].outputs,
                                        .scratch = p->scratch,
+                                       .takes = PRUNE_BLOB_F32,
+                                       .gives = PRUNE_BLOB_F32,
                                        .input_scale = 1.0f,
                                        .output_scale = 1.0f };
     p->instructions = 0;
     prn_words_put_header(words, &header);
     for (size_t i = 0; i < p->count; i++)
         p->instructions += put_step(words, &p->steps[i]);
-    prn_words_put_checksum(words);
+    prn_words_sign(words);
 }
 
 /* ---- the calls ---- */

@@ -10,6 +10,7 @@
 #include "libprune/fold.h"
 #include "options.h"
 #include "ranges.h"
+#include "spread.h"
 #include "text.h"
 
 #include <float.h>
@@ -255,10 +256,7 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
 {
     const prn_grid *in = &p->grids[0], *out = &p->grids[layers_of(p)];
     const uint32_t inputs = (uint32_t)prn_shape_count(&p->model->input);
-    const prune_blob_header header = { .magic = PRUNE_BLOB_MAGIC,
-                                       .version = PRUNE_BLOB_VERSION,
-                                       .panel = PRUNE_BLOB_PANEL,
-                                       .takes = PRUNE_BLOB_I8,
+    const prune_blob_header header = { .takes = PRUNE_BLOB_I8,
                                        .gives = p->real ? PRUNE_BLOB_F32 : PRUNE_BLOB_I8,
                                        .words = total,
                                        .layers = (uint16_t)(p->model->layer_count + 2),
@@ -275,7 +273,7 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
     prn_words_put_layer(words, &widen);
     put_layers(words, p);
     put_end(words, p);
-    prn_words_put_checksum(words);
+    prn_words_sign(words);
 }
 
 /* ---- the calls ---- */

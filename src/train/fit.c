@@ -325,8 +325,8 @@ static prune_status step(float *loss, session *s)
 {
     prune_importance *importance = s->options.importance;
     const int32_t scores = importance == NULL ? 0 : prn_importance_wants(importance);
-    prune_status status = prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target,
-                                                PRN_WANTS_GRADIENTS | scores);
+    prune_status status =
+        prn_trainer_gradients(loss, s->trainer, &s->batch.inputs, &s->batch.target, PRN_WANTS_KEPT | scores);
     if (status == PRUNE_OK && importance != NULL)
         status = prune_importance_add(importance, s->trainer, prn_tensor_rows(&s->batch.inputs));
     return status != PRUNE_OK ? status : count_steps(s, prn_trainer_finish);

@@ -74,6 +74,8 @@ static prune_status check_options(const prune_trainer_options *o, prune_error *e
         { "clip_norm", in_range(is_size(o->clip_norm)), "not a finite number from 0 on" },
         { "clip_value", in_range(is_size(o->clip_value)), "not a finite number from 0 on" },
         { "accumulate", in_range(o->accumulate >= 0), "below 0" },
+        { "sparse", prn_trainer_check_sparse(o->sparse, o->sparse_kernels),
+          "it, or the kernels, are not among those of trainer.h, or not offered" },
         { "nesterov", o->nesterov == 0 || o->optimizer == PRUNE_SGD ? PRUNE_OK : PRUNE_E_ARGUMENT,
           "only PRUNE_SGD has it" },
     };
@@ -164,6 +166,8 @@ void prn_trainer_options(prune_trainer_options *options, const prune_trainer *t)
         .loss_options = &t->loss,
         .group_lasso = &t->regularizer.lasso,
         .penalty_schedule = &t->penalty_schedule,
+        .sparse = t->sparse,
+        .sparse_kernels = t->sparse_kernels,
     };
 }
 
@@ -303,7 +307,7 @@ static void add_layers(prune_trainer *t, prn_layout *layout, const prune_model *
 typedef struct parts {
     size_t bytes;
     size_t rules, class_weights, sum, gradient, state[2]; /* offsets */
-    size_t samples, scratch, shares, outputs, caches, memories, delta[2], layers;
+    size_t samples, scratch, shares, outputs, caches, memories, delta[2], thins, layers;
 } parts;
 
 static prune_status lay_out(parts *out, const prune_model *model, const prune_trainer_options *options)
@@ -329,6 +333,7 @@ static prune_status lay_out(parts *out, const prune_model *model, const prune_tr
     out->memories = prn_layout_add(&layout, model->layer_count, sizeof(float *));
     for (size_t i = 0; i < 2; i++)
         out->delta[i] = prn_layout_add(&layout, batch * wide, sizeof(float));
+    out->thins = prn_layout_add(&layout, model->layer_count, sizeof(prn_thin));
     out->layers = layout.bytes;
     add_layers(NULL, &layout, model, batch);
     out->bytes = layout.bytes;
@@ -384,6 +389,7 @@ static void place(prune_trainer *t, const parts *plan)
     t->memories = (float **)(void *)((unsigned char *)t + plan->memories);
     for (size_t i = 0; i < 2; i++)
         t->delta[i] = floats_at(t, plan->delta[i]);
+    t->thins = (prn_thin *)(void *)((unsigned char *)t + plan->thins);
     prn_layout layout = { plan->layers, 0 };
     add_layers(t, &layout, t->model, t->max_batch);
 }
@@ -445,6 +451,7 @@ prune_status prune_trainer_create(prune_trainer **out, const prune_allocator *me
     t->bytes = plan.bytes;
     prune_rng_seed(&t->rng, t->seed);
     place(t, &plan);
+    prn_trainer_set_sparse(t, mine.sparse, mine.sparse_kernels);
     prn_loss loss;
     (void)read_loss(&loss, &mine, model, NULL);
     take_loss(t, &loss);
@@ -457,5 +464,7 @@ void prune_trainer_free(prune_trainer *trainer)
     if (trainer == NULL)
         return;
     const prune_allocator mem = trainer->mem;
+    for (size_t l = 0; l < trainer->layers; l++)
+        prn_thin_end(&trainer->thins[l]);
     prn_mem_free(&mem, trainer, 1, trainer->bytes);
 }

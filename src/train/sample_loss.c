@@ -102,9 +102,9 @@ static float class_weight(const prn_terms *terms, size_t class)
 /* log sum exp(h) - h_y = log(sum exp(h - max)) + (max - h_y): no term can overflow. The label's term stays
  * out of the sum: where the model is sure and right, the others are all that loss and gradient consist of.
  * `strange` is 0, or NaN if an output is not finite: -Inf would go unnoticed. */
-static float sharp_cross_entropy(const prn_terms *terms, const float *h, size_t label, float *g)
+float prn_sharp_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)
 {
-    const size_t outputs = terms->outputs;
+    const size_t outputs = terms->outputs, label = (size_t) * (const int32_t *)target;
     const float most = h[largest(h, outputs)], gap = most - h[label], own = prune_expf(-gap);
     const float weight = class_weight(terms, label);
     float others = 0.0f, strange = 0.0f;
@@ -192,7 +192,8 @@ static float soft_cross_entropy(const parts *p, const float *h, float *g)
 float prn_label_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)
 {
     const parts p = { terms, NULL, (size_t) * (const int32_t *)target };
-    return terms->smoothing > 0.0f ? soft_cross_entropy(&p, h, g) : sharp_cross_entropy(terms, h, p.label, g);
+    return terms->smoothing > 0.0f ? soft_cross_entropy(&p, h, g)
+                                   : prn_sharp_cross_entropy(terms, h, target, g);
 }
 
 float prn_soft_cross_entropy(const prn_terms *terms, const float *h, const void *target, float *g)

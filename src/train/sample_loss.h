@@ -20,6 +20,7 @@ typedef float prn_sample_loss(const prn_terms *terms, const float *h, const void
 prn_sample_loss prn_squared_error, prn_absolute_error, prn_huber; /* of y[outputs] */
 prn_sample_loss prn_binary_cross_entropy;                         /* of y[outputs] */
 prn_sample_loss prn_label_cross_entropy, prn_label_nll;           /* of a label, int32_t */
+prn_sample_loss prn_sharp_cross_entropy;                          /* the first, without smoothing */
 prn_sample_loss prn_soft_cross_entropy;                           /* of y[outputs] */
 
 /* scale * d2l/dh2 of the same, into hessian[outputs][outputs]. The kinks of Huber's count as within delta. */

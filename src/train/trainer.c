@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "trainer.h"
 #include "loss.h"
+#include "platform.h"
 #include "rows.h"
 #include "scan.h"
 #include "text.h"
@@ -59,6 +60,7 @@ static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
         pass.ldy = prn_shape_count(&model->layers[l]->output);
         pass.cache = t->caches[l];
         pass.memory = t->memories[l];
+        pass.thin = &t->thins[l];
         pass.training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
         t->rules[l].training = pass.training;
         model->layers[l]->ops->forward(model->layers[l], &pass);
@@ -226,10 +228,12 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .training = t->rules[l].training,
                       .dy = dy_dx[0],
                       .dx = l == 0 ? NULL : dy_dx[1],
-                      .unread = !(wants & PRN_WANTS_GRADIENTS),
+                      .unread = !(wants & PRN_WANTS_KEPT),
                       .scratch = t->scratch,
                       .shares = t->weighted ? t->shares : NULL,
-                      .power = t->per_sample };
+                      .power = t->per_sample,
+                      .thin = &t->thins[l],
+                      .kept_only = !(wants & PRN_WANTS_REMOVED) };
     point_at(pass.gradient, t->gradient + offset, layer);
     layer->ops->backward(layer, &pass);
     if (t->samples == NULL || !(wants & PRN_WANTS_SAMPLES) || layer->ops->sample_gradients == NULL)
@@ -339,6 +343,8 @@ prune_status prune_trainer_set_state(prune_trainer *t, size_t index, size_t slot
     float *state = t->state[slot] + prn_model_offset(t->model, index);
     memmove(state, values, count * sizeof *values);
     prn_param_mask_values(param, state);
+    for (size_t l = 0; l < t->layers; l++)
+        t->thins[l].settled = 0;
     return PRUNE_OK;
 }
 
@@ -368,4 +374,50 @@ prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
     prn_optimizer_go_to(&t->optimizer, steps);
     t->steps = steps;
     return PRUNE_OK;
+}
+
+/* ---- products by kept weights ---- */
+
+static const prn_sparse *kernels_for(const prune_backend *backend, int32_t sparse, int32_t kernels)
+{
+    const prune_backend *blas = prune_backend_blas();
+    const int32_t exact = backend->run == prune_backend_reference()->run;
+    const int32_t known =
+        exact || backend->run == prune_backend_default()->run || (blas != NULL && backend->run == blas->run);
+    if (sparse == PRUNE_SPARSE_OFF || (sparse == PRUNE_SPARSE_AUTO && !known))
+        return NULL;
+    return prn_platform_kernels(exact && kernels == PRUNE_KERNELS_AUTO ? PRUNE_KERNELS_PLAIN : kernels);
+}
+
+prune_status prn_trainer_check_sparse(int32_t sparse, int32_t kernels)
+{
+    if (sparse < PRUNE_SPARSE_AUTO || sparse > PRUNE_SPARSE_ALWAYS || kernels < PRUNE_KERNELS_AUTO ||
+        kernels > PRUNE_KERNELS_NEON)
+        return PRUNE_E_RANGE;
+    const int32_t asked = sparse == PRUNE_SPARSE_ALWAYS || kernels != PRUNE_KERNELS_AUTO;
+    return asked && prn_platform_kernels(kernels) == NULL ? PRUNE_E_UNSUPPORTED : PRUNE_OK;
+}
+
+void prn_trainer_set_sparse(prune_trainer *t, int32_t sparse, int32_t kernels)
+{
+    const prn_sparse *table = kernels_for(t->backend, sparse, kernels);
+    t->sparse = sparse;
+    t->sparse_kernels = kernels;
+    for (size_t l = 0; l < t->layers; l++) {
+        prn_thin_end(&t->thins[l]);
+        t->thins[l] = (prn_thin){ .mem = t->mem,
+                                  .kernels = table,
+                                  .always = sparse == PRUNE_SPARSE_ALWAYS,
+                                  .max_batch = t->max_batch };
+    }
+}
+
+prune_status prune_trainer_set_sparse(prune_trainer *t, int32_t sparse, int32_t kernels)
+{
+    prune_status status = prn_trainer_check(t);
+    if (status == PRUNE_OK)
+        status = prn_trainer_check_sparse(sparse, kernels);
+    if (status == PRUNE_OK)
+        prn_trainer_set_sparse(t, sparse, kernels);
+    return status;
 }

@@ -11,6 +11,7 @@
 #include "scan.h"
 #include "schedule.h"
 #include "tensor.h"
+#include "thin.h"
 
 /* Above this the square of a gradient would leave float, and Adam's v with it: no step is made then. */
 #define PRN_GRADIENT_LIMIT 1e18f
@@ -93,6 +94,9 @@ struct prune_trainer {
     float **memories; /* per layer, not per sample */
     float *delta[2];
 
+    int32_t sparse, sparse_kernels;
+    prn_thin *thins; /* one for each layer */
+
     /* The other ranks, and how the last meeting ended. */
     const prn_together *together; /* NULL: there are none */
     prune_allreduce all;
@@ -126,14 +130,19 @@ prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_tar
 /* Why the own loss made that, or what came of it, fail; NULL: it did not. */
 const char *prn_trainer_blame(const prune_trainer *trainer);
 
-/* What a backward pass is for: without the first the trainer's gradients are left as they are, or spoilt; the
- * second, of single samples, is there only if the plan has it. */
-enum { PRN_WANTS_GRADIENTS = 1, PRN_WANTS_SAMPLES = 2 };
+/* What a backward pass is for, by bits: gradients of kept weights and of biases, without which the trainer's
+ * gradients are left as they are, or spoilt; those of removed weights, which may be 0 without; and those of
+ * single samples, which are there only if the plan has them. */
+enum { PRN_WANTS_KEPT = 1, PRN_WANTS_REMOVED = 2, PRN_WANTS_GRADIENTS = 3, PRN_WANTS_SAMPLES = 4 };
 
 /* The first half of a training step: the gradients of the data loss, or what else it wants. And the last part
  * of that. */
 prune_status prn_trainer_gradients(float *loss, prune_trainer *trainer, const prune_tensor *x,
                                    const prn_target *target, int32_t wants);
 void prn_trainer_backward(prune_trainer *trainer, int32_t wants);
+
+/* PRUNE_E_RANGE, PRUNE_E_UNSUPPORTED; and what such options mean for a trainer that has a back end. */
+prune_status prn_trainer_check_sparse(int32_t sparse, int32_t kernels);
+void prn_trainer_set_sparse(prune_trainer *trainer, int32_t sparse, int32_t kernels);
 
 #endif

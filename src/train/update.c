@@ -189,6 +189,7 @@ typedef struct change {
     prn_param *param;
     size_t offset;
     prn_stride stride;
+    const uint32_t *places; /* of kept elements, where only those are gone through */
 } change;
 
 /* `first` is a multiple of 32, so that the mask goes on with a whole word. */
@@ -205,6 +206,52 @@ static void apply_range(const void *arg, size_t first, size_t count)
     prn_optimizer_apply(&t->optimizer, &c->stride, &part, t->gradient + at, state);
 }
 
+enum { TOGETHER = 128 };
+
+/* The same for elements that lie anywhere, brought together for it. */
+static void apply_places(const change *c, const uint32_t *at, size_t count)
+{
+    uint32_t all[TOGETHER / 32] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+    const prune_trainer *t = c->trainer;
+    float values[4][TOGETHER];
+    float *const from[4] = { c->param->value, t->gradient + c->offset, t->state[0] + c->offset,
+                             t->state[1] == NULL ? NULL : t->state[1] + c->offset };
+    prn_param part = *c->param;
+    for (size_t a = 0; a < 4 && from[a] != NULL; a++)
+        for (size_t i = 0; i < count; i++)
+            values[a][i] = from[a][at[i]];
+    part.value = values[0];
+    part.mask = all;
+    part.count = count;
+    prn_optimizer_apply(&t->optimizer, &c->stride, &part, values[1],
+                        (float *const[2]){ values[2], from[3] == NULL ? NULL : values[3] });
+    for (size_t a = 0; a < 4 && from[a] != NULL; a++)
+        for (size_t i = 0; i < count && a != 1; i++)
+            from[a][at[i]] = values[a][i];
+}
+
+static void apply_kept(const void *arg, size_t first, size_t count)
+{
+    const change *c = arg;
+    for (size_t done = 0; done < count; done += TOGETHER)
+        apply_places(c, c->places + first + done, count - done < TOGETHER ? count - done : TOGETHER);
+}
+
+/* Values and state of removed weights become 0 in the first step under a mask, and stay so until there is a
+ * step, or a state that is set, under another one. */
+static void apply(const change *step, prn_thin *thin)
+{
+    change kept = *step;
+    const size_t count = prn_thin_kept(&kept.places, thin, step->param);
+    if (kept.places != NULL && thin->settled) {
+        prn_spread_range(step->trainer->backend, count, apply_kept, &kept);
+        return;
+    }
+    prn_spread_range(step->trainer->backend, step->param->count, apply_range, step);
+    if (thin->weight == step->param)
+        thin->settled = kept.places != NULL;
+}
+
 static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at, float rate)
 {
     const size_t layer = at.layer, offset = at.offset;
@@ -215,12 +262,12 @@ static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *
                                 .decay = covered ? t->optimizer.weight_decay : 0.0f,
                                 .threshold =
                                     covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
-    const change step = { t, param, offset, stride };
+    const change step = { .trainer = t, .param = param, .offset = offset, .stride = stride };
     float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
     for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
         prn_param_mask_values(param, state[s]); /* something may have been removed */
     if (!t->rules[layer].frozen)
-        prn_spread_range(t->backend, param->count, apply_range, &step);
+        apply(&step, &t->thins[layer]);
 }
 
 static void clip(prune_trainer *t)
@@ -309,7 +356,7 @@ prune_status prune_trainer_weighted_step(float *loss, prune_trainer *trainer, co
         status = prune_trainer_weighted_loss(&mean, trainer, targets, weights);
     if (status != PRUNE_OK)
         return prn_trainer_tell(trainer, status);
-    prn_trainer_backward(trainer, PRN_WANTS_GRADIENTS);
+    prn_trainer_backward(trainer, PRN_WANTS_KEPT);
     status = prn_trainer_finish(trainer);
     if (status == PRUNE_OK && loss != NULL)
         *loss = mean;

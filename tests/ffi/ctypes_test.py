@@ -48,7 +48,7 @@ TrainerOptions = struct("TrainerOptions", [
     ("size", size), ("loss, optimizer", i32), ("learning_rate, momentum, beta1, beta2, epsilon, l1, l2", f32),
     ("regularize_bias", i32), ("seed", u64), ("max_batch", size), ("backend", handle), ("per_sample, nesterov", i32),
     ("alpha, weight_decay, clip_norm, clip_value", f32), ("l1_proximal", i32), ("schedule", handle),
-    ("accumulate", i32), ("loss_options, group_lasso, penalty_schedule", handle)])
+    ("accumulate", i32), ("loss_options, group_lasso, penalty_schedule", handle), ("sparse, sparse_kernels", i32)])
 Allreduce = struct("Allreduce", [("size", size), ("rank, ranks", i32), ("run, user", handle)])
 Schedule = struct("Schedule", [("size", size), ("kind", i32), ("factor, floor", f32), ("warmup, period", u32)])
 LayerTraining = struct("LayerTraining", [("size", size), ("frozen", i32), ("l1_scale, l2_scale, group_scale", f32)])

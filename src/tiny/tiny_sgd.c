@@ -1,0 +1,20 @@
+/* tiny_sgd.c -- w -= rate g
+ *
+ * SPDX-License-Identifier: MIT */
+#include "tiny.h"
+
+static void advance(prune_tiny *t)
+{
+    (void)t;
+}
+
+static void take(prune_tiny *t, size_t at, const float *x, float by, size_t count)
+{
+    const float *const end = x + count, step = t->rate * by;
+    float *w = t->weight + at;
+    do
+        *w++ -= step * *x++;
+    while (x != end);
+}
+
+const prune_tiny_optimizer prune_tiny_sgd = { 0, advance, take };

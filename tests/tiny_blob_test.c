@@ -1,0 +1,249 @@
+/* tiny_blob_test.c -- from the host to the chip, trained there, and on to the runtime
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/chip.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IN = 6, OUT = 2, SAMPLES = 16, ROOM = 4096, ACTIVATIONS = 8 };
+
+static const int32_t activations[ACTIVATIONS] = {
+    PRUNE_LINEAR,     PRUNE_RELU, PRUNE_SIGMOID, PRUNE_TANH,
+    PRUNE_LEAKY_RELU, PRUNE_ELU,  PRUNE_SELU,    PRUNE_SOFTPLUS
+};
+static const chip_shape shapes[] = {
+    { 1, { IN, OUT }, PRUNE_LINEAR },
+    { 2, { IN, 9, OUT }, PRUNE_LINEAR },
+    { 3, { IN, 8, 7, OUT }, PRUNE_LINEAR },
+    { 4, { IN, 7, 33, 6, OUT }, PRUNE_LINEAR },
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static void open_chip(chip *c, size_t shape, int32_t hidden, uint64_t seed)
+{
+    chip_shape s = shapes[shape];
+    s.hidden = hidden;
+    chip_open(c, &s, &prune_tiny_mse, &prune_tiny_adam, PRUNE_TINY_MASK | PRUNE_TINY_GRADIENT, seed);
+    for (size_t i = 0; i < c->t.parameters; i++)
+        c->t.weight[i] += 0.2f * sinf((float)(i + seed));
+}
+
+/* What the runtime makes of the blob is what the chip computes. */
+static size_t compare_outputs(chip *c, const world_data *world)
+{
+    static uint32_t blob[ROOM];
+    float y[OUT], scratch[64];
+    const size_t bytes = prune_tiny_export_bytes(&c->t);
+    ck_assert_uint_le(bytes, sizeof blob);
+    memset(blob, 7, sizeof blob);
+    ck_assert_ok(prune_tiny_export(blob, bytes, &c->t));
+    ck_assert_uint_eq(((const unsigned char *)blob)[bytes], 7);
+    ck_assert_ok(prune_blob_check(blob, bytes, prune_blob_ops));
+    ck_assert_uint_le(prune_blob_scratch(blob), sizeof scratch);
+    for (size_t s = 0; s < world->samples; s++) {
+        const float *x = world->x + s * IN, *h = prune_tiny_run(&c->t, x);
+        ck_assert_ok(prune_blob_run(blob, prune_blob_ops, y, x, scratch, prune_blob_scratch(blob)));
+        for (size_t o = 0; o < OUT; o++)
+            ck_assert_double_eq_tol((double)y[o], (double)h[o], 2e-6 * fmax(1.0, fabs((double)h[o])));
+    }
+    return bytes;
+}
+
+START_TEST(the_runtime_computes_the_same)
+{
+    world_data world;
+    world_data_make(&world, SAMPLES, IN, OUT, 3);
+    for (size_t s = 0; s < SHAPES; s++)
+        for (size_t a = 0; a < ACTIVATIONS; a++) {
+            chip c;
+            open_chip(&c, s, activations[a], a);
+            const size_t dense = compare_outputs(&c, &world);
+            const uint32_t count = c.t.parameters * 6 / 10;
+            if (prune_tiny_remove_lowest(&c.t, PRUNE_MAGNITUDE, count) == PRUNE_OK)
+                ck_assert_uint_lt(compare_outputs(&c, &world), dense);
+            const size_t pruned = prune_tiny_export_bytes(&c.t);
+            ck_assert_ok(prune_tiny_compact(&c.t));
+            ck_assert_uint_le(compare_outputs(&c, &world), pruned);
+            chip_close(&c);
+        }
+    world_data_end(&world);
+}
+END_TEST
+
+/* The same bytes as the host's exporter, for a net that needs no folding. */
+START_TEST(the_host_writes_the_same_blob)
+{
+    static unsigned char mine[4 * ROOM], theirs[4 * ROOM];
+    for (size_t s = 0; s < SHAPES; s++)
+        for (size_t a = 0; a < ACTIVATIONS; a++) {
+            chip c;
+            prune_blob_info info;
+            open_chip(&c, s, activations[a], a);
+            (void)prune_tiny_remove_lowest(&c.t, PRUNE_MAGNITUDE, (uint32_t)(a * c.t.parameters / 12));
+            prune_model *model = chip_model(&c);
+            prune_blob_info_init(&info);
+            ck_assert_ok(prune_blob_measure(&info, NULL, model, NULL, NULL));
+            const size_t bytes = prune_tiny_export_bytes(&c.t);
+            ck_assert(a == 0 || bytes == info.bytes); /* linear layers are folded into one */
+            if (a != 0) {
+                ck_assert_ok(prune_tiny_export(mine, bytes, &c.t));
+                ck_assert_ok(prune_blob_export(theirs, bytes, NULL, model, NULL, NULL));
+                ck_assert_mem_eq(mine, theirs, bytes);
+            }
+            prune_model_free(model);
+            chip_close(&c);
+        }
+}
+END_TEST
+
+/* All layers DENSE. */
+static void export_dense(uint32_t blob[ROOM], const prune_model *model)
+{
+    const int32_t dense[] = { PRUNE_BLOB_DENSE, PRUNE_BLOB_DENSE, PRUNE_BLOB_DENSE, PRUNE_BLOB_DENSE };
+    prune_blob_options options;
+    prune_blob_info info;
+    prune_blob_options_init(&options);
+    prune_blob_info_init(&info);
+    options.encodings = dense;
+    options.encoding_count = prune_model_layer_count(model);
+    ck_assert_ok(prune_blob_measure(&info, NULL, model, &options, NULL));
+    ck_assert_uint_le(info.bytes, ROOM * sizeof *blob);
+    ck_assert_ok(prune_blob_export(blob, info.bytes, NULL, model, &options, NULL));
+    ck_assert_ok(prune_blob_check(blob, info.bytes, prune_blob_ops));
+}
+
+START_TEST(training_goes_on_from_a_blob)
+{
+    static uint32_t blob[ROOM];
+    world_data world;
+    world_data_make(&world, SAMPLES, IN, OUT, 3);
+    for (size_t s = 0; s < SHAPES; s++)
+        for (size_t a = 1; a < ACTIVATIONS; a++) {
+            chip host, c, fresh;
+            open_chip(&host, s, activations[a], 1);
+            open_chip(&c, s, activations[a], 2);
+            open_chip(&fresh, s, activations[a], 3);
+            (void)prune_tiny_remove_lowest(&host.t, PRUNE_MAGNITUDE, host.t.parameters / 2);
+            prune_model *model = chip_model(&host);
+            export_dense(blob, model);
+            for (size_t i = 0; i < SAMPLES; i++) /* state, to be forgotten */
+                ck_assert_ok(prune_tiny_step(NULL, &c.t, world.x + i * IN, world.y + i * OUT));
+            ck_assert_ok(prune_tiny_add(NULL, &c.t, world.x, world.y));
+            ck_assert_ok(prune_tiny_import(&c.t, blob));
+            ck_assert(chip_distance(&c, model) == 0.0);
+            ck_assert_ok(prune_tiny_remove_zeros(&c.t));
+            ck_assert_uint_eq(chip_check(&c), chip_check(&host));
+            memcpy(fresh.t.weight, c.t.weight, c.t.parameters * sizeof(float));
+            ck_assert_ok(prune_tiny_remove_zeros(&fresh.t));
+            ck_assert_uint_eq(chip_hash(&c.t), chip_hash(&fresh.t));
+            ck_assert_ok(prune_tiny_step(NULL, &c.t, world.x, world.y));
+            c.t.mask[0] &= ~1u; /* under its mask */
+            const size_t removed = chip_check(&fresh) + (size_t)chip_keeps(&fresh.t, 0);
+            ck_assert_ok(prune_tiny_import(&c.t, blob));
+            ck_assert_uint_eq(chip_check(&c), removed);
+            prune_model_free(model);
+            chip_close(&host);
+            chip_close(&c);
+            chip_close(&fresh);
+        }
+    world_data_end(&world);
+}
+END_TEST
+
+/* A chip of another kind refuses the blob, and stays as it is. */
+static void refuse(const uint32_t *blob, const chip_shape *shape, prune_status expected)
+{
+    chip c;
+    chip_open(&c, shape, &prune_tiny_mse, &prune_tiny_adam, PRUNE_TINY_MASK, 1);
+    const uint64_t before = chip_hash(&c.t);
+    ck_assert_status(prune_tiny_import(&c.t, blob), expected);
+    ck_assert_uint_eq(chip_hash(&c.t), before);
+    chip_close(&c);
+}
+
+START_TEST(other_blobs_are_refused)
+{
+    static uint32_t blob[ROOM];
+    chip c;
+    chip_shape shape = shapes[2];
+    shape.hidden = PRUNE_TANH;
+    open_chip(&c, 2, PRUNE_TANH, 1);
+    prune_model *model = chip_model(&c);
+    export_dense(blob, model);
+    ck_assert_ok(prune_tiny_import(&c.t, blob));
+    shape.hidden = PRUNE_SIGMOID;
+    refuse(blob, &shape, PRUNE_E_SHAPE);
+    shape.hidden = PRUNE_RELU;
+    refuse(blob, &shape, PRUNE_E_SHAPE);
+    shape = shapes[1];
+    shape.hidden = PRUNE_TANH;
+    refuse(blob, &shape, PRUNE_E_SHAPE);
+    shape = (chip_shape){ 3, { IN, 8, 8, OUT }, PRUNE_TANH };
+    refuse(blob, &shape, PRUNE_E_SHAPE);
+    shape = (chip_shape){ 4, { IN, 8, 7, OUT, 1 }, PRUNE_TANH };
+    refuse(blob, &shape, PRUNE_E_SHAPE);
+    blob[sizeof(prune_blob_header) / 4 + sizeof(prune_blob_layer) / 4 + 3] = 0x7FC00000u; /* NaN */
+    shape = shapes[2];
+    shape.hidden = PRUNE_TANH;
+    refuse(blob, &shape, PRUNE_E_NONFINITE);
+    ck_assert_ok(prune_tiny_remove_lowest(&c.t, PRUNE_MAGNITUDE, 90));
+    ck_assert_ok(prune_tiny_export(blob, prune_tiny_export_bytes(&c.t), &c.t));
+    refuse(blob, &shape, PRUNE_E_UNSUPPORTED);
+    prune_model_free(model);
+    chip_close(&c);
+}
+END_TEST
+
+/* Where there are no operations between layers, sizes and floors tell. */
+START_TEST(blobs_of_other_layers_are_refused)
+{
+    static uint32_t blob[ROOM];
+    const int32_t hidden[] = { PRUNE_LINEAR, PRUNE_RELU };
+    for (size_t a = 0; a < 2; a++) {
+        chip c;
+        chip_shape shape = shapes[2];
+        open_chip(&c, 2, hidden[a], 1);
+        const size_t bytes = prune_tiny_export_bytes(&c.t);
+        memset(blob, 0, sizeof blob);
+        ck_assert_ok(prune_tiny_export(blob, bytes, &c.t));
+        shape.hidden = hidden[1 - a];
+        refuse(blob, &shape, PRUNE_E_SHAPE);
+        shape = (chip_shape){ 2, { IN, 8, 7 }, hidden[a] };
+        refuse(blob, &shape, PRUNE_E_SHAPE);
+        blob[bytes / 4] = OUT | 1u << 16; /* what lies behind it looks like one more layer */
+        shape = (chip_shape){ 4, { IN, 8, 7, OUT, 1 }, hidden[a] };
+        ((prune_blob_layer *)(void *)(blob + bytes / 4 - 1))->floor = a == 0 ? -INFINITY : 0.0f;
+        refuse(blob, &shape, PRUNE_E_SHAPE);
+        chip_close(&c);
+    }
+}
+END_TEST
+
+START_TEST(bad_arguments_are_refused)
+{
+    static uint32_t blob[ROOM];
+    chip c;
+    open_chip(&c, 1, PRUNE_RELU, 1);
+    const size_t bytes = prune_tiny_export_bytes(&c.t);
+    ck_assert_uint_eq(prune_tiny_export_bytes(NULL), 0);
+    ck_assert_status(prune_tiny_export(NULL, bytes, &c.t), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_tiny_export(blob, bytes, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_tiny_export(blob, bytes - 4, &c.t), PRUNE_E_SHAPE);
+    ck_assert_status(prune_tiny_export(blob, bytes + 4, &c.t), PRUNE_E_SHAPE);
+    ck_assert_uint_eq(blob[0], 0);
+    ck_assert_status(prune_tiny_import(NULL, blob), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_tiny_import(&c.t, NULL), PRUNE_E_ARGUMENT);
+    chip_close(&c);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        the_runtime_computes_the_same, the_host_writes_the_same_blob,     training_goes_on_from_a_blob,
+        other_blobs_are_refused,       blobs_of_other_layers_are_refused, bad_arguments_are_refused,
+    };
+    return run_tests("tiny_blob", tests, sizeof tests / sizeof tests[0]);
+}
