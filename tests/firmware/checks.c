@@ -4,6 +4,7 @@
 #include "board.h"
 #include "files.h"
 #include "infer.h"
+#include "infer8.h"
 #include "life.h"
 #include "tell.h"
 
@@ -16,6 +17,7 @@ int main(void)
     life_run(&l, memory, sizeof memory);
     files_run(&l);
     infer_run(&l);
+    infer8_run();
     life_end(&l);
     return failures();
 }

@@ -26,7 +26,8 @@ CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link of the runtime that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 CORE        = prune_blob_run,-u,prune_op_dense
-LINKED      = core:$(CORE) core+check:$(CORE),-u,prune_blob_check \
+CORE8       = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
+LINKED      = core:$(CORE) core8:$(CORE8) core+check:$(CORE),-u,prune_blob_check \
               all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check
 
 .PHONY: check-firmware chip $(CHIPS:%=chip-%) chip-host
