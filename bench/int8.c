@@ -1,7 +1,7 @@
 /* int8.c -- what int8 costs: accuracy of the blob, run as on a chip, beside the model in float
  *
- * One net stays dense, of another 90 % of the weights go, in blocks of 1 x 4, as the kernels want them. Both are
- * trained, quantized with samples they were trained on, and then the test data are opened. usage: int8
+ * One net stays dense, of another 90 % of the weights go, in blocks of 1 x 4, as the kernels want them. Both
+ * are trained, quantized with samples they were trained on, and then the test data are opened. usage: int8
  * digits|fashion-mnist FOLDER; the status says whether no blob loses more than half a point.
  *
  * SPDX-License-Identifier: MIT */

@@ -7,12 +7,12 @@
  * - softmax or log-softmax, as the last layer: in float, of the outputs as float (REAL). Then the blob gives
  *   float, and the program that runs it lists these operations. Without, it gives int8.
  *
- * A number x between layers is scale (q - zero), q -128 .. 127: for each array of numbers a scale and a zero,
- * from the range that samples show (calibration). 0 is always in it and exact. Weights w = s q, q -127 .. 127,
- * s the largest |w| of the row over 127, or of the layer; biases i32 of the scale of the products. All of it is
- * the affine scheme of B. Jacob et al., 2018, with the zeros of the inputs folded into the biases; scales between
- * layers are rounded to 26 bits. A range that would be finer than a quarter of what one product is worth is
- * made wider: sums could not be scaled down to it.
+ * A number x between layers is scale (q - zero), q -128 .. 127: each array of numbers has a scale and a zero,
+ * from the range that samples show (calibration). 0 is always in it, and exact. Weights are w = s q, q from
+ * -127 to 127, s the largest |w| of the row, or of the layer, over 127 (or more, where a bias would take over
+ * 24 bits); biases are i32, in units of the products. It is the affine scheme of B. Jacob et al., 2018, with
+ * the zeros of the inputs folded into the biases; scales of sums have 26 bits. Where a step of the outputs
+ * would be less than 4 units of the products, their range is taken wider: sums could not be scaled to it.
  *
  * Samples: some hundred that are like what the model will see; targets do not matter, nor do weights.
  *

@@ -1,7 +1,7 @@
 /* quantize.c -- models as blobs of int8, after training
  *
- * The folded model is taken apart until each layer is one operation on int8; ranges become grids, one for each
- * array between layers; then steps are laid out and written, layer by layer through one matrix of int8.
+ * The folded model is taken apart until each layer is one operation on int8; ranges become grids, one for
+ * each array between layers; then all is written, or only counted, through one matrix of int8 at a time.
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/quantize.h"
@@ -17,6 +17,10 @@
 #include <string.h>
 
 enum { WIDEST = 0xFFFC, TABLE = 256 };
+
+_Static_assert((int)PRN_ENDS_SHARE == (int)PRUNE_RANGE_PERCENTILE &&
+                   (int)PRN_ENDS_LEAST_ERROR == (int)PRUNE_RANGE_MSE,
+               "ranges are found as they are named");
 
 struct prune_quantized {
     prune_allocator mem;
@@ -140,7 +144,7 @@ static void choose_grids(plan *p)
 {
     for (size_t l = 0; l <= layers_of(p); l++) {
         const prn_layer *next = l < layers_of(p) ? p->model->layers[l] : NULL;
-        double least = FLT_MIN;
+        double least = (double)FLT_MIN;
         if (l > 0 && p->model->layers[l - 1]->ops->kind == PRUNE_LAYER_DENSE) {
             const prn_layer_matrix m = matrix_of(p->model->layers[l - 1]);
             const double coarsest = prn_grid_coarsest(&m, p->grids[l - 1].scale);
@@ -375,8 +379,9 @@ static prune_status write(prune_quantized **out, plan *p, prune_error *error)
 static prune_status make(prune_quantized **out, plan *p, const prune_data *data, prune_error *error)
 {
     prune_status status = take_memory(p, error);
+    const prn_ends ends = { p->options.range, 1.0 - (double)p->options.percentile, p->options.backend };
     if (status == PRUNE_OK)
-        status = prn_ranges_find(p->ranges, p->model, data, &p->options, error);
+        status = prn_ranges_find(p->ranges, p->model, data, &ends, error);
     if (status != PRUNE_OK)
         return status;
     choose_grids(p);

@@ -143,13 +143,13 @@ static void least_error(prn_range *range, const uint64_t *counts)
     }
 }
 
-static void choose(gather *g, const prune_quantize_options *options)
+static void choose(gather *g, const prn_ends *ends)
 {
     for (size_t l = 0; l <= g->model->layer_count; l++) {
         const uint64_t *counts = g->counts + l * BINS;
-        if (options->range == PRUNE_RANGE_PERCENTILE)
-            leave_out(&g->ranges[l], counts, 1.0 - (double)options->percentile);
-        else if (options->range == PRUNE_RANGE_MSE)
+        if (ends->how == PRN_ENDS_SHARE)
+            leave_out(&g->ranges[l], counts, ends->share);
+        else if (ends->how == PRN_ENDS_LEAST_ERROR)
             least_error(&g->ranges[l], counts);
     }
 }
@@ -178,7 +178,7 @@ static prune_status take_memory(gather *g)
     return PRUNE_OK;
 }
 
-static prune_status find(gather *g, const prune_quantize_options *options, prune_error *error)
+static prune_status find(gather *g, const prn_ends *ends, prune_error *error)
 {
     prune_status status = take_memory(g);
     if (status != PRUNE_OK)
@@ -186,21 +186,21 @@ static prune_status find(gather *g, const prune_quantize_options *options, prune
     for (size_t l = 0; l <= g->model->layer_count; l++)
         g->ranges[l] = (prn_range){ 0.0, 0.0 };
     status = pass_all(g, see_ends, error);
-    if (status == PRUNE_OK && options->range != PRUNE_RANGE_MINMAX)
+    if (status == PRUNE_OK && ends->how != PRN_ENDS_ALL)
         status = pass_all(g, see_bins, error);
     if (status == PRUNE_OK)
-        choose(g, options);
+        choose(g, ends);
     return status;
 }
 
 prune_status prn_ranges_find(prn_range *ranges, const prune_model *model, const prune_data *data,
-                             const prune_quantize_options *options, prune_error *error)
+                             const prn_ends *ends, prune_error *error)
 {
     gather g = { .model = model, .ranges = ranges };
-    g.backend = options->backend != NULL ? options->backend : prune_backend_default();
+    g.backend = ends->backend != NULL ? ends->backend : prune_backend_default();
     prune_status status = prn_feed_open(&g.feed, &model->mem, data, model, BATCH, error);
     if (status == PRUNE_OK)
-        status = find(&g, options, error);
+        status = find(&g, ends, error);
     prn_feed_close(&g.feed);
     if (g.block != NULL)
         prn_mem_free(&model->mem, g.block, 1, g.bytes);
