@@ -139,20 +139,24 @@ static prn_layer_matrix matrix_of(const prn_layer *layer)
                                layer->params[1].value };
 }
 
-/* In order: what a dense layer gives can be no finer than what goes into it allows. */
+/* What a dense layer gives can be no finer than what goes into it allows. */
+static double finest(const plan *p, size_t l)
+{
+    double least = 0.0;
+    if (l > 0 && p->model->layers[l - 1]->ops->kind == PRUNE_LAYER_DENSE) {
+        const prn_layer_matrix m = matrix_of(p->model->layers[l - 1]);
+        least = prn_grid_coarsest(&m, p->grids[l - 1].scale);
+    }
+    return least > (double)FLT_MIN ? least : (double)FLT_MIN;
+}
+
 static void choose_grids(plan *p)
 {
-    for (size_t l = 0; l <= layers_of(p); l++) {
-        const prn_layer *next = l < layers_of(p) ? p->model->layers[l] : NULL;
-        double least = (double)FLT_MIN;
-        if (l > 0 && p->model->layers[l - 1]->ops->kind == PRUNE_LAYER_DENSE) {
-            const prn_layer_matrix m = matrix_of(p->model->layers[l - 1]);
-            const double coarsest = prn_grid_coarsest(&m, p->grids[l - 1].scale);
-            least = coarsest > least ? coarsest : least;
-        }
-        if (next != NULL && next->ops->kind != PRUNE_LAYER_DENSE)
-            prn_range_trim(&p->ranges[l], &p->ranges[l + 1], next->spec.activation);
-        p->grids[l] = prn_grid_of(&p->ranges[l], least);
+    const size_t layers = layers_of(p);
+    for (size_t l = 0; l <= layers; l++) {
+        if (l < layers && p->model->layers[l]->ops->kind != PRUNE_LAYER_DENSE)
+            prn_range_trim(&p->ranges[l], &p->ranges[l + 1], p->model->layers[l]->spec.activation);
+        p->grids[l] = prn_grid_of(&p->ranges[l], finest(p, l));
     }
 }
 
