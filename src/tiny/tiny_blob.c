@@ -75,7 +75,11 @@ static void put_blob(prn_words *words, const prune_tiny *t, size_t length)
                                  .layers = (uint16_t)layers,
                                  .inputs = (uint16_t)t->width[0],
                                  .outputs = (uint16_t)t->width[layers],
-                                 .scratch = scratch_of(t) };
+                                 .scratch = scratch_of(t),
+                                 .takes = PRUNE_BLOB_F32,
+                                 .gives = PRUNE_BLOB_F32,
+                                 .input_scale = 1.0f,
+                                 .output_scale = 1.0f };
     for (size_t l = 0; l < layers; l++)
         header.layers = (uint16_t)(header.layers + (operation_behind(t, l) != 0));
     prn_words_put_header(words, &header);

@@ -28,8 +28,9 @@ CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 RUN         = prune_blob_run,-u,prune_op_dense
+RUN8        = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
 LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,prune_activation_relu,-u,prune_tiny_sgd
-LINKED      = run:$(RUN) run+check:$(RUN),-u,prune_blob_check \
+LINKED      = run:$(RUN) run8:$(RUN8) run+check:$(RUN),-u,prune_blob_check \
               run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
