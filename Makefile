@@ -4,6 +4,7 @@
 #   make deps        installs what building and testing need (Debian packages); deps-dev: what this whole page needs
 #   make demo        the main job on real data; DATA=digits or fashion-mnist
 #   make accuracy    what 90 % fewer weights cost there, over seeds; fails if it is more than is claimed
+#   make int8        what int8 costs there, dense and pruned in blocks; fails if it is more than half a point
 #   make bench-accuracy  ways of pruning, kept fractions and seeds, into build/bench-accuracy.csv; SEEDS= METHODS= KEPT=
 #   make check       the tests, in a German locale; RUN="valgrind -q" puts each under something; check-long: takes minutes
 #   make bench       speed, into build/bench.csv
@@ -28,8 +29,8 @@ RANKS    = base \
            / bits words lanes \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
-           / sparse nonlinear blob mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
-           / gemm_small \
+           / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
+           / gemm_small four \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -44,8 +45,8 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_ops run_text blob_code c_text \
-           / run_dense_vfp \
+             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
+           / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -57,9 +58,9 @@ RANKS    = base \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed allreduce engine blob_export c_export readahead \
-           / predict trainer roc datafile \
-           / plan update criterion averages agree refit penalty distill \
-           / evaluate importance tiny \
+           / predict trainer roc datafile ranges \
+           / plan update criterion averages agree refit penalty distill grid \
+           / evaluate importance tiny quantize \
            / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
              tiny_prune tiny_compact tiny_blob \
            / joint \
@@ -80,15 +81,15 @@ RANKS    = base \
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
-           run_affine run_map run_softmax run_ops
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
-           tiny_prune tiny_compact tiny_blob
+           joint bend thin penalty distill blob_code blob_decode blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy \
+           tiny_draw tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -187,13 +188,13 @@ CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
-DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/tradeoff.c)
+DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
 TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy bench-accuracy bench bench-peers lint format ffi mpi ports firmware amalgamation \
-        install uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy int8 bench-accuracy bench bench-peers lint format ffi mpi ports firmware \
+        amalgamation install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -265,8 +266,8 @@ $B/locale/%:
 check-long: check
 	MONK_SEEDS=20 $B/tests/textbook_test
 	COMPARE_DRAWS=50 $B/tests/compare_test
-	+for data in digits fashion-mnist; do $(MAKE) accuracy DATA=$$data || exit 1; done
-demo accuracy: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
+	+for data in digits fashion-mnist; do $(MAKE) accuracy int8 DATA=$$data || exit 1; done
+demo accuracy int8: %: $B/bench/% $(if $(filter fashion-mnist,$(DATA)),$B/fashion-mnist)
 	$< $(DATA) $(or $(word 2,$^),bench) $(if $(filter demo,$@),$B)
 # Fashion-MNIST unless DATA is given. Hours; it goes on where it was stopped.
 bench-accuracy: DATA := $(if $(filter file,$(origin DATA)),fashion-mnist,$(DATA))

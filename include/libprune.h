@@ -64,6 +64,7 @@
 #include "libprune/pool.h"
 #include "libprune/predict.h"
 #include "libprune/product.h"
+#include "libprune/quantize.h"
 #include "libprune/readahead.h"
 #include "libprune/refit.h"
 #include "libprune/regrow.h"

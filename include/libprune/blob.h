@@ -27,12 +27,29 @@
  *              there is a value, and so many values f32
  *     AFFINE   for each output s, w f32: y = s + w x; in place
  *     others   no data; in place
+ * Of int8, whose elements lie in the scratch as int16, -128 .. 127, in numbers that are multiples of 4:
+ *     WIDEN    int8 to that, zeros behind them; no data. O is I, up to a multiple of 4
+ *     DENSE8   a u32 n, 1 or O; the zero of the outputs, i32; n scales u32. Rows four at a time: 4 biases
+ *              i32, then for every four columns a word for each row, whose bytes, lowest first, are the
+ *              weights of columns 0, 2, 1, 3
+ *     BLOCKS8  1 x 4 blocks. n, zero, scales likewise; a u32 V; so many words: for each row its bias, and a
+ *              word for each block; then bytes, up to a whole word: for each row the number of its blocks,
+ *              u16, and a step for each, in fours of columns. The walk starts at column 0; blocks that
+ *              bridge a gap are 0
+ *     TABLE    256 int8: what comes out for -128 .. 127; in place
+ *     NARROW   to int8, the first O of I; no data
+ *     REAL     a scale f32 and a zero i32: y = scale (x - zero), float; the first O of I
  *
- * Each with weights computes s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
+ * Those with float weights compute s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
  * `floor` where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on
  * every machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction
  * (=fast) saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits
  * are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
+ *
+ * DENSE8 and BLOCKS8 compute, with no rounding but the last, s = bias + sum w x in 32 bits, modulo 2^32; with
+ * c the row's scale, a positive i32, j its lowest five bits: y = zero + s c 2^-(33 + j), rounded to nearest,
+ * halves up, cut to -128 .. 127. So ReLU is a zero of -128. What the zero of the inputs adds is in the bias.
+ * The same bits on every machine, by any back end.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
  *
@@ -60,6 +77,12 @@ enum {
     PRUNE_BLOB_DELTAS = 3,
     PRUNE_BLOB_BITMASK = 4,
     PRUNE_BLOB_AFFINE = 5,
+    PRUNE_BLOB_WIDEN = 6,
+    PRUNE_BLOB_DENSE8 = 7,
+    PRUNE_BLOB_BLOCKS8 = 8,
+    PRUNE_BLOB_TABLE = 9,
+    PRUNE_BLOB_NARROW = 10,
+    PRUNE_BLOB_REAL = 11,
     PRUNE_BLOB_ACTIVATION = 32,
     PRUNE_BLOB_SOFTMAX = 48,
     PRUNE_BLOB_LOG_SOFTMAX = 49
@@ -90,7 +113,7 @@ typedef struct prune_blob_layer {
     uint16_t outputs; /* at least 1 */
     uint32_t to;      /* where it writes: bytes into the scratch, a multiple of 4, or PRUNE_BLOB_OUTPUT */
     uint32_t words;   /* of data, right behind this struct */
-    float floor;      /* of weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
+    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
 } prune_blob_layer;
 
 typedef struct prune_blob_op {
@@ -112,6 +135,8 @@ extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, pru
     prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
     prune_op_softplus;
 extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
+extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_table, prune_op_narrow,
+    prune_op_real;
 
 /* All of the above but prune_op_dense_vfp, then NULL. */
 extern const prune_blob_op *const prune_blob_ops[];
@@ -141,6 +166,16 @@ const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
  * is needed; both before anything is written; PRUNE_E_UNSUPPORTED: an operation is not in the list. */
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
                             void *scratch, size_t room);
+
+/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale + input_zero, to the
+ * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and input_zero
+ * -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
+prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
+
+/* y[outputs] = output_scale (q - output_zero). The largest output is the largest q, softmax before or behind.
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8. */
+prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 /* FFI-END */
 PRUNE_API_END
 

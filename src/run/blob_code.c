@@ -24,16 +24,16 @@ void prn_words_put_float(prn_words *words, float value)
 void prn_words_put_header(prn_words *words, const prune_blob_header *header)
 {
     prn_words_put(words, PRUNE_BLOB_MAGIC);
-    prn_words_put(words,
-                  PRUNE_BLOB_VERSION | PRUNE_BLOB_PANEL << 8 | PRUNE_BLOB_F32 << 16 | PRUNE_BLOB_F32 << 24);
+    prn_words_put(words, PRUNE_BLOB_VERSION | PRUNE_BLOB_PANEL << 8 | (uint32_t)header->takes << 16 |
+                             (uint32_t)header->gives << 24);
     prn_words_put(words, header->words);
     prn_words_put(words, header->layers);
     prn_words_put(words, header->inputs | (uint32_t)header->outputs << 16);
     prn_words_put(words, header->scratch);
-    for (int i = 0; i < 2; i++) {
-        prn_words_put_float(words, 1.0f);
-        prn_words_put(words, 0);
-    }
+    prn_words_put_float(words, header->input_scale);
+    prn_words_put(words, (uint32_t)header->input_zero);
+    prn_words_put_float(words, header->output_scale);
+    prn_words_put(words, (uint32_t)header->output_zero);
 }
 
 void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer)

@@ -14,7 +14,7 @@ typedef struct prn_words {
 void prn_words_put(prn_words *words, uint32_t word);
 void prn_words_put_float(prn_words *words, float value);
 
-/* Of the header its sizes count: floats go in and come out. */
+/* All of the header but magic, version and panel, which are written as they are here. */
 void prn_words_put_header(prn_words *words, const prune_blob_header *header);
 void prn_words_put_layer(prn_words *words, const prune_blob_layer *layer);
 

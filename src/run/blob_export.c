@@ -199,7 +199,11 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
                                        .layers = (uint16_t)p->count,
                                        .inputs = (uint16_t)p->steps[0].inputs,
                                        .outputs = (uint16_t)p->steps[p->count - 1].outputs,
-                                       .scratch = p->scratch };
+                                       .scratch = p->scratch,
+                                       .takes = PRUNE_BLOB_F32,
+                                       .gives = PRUNE_BLOB_F32,
+                                       .input_scale = 1.0f,
+                                       .output_scale = 1.0f };
     p->instructions = 0;
     prn_words_put_header(words, &header);
     for (size_t i = 0; i < p->count; i++)

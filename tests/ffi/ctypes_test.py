@@ -117,6 +117,9 @@ EncodingInfo = struct("EncodingInfo", [
 BlobOptions = struct("BlobOptions", [("size", size), ("choice", i32), ("encodings", handle), ("encoding_count", size)])
 COptions = struct("COptions", [("size", size), ("prefix, runtime, samples", handle), ("sample_count", size)])
 BlobInfo = struct("BlobInfo", [("size, bytes, scratch, layers", size), ("instructions", u64)])
+QuantizeOptions = struct("QuantizeOptions", [
+    ("size", size), ("range", i32), ("percentile", f32), ("per_layer, choice", i32), ("encodings", handle),
+    ("encoding_count", size), ("backend", handle)])
 KernelsInfo = struct("KernelsInfo", [("size", size), ("best", i32), ("offered", c.c_uint32)])
 ProductOptions = struct("ProductOptions", [
     ("size", size), ("kernels, layout", i32), ("max_batch", size), ("backend", handle)])
@@ -184,6 +187,7 @@ INITIALISED = {
     "prune_blob_options": (BlobOptions, {}),
     "prune_blob_info": (BlobInfo, {}),
     "prune_c_options": (COptions, {"sample_count": 2}),
+    "prune_quantize_options": (QuantizeOptions, {"range": 2, "percentile": 0.9999}),
     "prune_engine_options": (EngineOptions, {"max_batch": 1}),
     "prune_engine_layer": (EngineLayer, {}),
     "prune_kernels_info": (KernelsInfo, {}),

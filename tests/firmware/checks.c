@@ -4,6 +4,7 @@
 #include "board.h"
 #include "files.h"
 #include "infer.h"
+#include "infer8.h"
 #include "learn.h"
 #include "life.h"
 #include "tell.h"
@@ -18,6 +19,7 @@ int main(void)
     files_run(&l);
     infer_run(&l);
     learn_run(&l);
+    infer8_run();
     life_end(&l);
     return failures();
 }

@@ -41,7 +41,8 @@ END {
     }
     write()
     if (!bad)
-        note("check-firmware: " judged + 0 " figures as in figures.txt, " same + 0 " hashes the host\047s")
+        note("check-firmware: " (rewrite ? "figures written, " : judged + 0 " figures as in figures.txt, ") \
+             same + 0 " hashes the host\047s")
     else if (!rewrite)
         note("figures.txt is to say what is so: if it is meant, make check-firmware REWRITE=1")
     exit bad

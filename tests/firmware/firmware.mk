@@ -1,6 +1,6 @@
 # tests/firmware/firmware.mk -- make check-firmware: the firmware library, built for chips and run as QEMU has them
 #
-# For each of CHIPS it is built and its symbols are checked; where there is a MACHINE the checks run there too, and
+# For each of CHIPS it is built and its symbols are checked; where there is a MACHINE the checks run there, and
 # print the hashes that they print on the host. Costs are held against figures.txt, see figures.awk.
 # CHIPS="m4f rv32" takes only these; REWRITE=1 writes figures.txt anew.
 CHIPS      ?= m0plus m3 m4f m4f-O2 m7 m33 rv32 rv32f rv64
@@ -11,12 +11,13 @@ RISCV       = CROSS=riscv64-unknown-elf- BOARD=riscv MEMORY='flash=0x80000000 ra
 BARE        = -ffreestanding -isystem $(FIRMWARE_D)/bare# the toolchain for RISC-V comes without a C library
 VIRT        = -bios none -icount shift=0 -M virt'
 M4F         = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard $1' $(MPS2) mps2-an386'
-chip-m0plus: AS = $(ARM) CPU='-mcpu=cortex-m0plus -mthumb'
+chip-m0plus: AS = $(ARM) CPU='-mcpu=cortex-m0plus -mthumb' $(MPS2) mps2-an385'# an M3: there is no M0+ with as much RAM
 chip-m3:     AS = $(ARM) CPU='-mcpu=cortex-m3 -mthumb' $(MPS2) mps2-an385'
 chip-m4f:    AS = $(call M4F,-fcallgraph-info)
 chip-m4f-O2: AS = $(call M4F,-O2)
 chip-m7:     AS = $(ARM) CPU='-mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard' $(MPS2) mps2-an500'
-chip-m33:    AS = $(ARM) CPU='-mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard'
+chip-m33:    AS = $(ARM) CPU='-mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard -DBOARD_TICK=50' $(MPS2) mps2-an505' \
+                  MEMORY='flash=0x10000000 ram=0x38000000'
 chip-rv32:   AS = $(RISCV) CPU='-march=rv32imac -mabi=ilp32 $(BARE)' MACHINE='qemu-system-riscv32 $(VIRT)
 chip-rv32f:  AS = $(RISCV) CPU='-march=rv32imafc -mabi=ilp32f $(BARE)' MACHINE='qemu-system-riscv32 $(VIRT)
 chip-rv64:   AS = $(RISCV) CPU='-march=rv64imafdc -mabi=lp64d -mcmodel=medany $(BARE)' MACHINE='qemu-system-riscv64 $(VIRT)
@@ -27,8 +28,9 @@ CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 RUNNING     = prune_blob_run,-u,prune_op_dense
+RUNNING8    = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
 LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,prune_activation_relu,-u,prune_tiny_sgd
-LINKED      = run:$(RUNNING) run+check:$(RUNNING),-u,prune_blob_check \
+LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob_check \
               run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static void put(blobs *blob, uint32_t word)
+void blobs_put(blobs *blob, uint32_t word)
 {
     ck_assert_uint_lt(blob->count, BLOBS_WORDS);
     blob->words[blob->count++] = word;
@@ -16,7 +16,7 @@ static void put_float(blobs *blob, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put(blob, bits);
+    blobs_put(blob, bits);
 }
 
 void blobs_start(blobs *blob, size_t inputs)
@@ -34,7 +34,7 @@ void blobs_start(blobs *blob, size_t inputs)
     blob->count = sizeof header / sizeof *blob->words;
 }
 
-static prune_blob_header *header_of(blobs *blob)
+prune_blob_header *blobs_header(blobs *blob)
 {
     return (prune_blob_header *)(void *)blob->words;
 }
@@ -77,7 +77,7 @@ static void put_blocks(blobs *blob, const blobs_layer *l)
     static uint16_t index[BLOBS_WORDS];
     size_t entries = 0;
     const size_t first = blob->count;
-    put(blob, 0);
+    blobs_put(blob, 0);
     for (size_t row = 0, rows; row < l->outputs; row += rows) {
         rows = rows_at(l, row);
         for (size_t r = row; r < row + rows; r++)
@@ -96,7 +96,7 @@ static void put_blocks(blobs *blob, const blobs_layer *l)
     for (size_t i = 0; i < entries; i += 2) {
         uint32_t pair;
         memcpy(&pair, index + i, sizeof pair);
-        put(blob, pair);
+        blobs_put(blob, pair);
     }
 }
 
@@ -106,7 +106,7 @@ static void put_step(blobs *blob, size_t first, size_t step, float value)
     const size_t n = blob->words[first]++;
     if (n % 4 == 0)
         for (size_t i = 0; i < 5; i++)
-            put(blob, 0);
+            blobs_put(blob, 0);
     uint32_t *group = blob->words + first + 1 + n / 4 * 5;
     group[0] |= (uint32_t)(4 * step) << (n % 4 * 8);
     memcpy(&group[1 + n % 4], &value, sizeof value);
@@ -118,7 +118,7 @@ static void put_deltas(blobs *blob, const blobs_layer *l)
         put_float(blob, l->b[row]);
         const size_t first = blob->count;
         size_t at = 0;
-        put(blob, 0);
+        blobs_put(blob, 0);
         for (size_t column = 0; column < l->inputs; column++) {
             if (!keeps(l, row, 1, column))
                 continue;
@@ -139,7 +139,7 @@ static void put_bitmask(blobs *blob, const blobs_layer *l)
         for (size_t column = 0; column < l->inputs; column++) {
             if (column % 32 == 0) {
                 mask = blob->count;
-                put(blob, 0);
+                blobs_put(blob, 0);
             }
             if (!keeps(l, row, 1, column))
                 continue;
@@ -149,25 +149,30 @@ static void put_bitmask(blobs *blob, const blobs_layer *l)
     }
 }
 
-/* Returns where the struct is. */
-static size_t put_layer(blobs *blob, int32_t op, size_t inputs, size_t outputs, uint32_t to)
+size_t blobs_open_layer(blobs *blob, int32_t op, size_t inputs, size_t outputs, uint32_t to)
 {
     const prune_blob_layer layer = {
         .op = (uint16_t)op, .inputs = (uint16_t)inputs, .outputs = (uint16_t)outputs, .to = to
     };
     const size_t at = blob->count;
     for (size_t i = 0; i < sizeof layer / sizeof *blob->words; i++)
-        put(blob, 0);
+        blobs_put(blob, 0);
     memcpy(blob->words + at, &layer, sizeof layer);
-    header_of(blob)->layers++;
-    header_of(blob)->outputs = (uint16_t)outputs;
+    blobs_header(blob)->layers++;
+    blobs_header(blob)->outputs = (uint16_t)outputs;
     return at;
+}
+
+void blobs_close_layer(blobs *blob, size_t at, float floor)
+{
+    prune_blob_layer *layer = (prune_blob_layer *)(void *)(blob->words + at);
+    layer->words = (uint32_t)(blob->count - at - sizeof *layer / sizeof *blob->words);
+    layer->floor = floor;
 }
 
 void blobs_add(blobs *blob, const blobs_layer *l)
 {
-    const size_t at = put_layer(blob, l->op, l->inputs, l->outputs, l->to);
-    const size_t data = blob->count;
+    const size_t at = blobs_open_layer(blob, l->op, l->inputs, l->outputs, l->to);
     if (l->op == PRUNE_BLOB_DENSE)
         put_dense(blob, l);
     else if (l->op == PRUNE_BLOB_BLOCKS)
@@ -176,14 +181,12 @@ void blobs_add(blobs *blob, const blobs_layer *l)
         put_deltas(blob, l);
     else
         put_bitmask(blob, l);
-    prune_blob_layer *layer = (prune_blob_layer *)(void *)(blob->words + at);
-    layer->words = (uint32_t)(blob->count - data);
-    layer->floor = l->floor;
+    blobs_close_layer(blob, at, l->floor);
 }
 
 void blobs_add_map(blobs *blob, int32_t op, uint32_t to)
 {
-    put_layer(blob, op, header_of(blob)->outputs, header_of(blob)->outputs, to);
+    blobs_open_layer(blob, op, blobs_header(blob)->outputs, blobs_header(blob)->outputs, to);
 }
 
 /* Bit by bit; written little-endian on every machine. */
@@ -202,9 +205,9 @@ void blobs_sign(void *blob, size_t bytes)
 
 void blobs_finish(blobs *blob, size_t scratch)
 {
-    put(blob, 0);
-    header_of(blob)->words = (uint32_t)blob->count;
-    header_of(blob)->scratch = (uint32_t)scratch;
+    blobs_put(blob, 0);
+    blobs_header(blob)->words = (uint32_t)blob->count;
+    blobs_header(blob)->scratch = (uint32_t)scratch;
     blobs_sign(blob->words, blob->count * sizeof *blob->words);
 }
 

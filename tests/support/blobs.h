@@ -28,6 +28,12 @@ void blobs_add(blobs *blob, const blobs_layer *layer);
 /* One without data: as many outputs as the last layer, or the blob, has. */
 void blobs_add_map(blobs *blob, int32_t op, uint32_t to);
 
+/* What these are made of: one word; the header; a layer's struct, whose place comes back, and its end. */
+void blobs_put(blobs *blob, uint32_t word);
+prune_blob_header *blobs_header(blobs *blob);
+size_t blobs_open_layer(blobs *blob, int32_t op, size_t inputs, size_t outputs, uint32_t to);
+void blobs_close_layer(blobs *blob, size_t at, float floor);
+
 /* Ends with the checksum, which blobs_sign() makes right again. */
 void blobs_finish(blobs *blob, size_t scratch);
 void blobs_sign(void *blob, size_t bytes);

@@ -1,0 +1,38 @@
+/* blob_scale.c -- inputs as the integers of a blob, and its outputs as numbers
+ *
+ * SPDX-License-Identifier: MIT */
+#include "blob.h"
+
+#include <stddef.h>
+
+/* To the nearest, halves away from 0; NaN as the lowest. */
+static int8_t integer(float x, float scale, int32_t zero)
+{
+    const float value = x / scale + (float)zero;
+    const float bounded = value > 127.0f ? 127.0f : value > -128.0f ? value : -128.0f;
+    return (int8_t)(bounded + (bounded < 0.0f ? -0.5f : 0.5f));
+}
+
+prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
+{
+    const prune_blob_header *h = blob;
+    if (q == NULL || blob == NULL || x == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (h->takes != PRUNE_BLOB_I8)
+        return PRUNE_E_TYPE;
+    for (uint32_t i = 0; i < h->inputs; i++)
+        q[i] = integer(x[i], h->input_scale, h->input_zero);
+    return PRUNE_OK;
+}
+
+prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q)
+{
+    const prune_blob_header *h = blob;
+    if (y == NULL || blob == NULL || q == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (h->gives != PRUNE_BLOB_I8)
+        return PRUNE_E_TYPE;
+    for (uint32_t i = 0; i < h->outputs; i++)
+        y[i] = h->output_scale * (float)(q[i] - h->output_zero);
+    return PRUNE_OK;
+}

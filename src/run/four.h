@@ -1,0 +1,38 @@
+/* four.h -- what operations on int8 share: four products at a time, and sums as int8 */
+#ifndef PRN_FOUR_H
+#define PRN_FOUR_H
+
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+#include "four_arm.h"
+#else
+#include "four_plain.h"
+#endif
+
+#include "blob.h"
+
+/* How sums become outputs: data of the layer behind its first two words, [1] or one for each row. */
+typedef struct prn_scales {
+    const uint32_t *next;
+    uint32_t step; /* 0 or 1 */
+    int32_t zero;
+} prn_scales;
+
+static inline prn_scales prn_scales_of(const prune_blob_layer *layer)
+{
+    const uint32_t *data = prn_layer_data(layer);
+    return (prn_scales){ data + 2, data[0] > 1, (int32_t)data[1] };
+}
+
+/* Words of the data that scales take, or 0 if they are not whole. */
+uint32_t prn_check_scales(const prune_blob_layer *layer);
+
+/* The product is below 2^62, so that nothing overflows. */
+static inline int16_t prn_scaled(uint32_t sum, prn_scales *s)
+{
+    const uint32_t scale = *s->next;
+    const int32_t high = (int32_t)((int64_t)(int32_t)sum * (int32_t)scale >> 32);
+    s->next += s->step;
+    return (int16_t)prn_saturated(s->zero + (((high >> (scale & 31u)) + 1) >> 1));
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* four_plain.h -- four products at a time, and sums cut, where no instruction does it */
+#ifndef PRN_FOUR_PLAIN_H
+#define PRN_FOUR_PLAIN_H
+
+#include "libprune/base.h"
+
+typedef struct prn_four {
+    int32_t x[4];
+} prn_four;
+
+static inline prn_four prn_four_at(const int16_t *x)
+{
+    return (prn_four){ { x[0], x[1], x[2], x[3] } };
+}
+
+static inline int32_t prn_byte(uint32_t word, uint32_t shift)
+{
+    return (int8_t)(word >> shift & 255u);
+}
+
+/* In a word of weights, bytes 0 and 2 belong to the first two columns: so they come apart in pairs. */
+static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
+{
+    return sum + (uint32_t)(prn_byte(weights, 0) * four.x[0] + prn_byte(weights, 16) * four.x[1] +
+                            prn_byte(weights, 8) * four.x[2] + prn_byte(weights, 24) * four.x[3]);
+}
+
+static inline int32_t prn_saturated(int32_t value)
+{
+    return value > 127 ? 127 : value < -128 ? -128 : value;
+}
+
+#endif

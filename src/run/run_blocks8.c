@@ -1,0 +1,73 @@
+/* run_blocks8.c -- blocks of four int8 of one row
+ *
+ * SPDX-License-Identifier: MIT */
+#include "four.h"
+
+/* Where weights and steps are. */
+typedef struct streams {
+    const uint32_t *w;
+    const uint8_t *step;
+} streams;
+
+static inline uint32_t take_count(streams *s)
+{
+    const uint32_t count = s->step[0] | (uint32_t)s->step[1] << 8;
+    s->step += 2;
+    return count;
+}
+
+/* Behind the scales: how many words there are, and then they. */
+static inline streams streams_of(const uint32_t *at)
+{
+    return (streams){ at + 1, (const uint8_t *)(at + 1 + at[0]) };
+}
+
+/* One row, of what is left of words and bytes. */
+static int32_t check_row(streams *s, uint32_t left[2], uint32_t fours)
+{
+    if (left[0] == 0 || left[1] < 2)
+        return 0;
+    const uint32_t blocks = take_count(s);
+    uint32_t place = 0;
+    left[0]--, left[1] -= 2;
+    if (blocks > left[0] || blocks > left[1])
+        return 0;
+    left[0] -= blocks, left[1] -= blocks;
+    for (uint32_t b = 0; b < blocks; b++) {
+        place += *s->step++;
+        if (place >= fours)
+            return 0;
+    }
+    return 1;
+}
+
+static int32_t check(const prune_blob_layer *layer)
+{
+    const uint32_t scales = prn_check_scales(layer), *at = prn_layer_data(layer) + scales;
+    if (scales == 0 || layer->words == scales || *at > layer->words - scales - 1)
+        return 0;
+    streams s = streams_of(at);
+    uint32_t left[2] = { *at, 4 * (layer->words - scales - 1 - *at) };
+    for (uint32_t rows = layer->outputs; rows != 0; rows--)
+        if (!check_row(&s, left, layer->inputs / 4u))
+            return 0;
+    return left[0] == 0 && left[1] < 4;
+}
+
+static void run(void *y, const void *x, const prune_blob_layer *layer)
+{
+    prn_scales scales = prn_scales_of(layer);
+    streams s = streams_of(scales.next + prn_layer_data(layer)[0]);
+    int16_t *out = y;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        const int16_t *in = x;
+        uint32_t sum = *s.w++;
+        for (uint32_t left = take_count(&s); left != 0; left--) {
+            in += 4u * *s.step++;
+            sum = prn_four_add(sum, *s.w++, prn_four_at(in));
+        }
+        *out++ = prn_scaled(sum, &scales);
+    }
+}
+
+const prune_blob_op prune_op_blocks8 = { PRUNE_BLOB_BLOCKS8, PRUNE_BLOB_I16, PRUNE_BLOB_I16, 0, check, run };

@@ -1,0 +1,156 @@
+/* blob8_test.c -- the runtime on int8: every operation against sums in int64, whole nets, both ends
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/blobs8.h"
+
+#include <math.h>
+#include <string.h>
+
+static void run(int8_t *y, const blobs *blob, const int8_t *x)
+{
+    static uint32_t scratch[BLOBS_WORDS];
+    const size_t bytes = prune_blob_scratch(blob->words);
+    scratch[bytes / 4] = 12345;
+    ck_assert_ok(prune_blob_check(blob->words, blob->count * 4, prune_blob_ops));
+    ck_assert_ok(prune_blob_run(blob->words, prune_blob_ops, y, x, scratch, bytes));
+    ck_assert_uint_eq(scratch[bytes / 4], 12345);
+}
+
+static void check_layer(blobs *blob, blobs8_drawn *d, int32_t op)
+{
+    int8_t y[BLOBS_O + 1], plain[BLOBS_O];
+    const size_t outputs = d->layer.outputs, inputs = d->layer.inputs;
+    d->layer.op = op;
+    d->layer.to = (uint32_t)inputs * 2;
+    y[outputs] = 7;
+    blobs8_start(blob, inputs);
+    blobs8_add(blob, &d->layer);
+    blobs8_finish(blob, outputs, 2 * (inputs + outputs));
+    run(y, blob, d->x);
+    blobs8_plain(plain, d->x, &d->layer);
+    ck_assert_mem_eq(y, plain, outputs);
+    ck_assert_int_eq(y[outputs], 7);
+}
+
+START_TEST(every_encoding_gives_the_sums_of_int64)
+{
+    static const size_t inputs[] = { 4, 8, 12, 64, 100, BLOBS8_I };
+    static const float densities[] = { 0.0f, 0.004f, 0.3f, 1.0f };
+    static blobs blob;
+    static blobs8_drawn d;
+    prune_rng_seed(&d.rng, 1);
+    for (size_t outputs = 4; outputs <= BLOBS_O; outputs += outputs < 12 ? 4 : 28)
+        for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+            for (size_t k = 0; k < 8; k++) {
+                blobs8_draw(&d, outputs, inputs[i], densities[k / 2], k % 2 != 0);
+                check_layer(&blob, &d, PRUNE_BLOB_DENSE8);
+                check_layer(&blob, &d, PRUNE_BLOB_BLOCKS8);
+            }
+}
+END_TEST
+
+/* Sums at both ends and beyond, scales of all sizes, halves. */
+START_TEST(sums_are_scaled_as_whole_numbers)
+{
+    static const uint32_t shifts[] = { 0, 1, 7, 20, 29, 30, 31 };
+    static const int32_t sums[] = {
+        0,   1,   -1,  2,     -2,    3,         -3,        4,       127,
+        128, 255, 509, -1000, 65536, INT32_MAX, INT32_MIN, 1 << 30, (1 << 30) - 1
+    };
+    static const uint32_t factors[] = { 0, 1u << 30, (1u << 30) + 32, 0x7FFFFFE0u };
+    static blobs blob;
+    static blobs8_drawn d;
+    prune_rng_seed(&d.rng, 2);
+    for (size_t s = 0; s < sizeof sums / sizeof sums[0]; s++)
+        for (size_t k = 0; k < sizeof shifts / sizeof shifts[0]; k++)
+            for (size_t f = 0; f < 4; f++)
+                for (int32_t zero = -128; zero < 128; zero += 85) {
+                    blobs8_draw(&d, 4, 4, s % 2 == 0 ? 0.0f : 1.0f, 0);
+                    d.b[0] = sums[s];
+                    d.scales[0] = factors[f] + shifts[k];
+                    d.layer.zero = zero;
+                    check_layer(&blob, &d, PRUNE_BLOB_DENSE8);
+                    check_layer(&blob, &d, PRUNE_BLOB_BLOCKS8);
+                }
+}
+END_TEST
+
+START_TEST(a_net_runs_in_the_scratch_that_it_asks_for)
+{
+    static blobs blob;
+    static blobs8_drawn d[2];
+    int8_t wanted[BLOBS8_NET_O], y[BLOBS8_NET_O];
+    blobs8_net(&blob, d, wanted);
+    ck_assert_uint_eq(prune_blob_scratch(blob.words), BLOBS8_NET_SCRATCH);
+    run(y, &blob, d[0].x);
+    ck_assert_mem_eq(y, wanted, sizeof y);
+}
+END_TEST
+
+START_TEST(outputs_leave_as_float_too)
+{
+    static blobs blob;
+    const int8_t x[] = { -128, 127, 3 };
+    const float scale = 0.5f;
+    float y[3] = { 7.0f, 7.0f, 7.0f };
+    uint32_t bits, scratch[2];
+    memcpy(&bits, &scale, sizeof bits);
+    blobs8_start(&blob, 3);
+    const size_t at = blobs_open_layer(&blob, PRUNE_BLOB_REAL, 4, 2, PRUNE_BLOB_OUTPUT);
+    blobs_put(&blob, bits);
+    blobs_put(&blob, 3);
+    blobs_close_layer(&blob, at, 0.0f);
+    blobs_header(&blob)->gives = PRUNE_BLOB_F32;
+    blobs_finish(&blob, 8);
+    ck_assert_ok(prune_blob_check(blob.words, blob.count * 4, prune_blob_ops));
+    ck_assert_ok(prune_blob_run(blob.words, prune_blob_ops, y, x, scratch, sizeof scratch));
+    ck_assert(y[0] == -65.5f && y[1] == 62.0f && y[2] == 7.0f);
+}
+END_TEST
+
+/* ---- integers and numbers ---- */
+
+START_TEST(numbers_become_the_nearest_integers)
+{
+    static blobs blob;
+    static blobs8_drawn d[2];
+    const float x[BLOBS8_NET_I] = { 0.0f,   0.2f,     0.25f,     -0.25f, -0.2f, 1e30f,
+                                    -1e30f, INFINITY, -INFINITY, NAN,    30.0f };
+    const int8_t wanted[] = { 5, 5, 6, 5, 5, 127, -128, 127, -128, -128, 65 };
+    int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
+    const int8_t given[] = { -128, 2, 127 };
+    float y[BLOBS8_NET_O];
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    h->input_scale = 0.5f;
+    h->input_zero = 5;
+    h->output_scale = 0.25f;
+    h->output_zero = 2;
+    q[BLOBS8_NET_I] = 99;
+    ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+    ck_assert_mem_eq(q, wanted, sizeof wanted);
+    ck_assert_int_eq(q[BLOBS8_NET_I], 99);
+    ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
+    ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
+
+    ck_assert_status(prune_blob_quantize(NULL, blob.words, x), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_blob_quantize(q, NULL, x), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_blob_quantize(q, blob.words, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_blob_dequantize(NULL, blob.words, given), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_blob_dequantize(y, NULL, given), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_blob_dequantize(y, blob.words, NULL), PRUNE_E_ARGUMENT);
+    h->takes = h->gives = PRUNE_BLOB_F32;
+    ck_assert_status(prune_blob_quantize(q, blob.words, x), PRUNE_E_TYPE);
+    ck_assert_status(prune_blob_dequantize(y, blob.words, given), PRUNE_E_TYPE);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        every_encoding_gives_the_sums_of_int64,     sums_are_scaled_as_whole_numbers,
+        a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
+        numbers_become_the_nearest_integers,
+    };
+    return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);
+}
