@@ -65,6 +65,29 @@ START_TEST(weights_are_rounded_to_the_nearest)
 }
 END_TEST
 
+/* What goes while it is rounded, goes from what is kept beside it too. */
+START_TEST(removed_weights_stay_removed)
+{
+    float w[WEIGHTS];
+    uint8_t kept[WEIGHTS];
+    prune_rounding *r;
+    prune_model *model = make_model();
+    ck_assert_ok(prune_rounding_create(&r, NULL, model, 0));
+    for (size_t i = 0; i < WEIGHTS; i++)
+        kept[i] = i % 4 == 0;
+    ck_assert_ok(prune_mask_set(model, 0, kept, WEIGHTS));
+    for (size_t n = 0; n < 2; n++) {
+        ck_assert_ok(prune_rounding_update(r));
+        ck_assert_ok(prune_model_verify(model, NULL));
+    }
+    weights_of(w, model);
+    for (size_t i = 0; i < WEIGHTS; i++)
+        ck_assert((w[i] != 0.0f) == (i % 4 == 0));
+    prune_rounding_free(r);
+    prune_model_free(model);
+}
+END_TEST
+
 /* A hundred moves of a hundredth of a step are a step; each alone would be rounded away. */
 START_TEST(small_moves_add_up)
 {
@@ -187,8 +210,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        weights_are_rounded_to_the_nearest, small_moves_add_up,        rounded_weights_learn_as_others_do,
-        quantizing_rounds_no_more,          bad_arguments_are_refused,
+        weights_are_rounded_to_the_nearest, removed_weights_stay_removed, small_moves_add_up,
+        rounded_weights_learn_as_others_do, quantizing_rounds_no_more,    bad_arguments_are_refused,
     };
     return run_tests("rounding", tests, sizeof tests / sizeof tests[0]);
 }
