@@ -15,6 +15,8 @@
 #   make ports       the tests with -m32, musl, on big-endian s390x, ARM's kernels; Windows compiles; deps-ports: its needs
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
+#   make demo-chip  what the demo has pruned as C source, in an image for a Cortex-M4F, run in QEMU
+#   make amalgamation  the runtime for chips as two files to copy, prune_runtime.c and .h, in build/
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
 #
@@ -43,7 +45,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_dense8 run_blocks8 run_map8 run_ops blob_scale blob_code \
+             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
            / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -55,7 +57,7 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine blob_export readahead \
+           / clip feed allreduce engine blob_export c_export readahead \
            / predict trainer roc datafile ranges \
            / plan update criterion averages agree refit penalty distill grid \
            / evaluate importance tiny quantize rounding \
@@ -86,8 +88,8 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
            loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
-           joint bend thin penalty distill blob_code blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
-           tiny_prune tiny_compact tiny_blob
+           joint bend thin penalty distill blob_code blob_decode blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy \
+           tiny_draw tiny_prune tiny_compact tiny_blob
 
 DEPS     = gcc libc6-dev libopenblas-dev check pkg-config locales $(if $(filter fashion-mnist,$(DATA)),dataset-fashion-mnist)
 DEPS_DEV = clang clang-format clang-tidy libclang-rt-dev cppcheck g++ valgrind python3 python3-cffi luajit \
@@ -177,7 +179,9 @@ SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),wind
 SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) \
            $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
-OBJ      = $(SRC:%.c=$B/%.o)
+OBJ      = $(SRC:%.c=$B/%.o) $B/run_text.o
+files    = $(foreach module,$1,$(wildcard $(foreach suffix,h c,lib/$(module).$(suffix) src/*/$(module).$(suffix))))
+public   = $(foreach module,$1,$(wildcard include/libprune/$(module).h))
 chip_obj = $(patsubst %.c,$B/firmware/%.o,$(call sources,$1))
 CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
 CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
@@ -185,11 +189,12 @@ TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
+TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 
-.PHONY: all check check-long demo accuracy int8 bench-accuracy bench bench-peers lint format ffi mpi ports firmware install \
-        uninstall clean help FORCE
+.PHONY: all check check-long demo accuracy int8 bench-accuracy bench bench-peers lint format ffi mpi ports firmware \
+        amalgamation install uninstall clean help FORCE
 all: $B/libprune.a $B/libprune.so $B/libprune.pc
 
 $B/libprune.a: $(OBJ)
@@ -201,6 +206,19 @@ $B/libprune.pc: pkgconfig/libprune.pc.in FORCE
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< >$@
 $B/%.o: %.c $B/flags
 	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN),$(CHECK_OWN:%=-isystem %)) -MMD -MP -c -o $@ $<
+# The runtime's sources as strings, and as two files for trees that copy those.
+TEXTS    = awk -f src/run/texts.awk
+$B/run_text.c: src/run/texts.awk include/libprune/blob.h $(call files,$(RUNTIME)) $B/flags
+	$(TEXTS) -v out=texts $(filter %.h %.c,$^) >$@
+$B/run_text.o: $B/run_text.c src/run/run_text.h
+	echo "CC $<" && $(CC) $(C11) $(OWN) -MMD -MP -c -o $@ $<
+amalgamation: $B/prune_runtime.h $B/prune_runtime.c
+$B/prune_runtime.h: src/run/texts.awk $(call public,base activation $(RUNTIME))
+	mkdir -p $(@D) && { echo '/* prune_runtime.h -- libprune $(VERSION): its runtime for chips, as one header */'; \
+	    $(TEXTS) -v out=one $(filter %.h,$^); } >$@
+$B/prune_runtime.c: src/run/texts.awk $(call files,$(RUNTIME)) $B/prune_runtime.h
+	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file */\n#include "prune_runtime.h"\n\n'; \
+	    $(TEXTS) -v out=one $(filter lib/% src/%.h src/%.c,$^); } >$@
 $B/lib/gemm_small.o: private EXACT += -ffp-contract=fast# beside a BLAS, which does so too
 $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
@@ -237,9 +255,10 @@ have-linters:
 # Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
 $(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
 	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
-check: $(TESTS:=.log)
+check: $(TESTS:=.log) $B/tests/source/write amalgamation
 	awk -f tests/summary.awk $^
 	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
+	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) COMPILERS='$(CC) -std=c99 -O1' B='$B' RUN='$(RUN)' sh tests/source.sh
 # As root or not, made in the build folder.
 $B/locale/%:
 	mkdir -p $(@D) && localedef -i $(basename $*) -f $(subst .,,$(suffix $*)) $@ || \
@@ -307,7 +326,7 @@ $(PORTS:%=port-%): port-%:
 port-windows:
 	$(call need,x86_64-w64-mingw32-gcc,make deps-ports)
 	+echo "$@" && $(MAKE) B=$B/windows BLAS=none CC=x86_64-w64-mingw32-gcc $(patsubst %,$B/windows/%,libprune.a $(DEMOS:$B/%=%) tests/install/consumer)
-$B/tests/install/consumer: %: %.o $B/libprune.a
+$(TOOLS): %: %.o $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
 
 # Holding it to the rules.

@@ -21,6 +21,7 @@
 #include "libprune/blob.h"
 #include "libprune/blob_export.h"
 #include "libprune/budget.h"
+#include "libprune/c_export.h"
 #include "libprune/checkpoint.h"
 #include "libprune/cluster.h"
 #include "libprune/compact.h"

@@ -12,13 +12,14 @@ typedef union prn_bits {
 
 static inline uint32_t prn_bits_of(float x)
 {
-    const prn_bits b = { .number = x };
+    const prn_bits b = { x };
     return b.bits;
 }
 
 static inline float prn_bits_float(uint32_t bits)
 {
-    const prn_bits b = { .bits = bits };
+    prn_bits b;
+    b.bits = bits;
     return b.number;
 }
 

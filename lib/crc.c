@@ -11,7 +11,7 @@ static const uint32_t table[16] = {
 
 uint32_t prn_crc32(uint32_t crc, const void *bytes, size_t count)
 {
-    const unsigned char *byte = bytes;
+    const unsigned char *byte = (const unsigned char *)bytes;
     crc = ~crc;
     for (size_t i = 0; i < count; i++) {
         crc ^= byte[i];

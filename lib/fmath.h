@@ -5,12 +5,13 @@
 #include "libprune/fmath.h"
 
 /* Correctly rounded both ways, so the bits are the same. */
-#if defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || defined(__wasm__) || defined(__s390x__)
+#if defined(__NO_MATH_ERRNO__) && (defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || \
+                                   defined(__wasm__) || defined(__s390x__))
 enum { PRN_HAS_ROOT = 1 };
 
 static inline float prn_root(float x)
 {
-    return __builtin_sqrtf(x); /* with -fno-math-errno */
+    return __builtin_sqrtf(x); /* else it may be a call */
 }
 #else
 enum { PRN_HAS_ROOT = 0 };

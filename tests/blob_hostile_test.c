@@ -207,17 +207,137 @@ START_TEST(each_lie_is_refused)
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
-    layer_at(2)->to = 0, refused(PRUNE_E_FORMAT);                   /* onto what it reads */
-    layer_at(2)->to = BLOBS_NET_A * 4 - 4, refused(PRUNE_E_FORMAT); /* of which the last */
-    layer_at(2)->to = BLOBS_NET_A * 4 + 2, refused(PRUNE_E_FORMAT); /* not aligned */
-    layer_at(2)->to = BLOBS_NET_A * 4 + 4, refused(PRUNE_E_FORMAT); /* beyond the scratch */
-    layer_at(2)->to = PRUNE_BLOB_OUTPUT, refused(PRUNE_E_FORMAT);   /* of which there are less */
+    layer_at(2)->to = 0, refused(PRUNE_E_FORMAT);                                    /* onto what it reads */
+    layer_at(2)->to = BLOBS_NET_A * 4 - 4, refused(PRUNE_E_FORMAT);                  /* of which the last */
+    h->scratch += 4, layer_at(2)->to = BLOBS_NET_A * 4 + 2, refused(PRUNE_E_FORMAT); /* not aligned */
+    layer_at(2)->to = BLOBS_NET_A * 4 + 4, refused(PRUNE_E_FORMAT);                  /* beyond the scratch */
+    layer_at(2)->to = PRUNE_BLOB_OUTPUT, refused(PRUNE_E_FORMAT); /* of which there are less */
     layer_at(2)->to = PRUNE_BLOB_OUTPUT + 4, refused(PRUNE_E_FORMAT);
     layer_at(2)->to = 0xFFFFFFFCu, refused(PRUNE_E_FORMAT);
     layer_at(4)->to = 0, refused(PRUNE_E_FORMAT);
     layer_at(2)->words--, refused(PRUNE_E_FORMAT);
     layer_at(2)->words++, refused(PRUNE_E_FORMAT);
     layer_at(4)->words = 0xFFFFFFFFu, refused(PRUNE_E_FORMAT);
+
+    blobs_start(&net, 0); /* the largest of nothing */
+    blobs_add_map(&net, PRUNE_BLOB_SOFTMAX, PRUNE_BLOB_OUTPUT);
+    blobs_finish(&net, 0);
+    refused(PRUNE_E_FORMAT);
+}
+END_TEST
+
+/* ---- data, by the operation that they are for ---- */
+
+enum { DATA = 16 };
+
+typedef struct lone {
+    prune_blob_layer layer;
+    uint32_t data[DATA];
+} lone;
+
+/* In a block of exactly its size. */
+static int32_t check_data(const prune_blob_op *op, const lone *l)
+{
+    const uint32_t words = l->layer.words < DATA ? l->layer.words : DATA;
+    prune_blob_layer *copy = block(sizeof *copy + words * 4);
+    memcpy(copy, l, sizeof *copy + words * 4);
+    const int32_t good = op->check(copy);
+    free(copy);
+    return good;
+}
+
+/* That word of the data becomes `value`, or, if it is DATA, the number of words does. */
+static void wrong(const prune_blob_op *op, const lone *good, size_t word, uint32_t value)
+{
+    lone l = *good;
+    ck_assert_int_eq(check_data(op, &l), 1);
+    if (word < DATA)
+        l.data[word] = value;
+    else
+        l.layer.words = value;
+    ck_assert_msg(!check_data(op, &l), "operation %d: word %u as %#x", op->id, (unsigned)word,
+                  (unsigned)value);
+}
+
+/* Two half words as they lie in memory. */
+static uint32_t halves(uint16_t first, uint16_t second)
+{
+    const uint16_t pair[] = { first, second };
+    uint32_t word;
+    memcpy(&word, pair, sizeof word);
+    return word;
+}
+
+START_TEST(blocks_are_checked)
+{
+    /* 5 x 3: a block in column 2, and in the last row a weight in column 0 */
+    const lone l = { { .inputs = 3, .outputs = 5, .words = 13 },
+                     { [0] = 10, [11] = halves(1, 2), [12] = halves(1, 0) } };
+    const uint32_t values[] = { 0, 6, 8, 9, 11, 12, 13, 0x80000000u, 0xFFFFFFFFu },
+                   words[] = { 0, 1, 11, 12, 14 };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        wrong(&prune_op_blocks, &l, 0, values[i]);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        wrong(&prune_op_blocks, &l, DATA, words[i]);
+    wrong(&prune_op_blocks, &l, 11, halves(1, 3));
+    wrong(&prune_op_blocks, &l, 11, halves(0, 2));
+    wrong(&prune_op_blocks, &l, 11, halves(2, 2));
+    wrong(&prune_op_blocks, &l, 11, halves(0xFFFF, 2));
+    wrong(&prune_op_blocks, &l, 12, halves(0, 0));
+    wrong(&prune_op_blocks, &l, 12, halves(2, 0));
+    wrong(&prune_op_blocks, &l, 12, halves(1, 3));
+    /* 4 x 9, all values there, but columns for two of four blocks */
+    const lone cut = { { .inputs = 9, .outputs = 4, .words = 14 }, { [0] = 12, [13] = halves(2, 0) } };
+    ck_assert_int_eq(check_data(&prune_op_blocks, &cut), 0);
+}
+END_TEST
+
+START_TEST(deltas_are_checked)
+{
+    /* 1 x 65: the last column by a step of 63 and one of 1, and again by fillers of 0 */
+    const lone l = { { .inputs = 65, .outputs = 1, .words = 12 }, { [1] = 2, [2] = 0x000004FCu } };
+    wrong(&prune_op_deltas, &l, 1, 0);
+    wrong(&prune_op_deltas, &l, 1, 1);
+    wrong(&prune_op_deltas, &l, 1, 3);
+    wrong(&prune_op_deltas, &l, 1, 0xFFFFFFFFu);
+    wrong(&prune_op_deltas, &l, 2, 0x000008FCu);
+    wrong(&prune_op_deltas, &l, 2, 0x040004FCu);
+    wrong(&prune_op_deltas, &l, 7, 0x04000000u);
+    wrong(&prune_op_deltas, &l, 2, 0x000001FCu);
+    wrong(&prune_op_deltas, &l, 2, 0x00020000u);
+    wrong(&prune_op_deltas, &l, 7, 0x01000000u);
+    for (uint32_t words = 0; words <= 13; words += words == 11 ? 2 : 1)
+        wrong(&prune_op_deltas, &l, DATA, words);
+}
+END_TEST
+
+START_TEST(bitmasks_are_checked)
+{
+    /* 1 x 33: columns 0, 31 and 32 */
+    const lone l = { { .inputs = 33, .outputs = 1, .words = 6 }, { [1] = 0x80000001u, [4] = 0x80000000u } };
+    wrong(&prune_op_bitmask, &l, 1, 0x80000000u);
+    wrong(&prune_op_bitmask, &l, 1, 0xFFFFFFFFu);
+    wrong(&prune_op_bitmask, &l, 4, 0);
+    wrong(&prune_op_bitmask, &l, 4, 0x40000000u);
+    wrong(&prune_op_bitmask, &l, 4, 0xC0000000u);
+    for (uint32_t words = 0; words <= 7; words += words == 5 ? 2 : 1)
+        wrong(&prune_op_bitmask, &l, DATA, words);
+}
+END_TEST
+
+START_TEST(what_works_in_place_has_as_many_outputs)
+{
+    lone affine = { { .inputs = 2, .outputs = 2, .words = 4 }, { 0 } };
+    lone map = { { .inputs = 2, .outputs = 2 }, { 0 } };
+    lone dense = { { .inputs = 2, .outputs = 5, .words = 15 }, { 0 } };
+    wrong(&prune_op_affine, &affine, DATA, 3);
+    wrong(&prune_op_affine, &affine, DATA, 5);
+    wrong(&prune_op_tanh, &map, DATA, 1);
+    wrong(&prune_op_dense, &dense, DATA, 14);
+    wrong(&prune_op_dense, &dense, DATA, 16);
+    affine.layer.inputs = map.layer.inputs = 3;
+    ck_assert_int_eq(check_data(&prune_op_affine, &affine), 0);
+    ck_assert_int_eq(check_data(&prune_op_tanh, &map), 0);
 }
 END_TEST
 
@@ -294,6 +414,10 @@ int main(void)
         a_longer_block_is_read_as_far_as_the_blob_goes,
         mutants_that_are_let_through_stay_in_bounds,
         each_lie_is_refused,
+        blocks_are_checked,
+        deltas_are_checked,
+        bitmasks_are_checked,
+        what_works_in_place_has_as_many_outputs,
         each_lie_about_int8_is_refused,
         a_layer_that_gives_float_is_checked_too,
     };

@@ -125,7 +125,7 @@ START_TEST(what_makes_no_sense_is_refused)
     bad[0].choice = PRUNE_CHOOSE_BYTES + 1;
     bad[1].layout_count = 1;
     bad[2].backend = &no_backend;
-    bad[3].choice = PRUNE_CHOOSE_MEASURED, bad[3].clock = &no_clock;
+    bad[3].clock = &no_clock;
     bad[4].kernels = PRUNE_KERNELS_NEON + 1;
     bad[5].max_batch = 0;
     bad[6].max_batch = (size_t)INT_MAX + 1;

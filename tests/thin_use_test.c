@@ -260,6 +260,24 @@ END_TEST
 
 /* ---- who asks for gradients of removed weights gets them ---- */
 
+/* A weight that returns between the batches of a step has its share of those before. */
+START_TEST(weights_that_return_within_an_accumulated_step)
+{
+    prune_trainer_options options = pair_options(PRUNE_SGD);
+    pair p;
+    options.accumulate = 2;
+    open_pair(&p, &options);
+    for (size_t layer = 0; layer < 2; layer++)
+        mask_pair(&p, layer, 30);
+    step_pair(&p, 0, BATCH);
+    for (int32_t i = 0; i < 2; i++)
+        ck_assert_ok(prune_mask_reset(p.model[i]));
+    step_pair(&p, 1, BATCH);
+    ck_assert_double_le(apart(&p), 1e-6);
+    close_pair(&p);
+}
+END_TEST
+
 START_TEST(scores_of_a_fit_see_removed_weights)
 {
     pair p;
@@ -417,6 +435,7 @@ int main(void)
                                    few_weights_take_the_same_step,
                                    a_mask_that_comes_back,
                                    a_step_is_its_parts,
+                                   weights_that_return_within_an_accumulated_step,
                                    scores_of_a_fit_see_removed_weights,
                                    several_passes_backward_behind_one_forward,
                                    memory_is_taken_when_masks_change,

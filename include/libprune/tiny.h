@@ -166,11 +166,11 @@ size_t prune_tiny_export_bytes(const prune_tiny *t);
  * prune_tiny_export_bytes() says now. */
 prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 
-/* Takes weights and biases from a blob that has passed prune_blob_check(), of the same layers, all DENSE, as
- * prune_blob_export() makes them if told so. Removed weights stay 0; prune_tiny_remove_zeros() then makes a
- * mask of the blob's own zeros. State and step count, what was added up: forgotten.
+/* Takes weights and biases from a blob that has passed prune_blob_check(), of the same layers, in whatever
+ * encodings of floats: so does a net come from the host. Removed weights stay 0; prune_tiny_remove_zeros()
+ * makes a mask of the blob's own zeros then. State and step count, what was added up: forgotten.
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_SHAPE: other widths, activations or operations; PRUNE_E_NONFINITE;
- * PRUNE_E_UNSUPPORTED: another encoding. On failure nothing is changed. */
+ * PRUNE_E_UNSUPPORTED: a layer is none of DENSE, BLOCKS, DELTAS, BITMASK. On failure nothing is changed. */
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:

@@ -60,11 +60,10 @@ static prune_status check_choice(const prune_engine_options *options)
     if (options->choice < PRUNE_CHOOSE_MODELLED || options->choice > PRUNE_CHOOSE_BYTES ||
         (options->layouts == NULL && options->layout_count != 0))
         return PRUNE_E_ARGUMENT;
-    if (options->choice != PRUNE_CHOOSE_MEASURED)
-        return PRUNE_OK;
-    if (options->clock == NULL)
-        return PRUNE_E_UNSUPPORTED;
-    return options->clock->now != NULL ? PRUNE_OK : PRUNE_E_ARGUMENT;
+    if (options->clock != NULL && options->clock->now == NULL)
+        return PRUNE_E_ARGUMENT;
+    return options->clock != NULL || options->choice != PRUNE_CHOOSE_MEASURED ? PRUNE_OK
+                                                                              : PRUNE_E_UNSUPPORTED;
 }
 
 /* What products look at themselves is left to them. */

@@ -139,7 +139,7 @@ typedef struct known {
 
 static void count_chunk(reading *r, size_t count, const known *so_far, uint32_t width)
 {
-    const uint32_t mask = (1u << width) - 1u, shift = so_far->shift - width;
+    const uint32_t mask = (1u << width) - 1u, shift = (so_far->shift - width) & 31u; /* width is not 0 */
     for (size_t i = 0; i < count; i++) {
         const uint32_t order = prn_bits_order(r->chunk[i]);
         if (so_far->shift == 32 || order >> so_far->shift == so_far->prefix)

@@ -73,7 +73,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
 
 prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_op *const *ops)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     if (blob == NULL || ops == NULL || (uintptr_t)blob % 4 != 0)
         return PRUNE_E_ARGUMENT;
     if (length / 4 < LEAST_WORDS)
@@ -84,7 +84,7 @@ prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_o
         return PRUNE_E_VERSION;
     if (h->words > length / 4)
         return PRUNE_E_TRUNCATED;
-    walk w = { h, (const void *)(h + 1), h->words, INPUT_PLACE, h->inputs, h->takes };
+    walk w = { h, prune_blob_first(h), h->words, INPUT_PLACE, h->inputs, h->takes };
     for (uint32_t left = h->layers; left != 0; left--) {
         const prune_status status = check_layer(&w, ops);
         if (status != PRUNE_OK)
@@ -98,7 +98,7 @@ prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_o
 
 prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_op *const *ops)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     const prune_status status = prune_blob_open(blob, length, ops);
     return status == PRUNE_OK && prn_crc32(0, h, (size_t)h->words * 4) != CRC_OF_WHOLE ? PRUNE_E_CHECKSUM
                                                                                        : status;
@@ -106,7 +106,7 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
 
 const prune_blob_layer *prune_blob_first(const void *blob)
 {
-    return (const void *)((const prune_blob_header *)blob + 1);
+    return (const prune_blob_layer *)((const prune_blob_header *)blob + 1);
 }
 
 const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer)
@@ -116,19 +116,19 @@ const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer)
 
 size_t prune_blob_scratch(const void *blob)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     return h == NULL ? 0 : h->scratch;
 }
 
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
                             void *scratch, size_t room)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     if (blob == NULL || ops == NULL || y == NULL || x == NULL || (uintptr_t)scratch % 4 != 0)
         return PRUNE_E_ARGUMENT;
     if (h->scratch > (scratch == NULL ? 0 : room))
         return PRUNE_E_MEMORY;
-    const prune_blob_layer *layer = (const void *)(h + 1);
+    const prune_blob_layer *layer = prune_blob_first(h);
     for (uint32_t left = h->layers; left != 0; left--, layer = behind(layer)) {
         const prune_blob_op *op = find(ops, layer->op);
         void *to = layer->to == PRUNE_BLOB_OUTPUT ? y : (unsigned char *)scratch + layer->to;

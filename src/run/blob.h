@@ -9,6 +9,17 @@ static inline const uint32_t *prn_layer_data(const prune_blob_layer *layer)
     return (const uint32_t *)(layer + 1);
 }
 
+/* A blob is words; some of them are floats. */
+static inline const float *prn_floats_at(const void *words)
+{
+    return (const float *)words;
+}
+
+static inline const uint32_t *prn_bits_at(const void *floats)
+{
+    return (const uint32_t *)floats;
+}
+
 /* NaN stays NaN. */
 static inline float prn_floored(float sum, float floor)
 {

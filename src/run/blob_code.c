@@ -252,13 +252,14 @@ uint64_t prn_blob_code(prn_words *words, int32_t encoding, const prn_layer_matri
 int32_t prn_blob_choose(const prn_layer_matrix *m, int32_t by_instructions)
 {
     int32_t best = PRUNE_BLOB_DENSE;
-    uint64_t least = UINT64_MAX, dense = UINT64_MAX;
-    for (int32_t encoding = PRUNE_BLOB_DENSE; encoding <= PRUNE_BLOB_BITMASK; encoding++) {
+    prn_words dense = { NULL, 0 };
+    const uint64_t instructions_dense = prn_blob_code(&dense, best, m);
+    uint64_t least = by_instructions ? instructions_dense : dense.count;
+    for (int32_t encoding = best + 1; encoding <= PRUNE_BLOB_BITMASK; encoding++) {
         prn_words words = { NULL, 0 };
         const uint64_t instructions = prn_blob_code(&words, encoding, m);
         const uint64_t cost = by_instructions ? instructions : words.count;
-        dense = encoding == PRUNE_BLOB_DENSE ? words.count : dense;
-        if (cost < least && words.count <= dense) {
+        if (cost < least && words.count <= dense.count) {
             least = cost;
             best = encoding;
         }

@@ -138,9 +138,9 @@ static int32_t stays(const plan *p, size_t i)
 
 static void place(plan *p)
 {
-    const size_t end = first_to_outputs(p);
+    const size_t outputs = first_to_outputs(p);
     uint32_t before = 0;
-    for (size_t i = 0; i < end; i++) {
+    for (size_t i = 0; i < outputs; i++) {
         const uint32_t bytes = p->steps[i].outputs * ITEM;
         if (!stays(p, i)) {
             p->scratch = before + bytes > p->scratch ? before + bytes : p->scratch;
@@ -151,7 +151,7 @@ static void place(plan *p)
     for (size_t i = 0; i < p->count; i++) {
         step *s = &p->steps[i];
         at_end ^= !stays(p, i);
-        s->to = i >= end ? PRUNE_BLOB_OUTPUT : at_end ? p->scratch - s->outputs * ITEM : 0;
+        s->to = i >= outputs ? PRUNE_BLOB_OUTPUT : at_end ? p->scratch - s->outputs * ITEM : 0;
     }
 }
 

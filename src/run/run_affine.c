@@ -10,8 +10,8 @@ static int32_t check(const prune_blob_layer *layer)
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const float *w = (const float *)prn_layer_data(layer), *in = x;
-    float *out = y;
+    const float *w = prn_floats_at(prn_layer_data(layer)), *in = prn_floats_at(x);
+    float *out = (float *)y;
     for (uint32_t left = layer->outputs; left != 0; left--, w += 2)
         *out++ = prn_floored(w[0] + w[1] * *in++, layer->floor);
 }

@@ -46,14 +46,14 @@ static inline const float *add(float *sum, const float *v, const float *x, uint3
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const float *w = (const float *)prn_layer_data(layer);
-    float *out = y;
+    const float *w = prn_floats_at(prn_layer_data(layer));
+    float *out = (float *)y;
     for (uint32_t rows = layer->outputs; rows != 0; rows--) {
-        const float *in = x;
+        const float *in = prn_floats_at(x);
         float sum = *w++;
         for (uint32_t columns = layer->inputs; columns != 0;
-             columns -= columns < PRN_WORD ? columns : PRN_WORD, in += PRN_WORD)
-            w = add(&sum, w + 1, in, *(const uint32_t *)w);
+             columns -= columns < PRN_WORD ? columns : (uint32_t)PRN_WORD, in += PRN_WORD)
+            w = add(&sum, w + 1, in, *prn_bits_at(w));
         *out++ = prn_floored(sum, layer->floor);
     }
 }

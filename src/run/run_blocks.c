@@ -44,7 +44,8 @@ static inline void panel(float *y, const float *x, streams *s, float floor)
     y[1] = prn_floored(b, floor);
     y[2] = prn_floored(c, floor);
     y[3] = prn_floored(d, floor);
-    *s = (streams){ w, index };
+    s->w = w;
+    s->index = index;
 }
 
 static inline float row(const float *x, streams *s)
@@ -58,13 +59,14 @@ static inline float row(const float *x, streams *s)
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    streams s = { (const float *)(data + 1), (const uint16_t *)(data + 1 + data[0]) };
-    float *out = y;
+    streams s = { prn_floats_at(data + 1), (const uint16_t *)(data + 1 + data[0]) };
+    const float *in = prn_floats_at(x);
+    float *out = (float *)y;
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)
-        panel(out, x, &s, layer->floor);
+        panel(out, in, &s, layer->floor);
     for (; rows != 0; rows--)
-        *out++ = prn_floored(row(x, &s), layer->floor);
+        *out++ = prn_floored(row(in, &s), layer->floor);
 }
 
 const prune_blob_op prune_op_blocks = { PRUNE_BLOB_BLOCKS, PRUNE_BLOB_F32, PRUNE_BLOB_F32, 0, check, run };

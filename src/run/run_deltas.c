@@ -37,14 +37,14 @@ static int32_t check(const prune_blob_layer *layer)
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *w = prn_layer_data(layer);
-    float *out = y;
+    float *out = (float *)y;
     for (uint32_t rows = layer->outputs; rows != 0; rows--) {
-        const unsigned char *at = x;
-        float sum = *(const float *)w;
+        const unsigned char *at = (const unsigned char *)x;
+        float sum = *prn_floats_at(w);
         uint32_t groups = w[1];
         for (w += 2; groups != 0; groups--, w += GROUP) {
             const uint32_t steps = w[0];
-            const float *v = (const float *)w;
+            const float *v = prn_floats_at(w);
             at += (uint8_t)steps;
             sum += v[1] * *(const float *)(const void *)at;
             at += (uint8_t)(steps >> 8);

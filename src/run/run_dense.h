@@ -50,13 +50,13 @@ PRN_INLINE const float *prn_dense_panel(float *y, const float *w, const float *x
 
 PRN_INLINE void prn_dense_run(void *y, const void *x, const prune_blob_layer *layer, prn_turns *turns)
 {
-    const float *w = (const float *)prn_layer_data(layer);
-    float *out = y;
+    const float *w = prn_floats_at(prn_layer_data(layer));
+    float *out = (float *)y;
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)
-        w = prn_dense_panel(out, w, x, layer, turns);
+        w = prn_dense_panel(out, w, prn_floats_at(x), layer, turns);
     for (; rows != 0; rows--) {
-        const float *in = x;
+        const float *in = prn_floats_at(x);
         float sum = *w++;
         for (uint32_t left = layer->inputs; left != 0; left--)
             sum += *w++ * *in++;

@@ -7,8 +7,8 @@
 
 static void map(void *y, const void *x, const prune_blob_layer *layer, float (*function)(float))
 {
-    const float *in = x;
-    float *out = y;
+    const float *in = prn_floats_at(x);
+    float *out = (float *)y;
     for (uint32_t left = layer->outputs; left != 0; left--)
         *out++ = function(*in++);
 }

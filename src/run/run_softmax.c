@@ -17,9 +17,10 @@ static uint32_t largest(const float *x, uint32_t count)
 /* The term of the largest comes last, so that the others keep their digits. */
 static void run_softmax(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const uint32_t count = layer->outputs, first = largest(x, count);
-    const float *in = x, most = in[first];
-    float *out = y, sum = 0.0f;
+    const float *in = prn_floats_at(x);
+    const uint32_t count = layer->outputs, first = largest(in, count);
+    const float most = in[first];
+    float *out = (float *)y, sum = 0.0f;
     for (uint32_t i = 0; i < count; i++) {
         out[i] = prune_expf(in[i] - most);
         sum += i == first ? 0.0f : out[i];
@@ -32,9 +33,10 @@ static void run_softmax(void *y, const void *x, const prune_blob_layer *layer)
 /* log(1 + others), of which 1 + others may have lost the others. With x of +Inf it is NaN, as softmax. */
 static void run_log_softmax(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const uint32_t count = layer->outputs, first = largest(x, count);
-    const float *in = x, most = in[first], one = prune_expf(most - most);
-    float *out = y, others = 0.0f;
+    const float *in = prn_floats_at(x);
+    const uint32_t count = layer->outputs, first = largest(in, count);
+    const float most = in[first], one = prune_expf(most - most);
+    float *out = (float *)y, others = 0.0f;
     for (uint32_t i = 0; i < count; i++)
         others += i == first ? 0.0f : prune_expf(in[i] - most);
     const float whole = one + others;

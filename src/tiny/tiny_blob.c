@@ -1,9 +1,13 @@
 /* tiny_blob.c -- to a blob for the runtime, and from one
  *
  * SPDX-License-Identifier: MIT */
+#include "blob.h"
 #include "blob_code.h"
+#include "blob_decode.h"
 #include "scan.h"
 #include "tiny.h"
+
+#include <string.h>
 
 /* The operation behind a dense layer; 0: none, ReLU being a floor. */
 static uint16_t operation_behind(const prune_tiny *t, size_t l)
@@ -109,28 +113,32 @@ prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t)
 
 /* ---- from a blob ---- */
 
-static const float *data_of(const prune_blob_layer *layer)
-{
-    return (const float *)(const void *)(layer + 1);
-}
-
 static const prune_blob_layer *next_layer(const prune_blob_layer *layer)
 {
-    return (const void *)(data_of(layer) + layer->words);
+    return (const void *)(prn_layer_data(layer) + layer->words);
 }
 
-/* Whether the layer is the plan's; to those behind it. */
+static void look(void *user, uint32_t row, uint32_t column, float value)
+{
+    int32_t *finite = user;
+    (void)row;
+    (void)column;
+    *finite = *finite && prn_scan_finite(&value, 1) == 1;
+}
+
+/* Whether the layer is the plan's; on to those behind it. */
 static prune_status check_layer(const prune_blob_layer **at, uint32_t *left, const prune_tiny *t, size_t l)
 {
     const prune_blob_layer *layer = *at;
     const uint16_t behind = operation_behind(t, l);
     const uint32_t needed = behind == 0 ? 1 : 2;
+    int32_t finite = 1;
     if (*left < needed || layer->inputs != t->width[l] || layer->outputs != t->width[l + 1] ||
         (layer->floor == 0.0f) != (floor_of(t, l) == 0.0f))
         return PRUNE_E_SHAPE;
-    if (layer->op != PRUNE_BLOB_DENSE)
+    if (!prn_blob_decode(layer, look, &finite))
         return PRUNE_E_UNSUPPORTED;
-    if (prn_scan_finite(data_of(layer), layer->words) != layer->words)
+    if (!finite)
         return PRUNE_E_NONFINITE;
     *left -= needed;
     *at = next_layer(layer);
@@ -151,20 +159,17 @@ static prune_status check_blob(const prune_tiny *t, const prune_blob_header *h)
     return status == PRUNE_OK && left != 0 ? PRUNE_E_SHAPE : status;
 }
 
-/* Panels of rows, see blob.h. */
-static void take_dense(float *w, const prune_blob_layer *layer)
+/* Where a layer's weights go. */
+typedef struct matrix {
+    float *w;
+    size_t inputs, outputs;
+} matrix;
+
+/* Added, since a filling may come beside the weight. */
+static void take(void *user, uint32_t row, uint32_t column, float value)
 {
-    const size_t inputs = layer->inputs, outputs = layer->outputs;
-    const float *from = data_of(layer);
-    float *bias = w + inputs * outputs;
-    for (size_t row = 0, rows; row < outputs; row += rows) {
-        rows = outputs - row >= PRUNE_BLOB_PANEL ? PRUNE_BLOB_PANEL : 1;
-        for (size_t r = 0; r < rows; r++)
-            *bias++ = *from++;
-        for (size_t column = 0; column < inputs; column++)
-            for (size_t r = row; r < row + rows; r++)
-                w[r * inputs + column] = *from++;
-    }
+    const matrix *m = user;
+    m->w[column == m->inputs ? m->inputs * m->outputs + row : row * m->inputs + column] += value;
 }
 
 prune_status prune_tiny_import(prune_tiny *t, const void *blob)
@@ -177,8 +182,10 @@ prune_status prune_tiny_import(prune_tiny *t, const void *blob)
         return status;
     const prune_blob_layer *layer = (const void *)(h + 1);
     float *w = t->weight;
+    memset(w, 0, t->parameters * sizeof *w);
     for (size_t l = 0; l < t->plan->layer_count; l++) {
-        take_dense(w, layer);
+        matrix m = { w, layer->inputs, layer->outputs };
+        (void)prn_blob_decode(layer, take, &m);
         w += PRUNE_TINY_DENSE(layer->inputs, layer->outputs);
         layer = next_layer(layer);
         if (operation_behind(t, l) != 0)

@@ -245,6 +245,8 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
 void prn_trainer_backward(prune_trainer *t, int32_t wants)
 {
     size_t offset = t->floats;
+    if (t->accumulate > 1 && wants & PRN_WANTS_KEPT)
+        wants |= PRN_WANTS_REMOVED; /* they may return before the step */
     for (size_t l = t->model->layer_count, turn = 0; l-- > 0; turn = 1 - turn) {
         float *const dy_dx[2] = { t->delta[turn], t->delta[1 - turn] };
         offset -= prn_layer_floats(t->model->layers[l]);

@@ -115,6 +115,7 @@ EncodingInfo = struct("EncodingInfo", [
     ("size", size), ("encoding, dtype, lanes, block_rows, block_columns, keep, of, index_bytes", i32),
     ("rows, columns, stored, bytes", u64)])
 BlobOptions = struct("BlobOptions", [("size", size), ("choice", i32), ("encodings", handle), ("encoding_count", size)])
+COptions = struct("COptions", [("size", size), ("prefix, runtime, samples", handle), ("sample_count", size)])
 BlobInfo = struct("BlobInfo", [("size, bytes, scratch, layers", size), ("instructions", u64)])
 QuantizeOptions = struct("QuantizeOptions", [
     ("size", size), ("range", i32), ("percentile", f32), ("per_layer, choice", i32), ("encodings", handle),
@@ -185,6 +186,7 @@ INITIALISED = {
     "prune_encoding_info": (EncodingInfo, {}),
     "prune_blob_options": (BlobOptions, {}),
     "prune_blob_info": (BlobInfo, {}),
+    "prune_c_options": (COptions, {"sample_count": 2}),
     "prune_quantize_options": (QuantizeOptions, {"range": 2, "percentile": 0.9999}),
     "prune_engine_options": (EngineOptions, {"max_batch": 1}),
     "prune_engine_layer": (EngineLayer, {}),

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { BOARD_FAULT = 97 }; /* the exit status of what ends in a fault, or cannot be measured */
+enum { BOARD_FAULT = 97 }; /* the exit status of what ends in a fault, or on a stack too small */
 
 /* From the first instruction on, with a stack: clears .bss and runs main(). */
 _Noreturn void board_start(void);

@@ -5,6 +5,7 @@
 #include "files.h"
 #include "infer.h"
 #include "infer8.h"
+#include "learn.h"
 #include "life.h"
 #include "tell.h"
 
@@ -17,6 +18,7 @@ int main(void)
     life_run(&l, memory, sizeof memory);
     files_run(&l);
     infer_run(&l);
+    learn_run(&l);
     infer8_run();
     life_end(&l);
     return failures();

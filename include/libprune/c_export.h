@@ -1,0 +1,62 @@
+/* c_export.h -- models as C source: one .c and one .h, for trees that shall link no library
+ *
+ * Made from a blob (blob.h; prune_blob_export() makes one of a model). With the prefix "net", net.h has
+ *     NET_INPUTS NET_OUTPUTS NET_SAMPLES   numbers
+ *     NET_SCRATCH                          bytes of scratch, at least 4, a multiple of 4
+ *     NET_BYTES                            of constants, all layers
+ *     void net_run(float *y, const float *x, void *scratch);
+ *         y[NET_OUTPUTS] = model(x[NET_INPUTS]); scratch aligned to 4; none overlaps another
+ *     int32_t net_selftest(float *y, void *scratch);
+ *         runs the samples, the last into y: 0 if all outputs are those that the exporter computed; 1 if some
+ *         differ by at most 2^-13 (1 + |output|), as contraction lets them; 2 if one is wrong
+ * where integer models have int8_t or int16_t for float, NET_INPUT_SCALE, NET_INPUT_ZERO, NET_OUTPUT_SCALE
+ * and NET_OUTPUT_ZERO, and 1 is for a difference of 1. Macros are for #if too.
+ *
+ * net.c is C99 and C++17, and includes net.h; with -ffp-contract=off it gives the bits of prune_blob_run().
+ * Standalone it holds the functions of the runtime that the model needs, all static, and needs nothing else;
+ * or it names the operations of a runtime that is linked, and so only these are. Weights of DENSE, BLOCKS and
+ * AFFINE are hexadecimal floats, those of other encodings words of 32 bits: all exact.
+ *
+ * ASCII, lines end in '\n', no locale; the same bytes for the same arguments. Only little-endian hosts
+ * export: others refuse blobs. Any thread; the blob is only read.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef LIBPRUNE_C_EXPORT_H
+#define LIBPRUNE_C_EXPORT_H
+
+#include "libprune/blob.h"
+
+PRUNE_API_BEGIN
+/* FFI-BEGIN */
+enum { PRUNE_C_PREFIX_LENGTH = 40 }; /* the most that a prefix has */
+
+typedef struct prune_c_options {
+    size_t size;         /* sizeof(prune_c_options), by prune_c_options_init() */
+    const char *prefix;  /* of all names, and the files': a C identifier without "__", that starts with a
+                             letter, but not with "prune" or "prn"; NULL: "model" */
+    const char *runtime; /* NULL: standalone; else the header to include, as "libprune/blob.h" or
+                             "prune_runtime.h" */
+    const void *samples; /* [sample_count][inputs] of what the model takes, for the self-test; NULL: drawn,
+                             floats from -1 to 1, integers from all */
+    size_t sample_count; /* 1 to 65535; 2 */
+} prune_c_options;
+
+/* Sets size and defaults. NULL is fine, and where a call takes such options means them. */
+void prune_c_options_init(prune_c_options *options);
+
+/* Writes <prefix>.h of a blob, which is checked first. options and error may be NULL; error names the option
+ * or the layer.
+ * PRUNE_E_ARGUMENT: NULL, a prefix or runtime that cannot be; PRUNE_E_RANGE: sample_count; PRUNE_E_VERSION:
+ * options of another; and as prune_blob_check() with prune_blob_ops; all before anything is written. Then
+ * what the writer returns, which ends it. */
+prune_status prune_c_export_header(const prune_writer *writer, const void *blob, size_t length,
+                                   const prune_c_options *options, prune_error *error);
+
+/* Writes <prefix>.c, likewise; the options are the same. mem gives room for scratch, inputs and outputs, and
+ * gets it back. Also PRUNE_E_MEMORY; PRUNE_E_NONFINITE: a weight, a sample or an output of the self-test. */
+prune_status prune_c_export_source(const prune_writer *writer, const prune_allocator *mem, const void *blob,
+                                   size_t length, const prune_c_options *options, prune_error *error);
+/* FFI-END */
+PRUNE_API_END
+
+#endif

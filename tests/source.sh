@@ -1,0 +1,30 @@
+#!/bin/sh
+# Exports models as C source, standing alone and against the amalgamated runtime, compiles them and runs their self-tests.
+# From the environment: B, COMPILERS (lines: a compiler and its flags; without a standard library it only compiles), RUN.
+set -eu
+rm -rf "$B/source" && mkdir -p "$B/source/alone" "$B/source/linked"
+${RUN:-} "$B/tests/source/write" "$B/source/alone" - || { [ $? = 77 ] && echo "exported C: not on big-endian hosts" && exit 0; exit 1; }
+${RUN:-} "$B/tests/source/write" "$B/source/linked" prune_runtime.h
+cp "$B/prune_runtime.h" "$B/prune_runtime.c" "$B/source/linked"
+# A self-test that cannot fail is none: other weights and another output are wrong (2), the last digits rounding (1).
+first=$(printf '%s\n' "$COMPILERS" | head -n 1)
+altered() {
+    rm -rf "$B/source/altered" && cp -R "$B/source/alone" "$B/source/altered"
+    sed "$2" "$B/source/alone/net0.c" >"$B/source/altered/net0.c"
+    $first -ffp-contract=off -o "$B/source/altered/program" "$B"/source/altered/*.c
+    status=0; ${RUN:-} "$B/source/altered/program" || status=$?
+    [ $status = "$1" ] || { echo "source.sh: the self-test gave $status for $2" >&2; exit 1; }
+}
+altered 2 's/0x3f/0x40/g'
+altered 2 '/prn_wanted.*= {/,/};/s/0x1\./0x1.8/'
+altered 1 '/prn_wanted.*= {/,/};/s/\(0x1\.....\).*p/\1fp/'
+printf '%s\n' "$COMPILERS" | while read -r compiler; do
+    for kind in alone linked; do
+        program=$B/source/$kind/program
+        case $compiler in
+        *-none-elf-* | *-none-eabi-*) (cd "$B/source/$kind" && $compiler -Wall -Wextra -Wpedantic -Werror -c ./*.c) ;;
+        *) $compiler -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -o "$program" "$B/source/$kind"/*.c && ${RUN:-} "$program" ;;
+        esac || { echo "source.sh: $compiler: $kind: $?" >&2; exit 1; }
+    done
+done
+echo "exported C: compiled and run, alone and with the runtime"
