@@ -60,7 +60,7 @@ RANKS    = base \
            / clip feed allreduce engine blob_export c_export readahead \
            / predict trainer roc datafile ranges \
            / plan update criterion averages agree refit penalty distill grid \
-           / evaluate importance tiny quantize \
+           / evaluate importance tiny quantize rounding \
            / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
              tiny_prune tiny_compact tiny_blob \
            / joint \

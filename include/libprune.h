@@ -71,6 +71,7 @@
 #include "libprune/regularizer.h"
 #include "libprune/report.h"
 #include "libprune/rng.h"
+#include "libprune/rounding.h"
 #include "libprune/row_mask.h"
 #include "libprune/rule.h"
 #include "libprune/save.h"

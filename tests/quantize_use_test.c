@@ -7,6 +7,7 @@
 #include "support/versions.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- ranges ---- */
 
@@ -90,6 +91,68 @@ START_TEST(the_best_is_chosen_and_never_one_larger_than_dense)
     }
     ck_assert(blocks > 3 && kept_dense > 1);
     prune_tensor_free(w.tensor);
+}
+END_TEST
+
+/* Gaps of more than 255 fours are bridged: the same outputs as of all weights. */
+START_TEST(blocks_lie_far_apart)
+{
+    enum { FAR = 2500 };
+    static float x[3 * FAR], w[4 * FAR];
+    static const size_t places[] = { 0, 255 * 4, 256 * 4 + 1, 511 * 4, 512 * 4, FAR - 1 };
+    static int8_t in[FAR];
+    static uint32_t scratch[FAR];
+    int8_t y[2][4];
+    prune_model *model;
+    world far = { .inputs = FAR };
+    for (size_t i = 0; i < 3 * FAR; i++)
+        x[i] = (float)(i % 21) - 10.0f;
+    for (size_t row = 0; row < 4; row++)
+        for (size_t i = row; i < 6; i++)
+            w[row * FAR + places[i]] = (float)(i + 1);
+    prune_data_init(&far.data);
+    ck_assert_ok(prune_tensor_matrix(&far.tensor, NULL, PRUNE_F32, 3, FAR, x));
+    far.data.inputs = far.tensor;
+    ck_assert_ok(prune_model_create(&model, NULL, FAR));
+    ck_assert_ok(prune_model_add_dense(model, 4, PRUNE_LINEAR));
+    ck_assert_ok(prune_model_set_param(model, 0, w, 4 * FAR));
+    for (int32_t n = 0; n < 2; n++) {
+        const int32_t op = n == 0 ? PRUNE_BLOB_DENSE8 : PRUNE_BLOB_BLOCKS8;
+        prune_quantize_options options = usual_options();
+        options.encodings = &op;
+        options.encoding_count = 1;
+        prune_quantized *q = quantize(model, &far, &options);
+        const void *blob = prune_quantized_blob(q);
+        ck_assert_ok(prune_blob_quantize(in, blob, x + FAR));
+        if (runs_here())
+            ck_assert_ok(prune_blob_run(blob, prune_blob_ops, y[n], in, scratch, sizeof scratch));
+        prune_quantized_free(q);
+    }
+    ck_assert(!runs_here() || memcmp(y[0], y[1], sizeof y[0]) == 0);
+    prune_tensor_free(far.tensor);
+    prune_model_free(model);
+}
+END_TEST
+
+/* Of what cancels out there is no range to speak of: a step stays 4 units of the products. */
+START_TEST(a_range_is_no_finer_than_its_products)
+{
+    static world w;
+    static const float weights[] = { 1.0f, -0.999f };
+    prune_model *model;
+    make_world(&w, 2, 12);
+    for (size_t i = 0; i < SAMPLES; i++)
+        w.x[2 * i + 1] = w.x[2 * i];
+    ck_assert_ok(prune_model_create(&model, NULL, 2));
+    ck_assert_ok(prune_model_add_dense(model, 1, PRUNE_LINEAR));
+    ck_assert_ok(prune_model_set_param(model, 0, weights, 2));
+    prune_quantized *q = quantize(model, &w, NULL);
+    const prune_blob_header *h = prune_quantized_blob(q);
+    const double unit = (double)h->input_scale / 127.0;
+    ck_assert((double)h->output_scale > 3.9999 * unit && (double)h->output_scale < 4.001 * unit);
+    prune_quantized_free(q);
+    prune_tensor_free(w.tensor);
+    prune_model_free(model);
 }
 END_TEST
 
@@ -270,6 +333,8 @@ int main(void)
     const TTest *const tests[] = {
         outliers_are_left_out,
         the_best_is_chosen_and_never_one_larger_than_dense,
+        blocks_lie_far_apart,
+        a_range_is_no_finer_than_its_products,
         bad_options_are_refused,
         bad_arguments_and_data_are_refused,
         layers_without_an_operation_are_refused,

@@ -168,7 +168,7 @@ prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, v
                             void *scratch, size_t room);
 
 /* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale + input_zero, to the
- * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and input_zero
+ * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255, input_zero
  * -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
