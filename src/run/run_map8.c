@@ -66,7 +66,7 @@ static void run_table(void *y, const void *x, const prune_blob_layer *layer)
 static void run_real(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    const float scale = *(const float *)data;
+    const float scale = *prn_floats_at(data);
     const int32_t zero = (int32_t)data[1];
     const int16_t *in = x;
     float *out = y;
