@@ -65,8 +65,8 @@ void prune_product_info_init(prune_product_info *info);
  * prune_product_free(). On the way a few bytes for each column are taken beside it, so that where bytes come
  * from a stranger, look at their columns first (prune_encoding_check()): few bytes may state 2^31 of them.
  * PRUNE_E_ARGUMENT: NULL, an unknown constant; PRUNE_E_UNSUPPORTED: the kernels are not offered, or not this
- * layout by them, or not for so many columns (WINDOWS and GROUPS take up to 65536); PRUNE_E_SIZE: max_batch 0;
- * PRUNE_E_VERSION, PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_encoding_check(). */
+ * layout by them, or not for so many columns (WINDOWS and GROUPS take up to 65536); PRUNE_E_SIZE: max_batch
+ * is 0; PRUNE_E_VERSION, PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_encoding_check(). */
 prune_status prune_product_create(prune_product **out, const prune_allocator *mem, const void *bytes,
                                   size_t length, const prune_product_options *options, prune_error *error);
 

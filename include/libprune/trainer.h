@@ -283,8 +283,9 @@ prune_status prune_trainer_get_layer(prune_layer_training *training, const prune
  * layer is computed as without a mask.
  * prune_trainer_backward() computes gradients of removed weights all the same, as does a fit that feeds an
  * importance, and what accumulates several batches to a step, in which weights may return. Other steps, and
- * fits without one, leave them 0 in such a layer, and what would not be finite there does not stop them. Those of kept weights are the same bits both ways. PRUNE_E_RANGE: not one of those
- * above; PRUNE_E_UNSUPPORTED, as prune_trainer_create(); PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. */
+ * fits without one, leave them 0 in such a layer, and what would not be finite there does not stop them.
+ * Those of kept weights are the same bits both ways. PRUNE_E_RANGE: not one of those above;
+ * PRUNE_E_UNSUPPORTED, as prune_trainer_create(); PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE. */
 prune_status prune_trainer_set_sparse(prune_trainer *trainer, int32_t sparse, int32_t kernels);
 
 /* Forgets the optimizer state (moments, step count, and with it the place in the schedule; what was

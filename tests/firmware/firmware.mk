@@ -27,10 +27,10 @@ CHECKS      = $(patsubst %.c,%.o,$(filter-out $(FIRMWARE_D)/board%,$(wildcard $(
 CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
-RUN         = prune_blob_run,-u,prune_op_dense
-RUN8        = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
+RUNNING     = prune_blob_run,-u,prune_op_dense
+RUNNING8    = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
 LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,prune_activation_relu,-u,prune_tiny_sgd
-LINKED      = run:$(RUN) run8:$(RUN8) run+check:$(RUN),-u,prune_blob_check \
+LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob_check \
               run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
@@ -68,7 +68,7 @@ BOARD_CHIP = $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD
 $B/chips/nets: $B/tests/source/write
 	rm -rf $@ && mkdir -p $@ && $< $@ -
 chip-nets: $(BOARD_CHIP)
-	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) -std=c99 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
+	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) -std=c11 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
 	    -ffp-contract=off -I$(FIRMWARE_D) -I$(NETS) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
 	$(QEMU) -kernel $B/nets.elf </dev/null
 
