@@ -2,13 +2,9 @@
 #ifndef PRN_FOUR_H
 #define PRN_FOUR_H
 
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
-#include "four_arm.h"
-#else
-#include "four_plain.h"
-#endif
-
 #include "blob.h"
+#include "four_arm.h"
+#include "four_plain.h"
 
 /* How sums become outputs: data of the layer behind its first two words, [1] or one for each row. */
 typedef struct prn_scales {
@@ -20,7 +16,8 @@ typedef struct prn_scales {
 static inline prn_scales prn_scales_of(const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    return (prn_scales){ data + 2, data[0] > 1, (int32_t)data[1] };
+    const prn_scales scales = { data + 2, data[0] > 1, (int32_t)data[1] };
+    return scales;
 }
 
 /* Words of the data that scales take, or 0 if they are not whole. */

@@ -4,6 +4,8 @@
 
 #include "libprune/base.h"
 
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+
 typedef uint32_t __attribute__((may_alias)) prn_pair;
 
 /* Columns 0 and 1, 2 and 3. */
@@ -15,7 +17,8 @@ typedef struct prn_four {
 static inline prn_four prn_four_at(const int16_t *x)
 {
     const prn_pair *pair = (const prn_pair *)(const void *)x;
-    return (prn_four){ pair[0], pair[1] };
+    const prn_four four = { pair[0], pair[1] };
+    return four;
 }
 
 static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
@@ -34,5 +37,7 @@ static inline int32_t prn_saturated(int32_t value)
     __asm__("ssat %0, #8, %1" : "=r"(byte) : "r"(value));
     return byte;
 }
+
+#endif
 
 #endif

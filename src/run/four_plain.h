@@ -4,13 +4,16 @@
 
 #include "libprune/base.h"
 
+#if !(defined(__GNUC__) && defined(__ARM_FEATURE_DSP))
+
 typedef struct prn_four {
     int32_t x[4];
 } prn_four;
 
 static inline prn_four prn_four_at(const int16_t *x)
 {
-    return (prn_four){ { x[0], x[1], x[2], x[3] } };
+    const prn_four four = { { x[0], x[1], x[2], x[3] } };
+    return four;
 }
 
 static inline int32_t prn_byte(uint32_t word, uint32_t shift)
@@ -29,5 +32,7 @@ static inline int32_t prn_saturated(int32_t value)
 {
     return value > 127 ? 127 : value < -128 ? -128 : value;
 }
+
+#endif
 
 #endif
