@@ -15,7 +15,7 @@ static int8_t integer(float x, float scale, int32_t zero)
 
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     if (q == NULL || blob == NULL || x == NULL)
         return PRUNE_E_ARGUMENT;
     if (h->takes != PRUNE_BLOB_I8)
@@ -27,7 +27,7 @@ prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
 
 prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q)
 {
-    const prune_blob_header *h = blob;
+    const prune_blob_header *h = (const prune_blob_header *)blob;
     if (y == NULL || blob == NULL || q == NULL)
         return PRUNE_E_ARGUMENT;
     if (h->gives != PRUNE_BLOB_I8)

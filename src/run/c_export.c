@@ -98,8 +98,8 @@ static int32_t is_sound(const prune_blob_layer *layer)
     if (!(layer->floor <= FLT_MAX)) /* NaN too */
         return 0;
     if (layer->op == PRUNE_BLOB_BLOCKS)
-        return prn_c_finite((const float *)(data + 1), data[0]);
-    return !has_floats(layer) || prn_c_finite((const float *)data, layer->words);
+        return prn_c_finite(prn_floats_at(data + 1), data[0]);
+    return !has_floats(layer) || prn_c_finite(prn_floats_at(data), layer->words);
 }
 
 static prune_status check_layers(const prune_blob_header *h, prune_error *error)

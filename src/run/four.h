@@ -20,7 +20,8 @@ typedef struct prn_scales {
 static inline prn_scales prn_scales_of(const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    return (prn_scales){ data + 2, data[0] > 1, (int32_t)data[1] };
+    const prn_scales scales = { data + 2, data[0] > 1, (int32_t)data[1] };
+    return scales;
 }
 
 /* Words of the data that scales take, or 0 if they are not whole. */

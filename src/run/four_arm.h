@@ -15,7 +15,8 @@ typedef struct prn_four {
 static inline prn_four prn_four_at(const int16_t *x)
 {
     const prn_pair *pair = (const prn_pair *)(const void *)x;
-    return (prn_four){ pair[0], pair[1] };
+    const prn_four four = { pair[0], pair[1] };
+    return four;
 }
 
 static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)

@@ -10,7 +10,8 @@ typedef struct prn_four {
 
 static inline prn_four prn_four_at(const int16_t *x)
 {
-    return (prn_four){ { x[0], x[1], x[2], x[3] } };
+    const prn_four four = { { x[0], x[1], x[2], x[3] } };
+    return four;
 }
 
 static inline int32_t prn_byte(uint32_t word, uint32_t shift)

@@ -19,7 +19,8 @@ static inline uint32_t take_count(streams *s)
 /* Behind the scales: how many words there are, and then they. */
 static inline streams streams_of(const uint32_t *at)
 {
-    return (streams){ at + 1, (const uint8_t *)(at + 1 + at[0]) };
+    const streams s = { at + 1, (const uint8_t *)(at + 1 + at[0]) };
+    return s;
 }
 
 /* One row, of what is left of words and bytes. */
@@ -58,9 +59,9 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     prn_scales scales = prn_scales_of(layer);
     streams s = streams_of(scales.next + prn_layer_data(layer)[0]);
-    int16_t *out = y;
+    int16_t *out = (int16_t *)y;
     for (uint32_t rows = layer->outputs; rows != 0; rows--) {
-        const int16_t *in = x;
+        const int16_t *in = (const int16_t *)x;
         uint32_t sum = *s.w++;
         for (uint32_t left = take_count(&s); left != 0; left--) {
             in += 4u * *s.step++;

@@ -35,9 +35,10 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     prn_scales s = prn_scales_of(layer);
     const uint32_t *w = s.next + prn_layer_data(layer)[0];
-    int16_t *out = y;
+    const int16_t *in = (const int16_t *)x;
+    int16_t *out = (int16_t *)y;
     for (uint32_t rows = layer->outputs; rows != 0; rows -= PANEL, out += PANEL)
-        w = panel(out, w, x, layer->inputs / 4u, &s);
+        w = panel(out, w, in, layer->inputs / 4u, &s);
 }
 
 const prune_blob_op prune_op_dense8 = { PRUNE_BLOB_DENSE8, PRUNE_BLOB_I16, PRUNE_BLOB_I16, 0, check, run };

@@ -38,8 +38,8 @@ static int32_t check_real(const prune_blob_layer *layer)
 
 static void run_widen(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const int8_t *in = x;
-    int16_t *out = y;
+    const int8_t *in = (const int8_t *)x;
+    int16_t *out = (int16_t *)y;
     for (uint32_t left = layer->inputs; left != 0; left--)
         *out++ = *in++;
     while (out < (int16_t *)y + layer->outputs)
@@ -48,8 +48,8 @@ static void run_widen(void *y, const void *x, const prune_blob_layer *layer)
 
 static void run_narrow(void *y, const void *x, const prune_blob_layer *layer)
 {
-    const int16_t *in = x;
-    int8_t *out = y;
+    const int16_t *in = (const int16_t *)x;
+    int8_t *out = (int8_t *)y;
     for (uint32_t left = layer->outputs; left != 0; left--)
         *out++ = (int8_t)*in++;
 }
@@ -57,8 +57,8 @@ static void run_narrow(void *y, const void *x, const prune_blob_layer *layer)
 static void run_table(void *y, const void *x, const prune_blob_layer *layer)
 {
     const int8_t *middle = (const int8_t *)prn_layer_data(layer) + 128;
-    const int16_t *in = x;
-    int16_t *out = y;
+    const int16_t *in = (const int16_t *)x;
+    int16_t *out = (int16_t *)y;
     for (uint32_t left = layer->outputs; left != 0; left--)
         *out++ = middle[(int8_t)*in++];
 }
@@ -66,10 +66,10 @@ static void run_table(void *y, const void *x, const prune_blob_layer *layer)
 static void run_real(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    const float scale = *(const float *)data;
+    const float scale = *prn_floats_at(data);
     const int32_t zero = (int32_t)data[1];
-    const int16_t *in = x;
-    float *out = y;
+    const int16_t *in = (const int16_t *)x;
+    float *out = (float *)y;
     for (uint32_t left = layer->outputs; left != 0; left--)
         *out++ = scale * (float)(*in++ - zero);
 }
