@@ -207,9 +207,11 @@ $B/libprune.pc: pkgconfig/libprune.pc.in FORCE
 $B/%.o: %.c $B/flags
 	mkdir -p $(@D) && echo "CC $<" && $(CC) $(C11) $(if $(filter lib/% src/%,$<),$(OWN),$(CHECK_OWN:%=-isystem %)) -MMD -MP -c -o $@ $<
 # The runtime's sources as strings, and as two files for trees that copy those.
+# Headers that four.h includes under #if come with it.
 TEXTS    = awk -f src/run/texts.awk
+text_of  = $(filter-out %/four_plain.h %/four_arm.h,$(filter %.h %.c,$1))
 $B/run_text.c: src/run/texts.awk include/libprune/blob.h $(call files,$(RUNTIME)) $B/flags
-	$(TEXTS) -v out=texts $(filter %.h %.c,$^) >$@
+	$(TEXTS) -v out=texts $(call text_of,$^) >$@
 $B/run_text.o: $B/run_text.c src/run/run_text.h
 	echo "CC $<" && $(CC) $(C11) $(OWN) -MMD -MP -c -o $@ $<
 amalgamation: $B/prune_runtime.h $B/prune_runtime.c
@@ -218,7 +220,7 @@ $B/prune_runtime.h: src/run/texts.awk $(call public,base activation $(RUNTIME))
 	    $(TEXTS) -v out=one $(filter %.h,$^); } >$@
 $B/prune_runtime.c: src/run/texts.awk $(call files,$(RUNTIME)) $B/prune_runtime.h
 	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file */\n#include "prune_runtime.h"\n\n'; \
-	    $(TEXTS) -v out=one $(filter lib/% src/%.h src/%.c,$^); } >$@
+	    $(TEXTS) -v out=one $(filter lib/% src/%,$(call text_of,$^)); } >$@
 $B/lib/gemm_small.o: private EXACT += -ffp-contract=fast# beside a BLAS, which does so too
 $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)

@@ -4,11 +4,16 @@
 
 #include "libprune/base.h"
 
-/* Not by memcpy(): with -ffreestanding that is a call. */
+/* Not by memcpy(): with -ffreestanding that is a call. Each starts with what it is made of, for C++. */
 typedef union prn_bits {
     float number;
     uint32_t bits;
 } prn_bits;
+
+typedef union prn_number {
+    uint32_t bits;
+    float number;
+} prn_number;
 
 static inline uint32_t prn_bits_of(float x)
 {
@@ -18,8 +23,7 @@ static inline uint32_t prn_bits_of(float x)
 
 static inline float prn_bits_float(uint32_t bits)
 {
-    prn_bits b;
-    b.bits = bits;
+    const prn_number b = { bits };
     return b.number;
 }
 

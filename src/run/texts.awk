@@ -26,6 +26,7 @@ function end_file(    stem, i) {
     stem = file
     gsub(/.*\/|\.[a-z]+$/, "", stem)
     split("", new_name)
+    splice()
     split_items()
     for (i = 1; i <= items; i++) {
         name_item(i)
@@ -38,6 +39,27 @@ function end_file(    stem, i) {
         if (kind[i] != "include")
             keep(i)
     }
+}
+
+# Files that are included under #if come in place of it, without their own guards and includes.
+function splice(    i, n, deep, part, copy, other, text_line) {
+    for (i = 1; i <= count; i++) {
+        deep += (line[i] ~ /^#if/ && !is_guard(i)) - (line[i] ~ /^#endif/ && deep > 0)
+        if (!deep || line[i] !~ /^#include "/) {
+            copy[++n] = line[i]
+            continue
+        }
+        other = file
+        sub(/[^\/]*$/, "", other)
+        split(line[i], part, "\"")
+        other = other part[2]
+        while ((getline text_line <other) > 0)
+            if (text_line !~ /^#(ifndef|include|endif)|^#define [A-Z_]+_H$|^\/\* [a-z_]+\.h -- /)
+                copy[++n] = text_line
+        close(other)
+    }
+    for (count = 0; count < n; count++)
+        line[count + 1] = copy[count + 1]
 }
 
 # ---- items: comment[i] is a part of text[i], which code[i] has without comments ----
@@ -125,6 +147,8 @@ function name_group(i, c,    n, part, k) {
                 set_name(i, "group", substr(part[k], 1, RLENGTH))
         } else if (part[k] ~ OWN && part[k] ~ /\(/)
             set_name(i, "group", before(part[k], "("))
+        else if (part[k] ~ /^(}|typedef) .*[a-z];$/)
+            set_name(i, "group", last_of(part[k]))
 }
 
 function name_constants(i, c,    n, part, k) {
