@@ -1,8 +1,8 @@
 /* write.c -- models as C source, for tests/source.sh to compile: write FOLDER RUNTIME
  *
  * net0.c, net0.h, ... are of all encodings, activations and layers, the last ones of int8; main.c runs the
- * self-test of each. With RUNTIME "-" they stand alone; else it is the header they include, and main.c has the
- * first as a blob too. The status is 77 where the machine is big-endian: there is nothing to export.
+ * self-test of each. With RUNTIME "-" they stand alone; else it is the header they include, and main.c has
+ * the first as a blob too. The status is 77 where the machine is big-endian: there is nothing to export.
  *
  * SPDX-License-Identifier: MIT */
 #include <libprune.h>
