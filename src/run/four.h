@@ -2,9 +2,13 @@
 #ifndef PRN_FOUR_H
 #define PRN_FOUR_H
 
-#include "blob.h"
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
 #include "four_arm.h"
+#else
 #include "four_plain.h"
+#endif
+
+#include "blob.h"
 
 /* How sums become outputs: data of the layer behind its first two words, [1] or one for each row. */
 typedef struct prn_scales {

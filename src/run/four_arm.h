@@ -4,8 +4,6 @@
 
 #include "libprune/base.h"
 
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
-
 typedef uint32_t __attribute__((may_alias)) prn_pair;
 
 /* Columns 0 and 1, 2 and 3. */
@@ -37,7 +35,5 @@ static inline int32_t prn_saturated(int32_t value)
     __asm__("ssat %0, #8, %1" : "=r"(byte) : "r"(value));
     return byte;
 }
-
-#endif
 
 #endif

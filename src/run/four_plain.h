@@ -4,8 +4,6 @@
 
 #include "libprune/base.h"
 
-#if !(defined(__GNUC__) && defined(__ARM_FEATURE_DSP))
-
 typedef struct prn_four {
     int32_t x[4];
 } prn_four;
@@ -32,7 +30,5 @@ static inline int32_t prn_saturated(int32_t value)
 {
     return value > 127 ? 127 : value < -128 ? -128 : value;
 }
-
-#endif
 
 #endif
