@@ -258,7 +258,7 @@ have-linters:
 $(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
 	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
 check: $(TESTS:=.log) $B/tests/source/write amalgamation
-	awk -f tests/summary.awk $^
+	awk -f tests/summary.awk $(TESTS:=.log)
 	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
 	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) COMPILERS='$(CC) -std=c99 -O1' B='$B' RUN='$(RUN)' sh tests/source.sh
 # As root or not, made in the build folder.
