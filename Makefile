@@ -162,7 +162,7 @@ SONAME       = libprune.so.$(MAJOR)$(if $(filter 0,$(MAJOR)),.$(MINOR))
 
 WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wvla -Wcast-qual -Wwrite-strings \
            -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wformat=2
-EXACT    = -ffp-contract=off -fno-math-errno -fno-trapping-math $(ROUNDED)
+EXACT    = -ffp-contract=off -fno-math-errno -DPRN_NO_MATH_ERRNO -fno-trapping-math $(ROUNDED)
 ROUNDED := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-fexcess-precision=fast)# clang never exceeds
 INTERNAL = -Iinclude -Ilib $(addprefix -I,$(wildcard src/*))
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)

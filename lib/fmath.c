@@ -175,7 +175,7 @@ static float root_normal(uint32_t bits, int32_t offset)
     return prn_bits_float(rounded + ((uint32_t)(half + 126) << 23));
 }
 
-static float square_root(float x)
+float prn_square_root(float x)
 {
     if (!(x > 0.0f))
         return x == 0.0f ? x : x < 0.0f ? prn_bits_float(NAN_BITS) : x + x;
@@ -186,5 +186,5 @@ static float square_root(float x)
 
 float prune_sqrtf(float x)
 {
-    return PRN_HAS_ROOT ? prn_root(x) : square_root(x);
+    return PRN_HAS_ROOT ? prn_root(x) : prn_square_root(x);
 }

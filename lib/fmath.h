@@ -4,9 +4,14 @@
 
 #include "libprune/fmath.h"
 
-/* Correctly rounded both ways, so the bits are the same. */
-#if defined(__NO_MATH_ERRNO__) && (defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || \
-                                   defined(__wasm__) || defined(__s390x__))
+/* Without such an instruction. */
+float prn_square_root(float x);
+
+/* Correctly rounded both ways, so the bits are the same. With math-errno it would be a call, too; Clang does
+ * not say that it goes without, so the Makefile does. */
+#if (defined(__NO_MATH_ERRNO__) || defined(PRN_NO_MATH_ERRNO)) &&                           \
+    (defined(__SSE__) || defined(__ARM_FP) || defined(__riscv_flen) || defined(__wasm__) || \
+     defined(__s390x__))
 enum { PRN_HAS_ROOT = 1 };
 
 static inline float prn_root(float x)
@@ -18,7 +23,7 @@ enum { PRN_HAS_ROOT = 0 };
 
 static inline float prn_root(float x)
 {
-    return prune_sqrtf(x);
+    return prn_square_root(x);
 }
 #endif
 
