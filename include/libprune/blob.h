@@ -126,21 +126,6 @@ typedef struct prune_blob_op {
     void (*run)(void *y, const void *x, const prune_blob_layer *layer);
 } prune_blob_op;
 
-/* In place of prune_op_dense, and to the same bits as that without contraction: the inner loop in assembly
- * for ARM's single-precision unit, 1.3 instructions per weight; elsewhere that one itself. */
-extern const prune_blob_op prune_op_dense_vfp;
-
-extern const prune_blob_op prune_op_dense, prune_op_blocks, prune_op_deltas, prune_op_bitmask;
-extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, prune_op_tanh,
-    prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
-    prune_op_softplus;
-extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
-extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_table, prune_op_narrow,
-    prune_op_real;
-
-/* All of the above but prune_op_dense_vfp, then NULL. */
-extern const prune_blob_op *const prune_blob_ops[];
-
 /* Whether blob[length] is one that prune_blob_run() may run with these operations (a list that ends with
  * NULL), for bytes from anywhere: header, checksum, and every size, offset, count and index in it. Reads
  * nothing beyond them. The blob may be shorter than `length`, the rest of a page of flash behind it.
@@ -177,6 +162,23 @@ prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8. */
 prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 /* FFI-END */
+
+/* Behind FFI-END, since cffi knows no constant structs: a binding declares them without const. */
+
+/* In place of prune_op_dense, and to the same bits as that without contraction: the inner loop in assembly
+ * for ARM's single-precision unit, 1.3 instructions per weight; elsewhere that one itself. */
+extern const prune_blob_op prune_op_dense_vfp;
+
+extern const prune_blob_op prune_op_dense, prune_op_blocks, prune_op_deltas, prune_op_bitmask;
+extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, prune_op_tanh,
+    prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
+    prune_op_softplus;
+extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
+extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_table, prune_op_narrow,
+    prune_op_real;
+
+/* All of the above but prune_op_dense_vfp, then NULL. */
+extern const prune_blob_op *const prune_blob_ops[];
 PRUNE_API_END
 
 #endif
