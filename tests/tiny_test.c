@@ -145,7 +145,8 @@ START_TEST(weights_begin_as_those_of_a_model)
             for (size_t p = 0, at = 0; p < (trained[a] == PRUNE_SELU ? 3 : 6); p++) {
                 prune_param_info info = { .size = sizeof info };
                 ck_assert_ok(prune_model_param_info(&info, model, p));
-                ck_assert_mem_eq(c.t.weight + at, prune_model_param(model, p), info.count * sizeof(float));
+                ck_assert_mem_eq(c.t.weight + at, prune_model_param(model, p),
+                                 (size_t)info.count * sizeof(float));
                 at += (size_t)info.count;
             }
             prune_model_free(model);
