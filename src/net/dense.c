@@ -39,8 +39,24 @@ static void keep_activation_input(const prn_layer *layer, const prn_pass *pass)
             pass->cache[r * outputs + c] = pass->y[r * pass->ldy + c] + bias[c];
 }
 
+static void activate(const prn_layer *layer, const prn_pass *pass)
+{
+    if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
+        keep_activation_input(layer, pass);
+    prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
+                           outputs_of(layer));
+}
+
+static int32_t is_plain(int32_t activation)
+{
+    return activation == PRUNE_LINEAR || activation == PRUNE_RELU;
+}
+
+/* Y = f(X W^T + b), of which small products may make all. */
 static void multiply(const prn_layer *layer, const prn_pass *pass)
 {
+    const int32_t activation = layer->spec.activation;
+    const prn_beside beside = { layer->params[BIAS].value, activation == PRUNE_RELU, NULL };
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
     const prune_gemm product = { .m = pass->batch,
                                  .n = outputs,
@@ -53,20 +69,21 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
+    if (pass->small != NULL && is_plain(activation) && pass->small(&product, &beside))
+        return;
     prn_spread_product(pass->backend, &product);
+    activate(layer, pass);
 }
 
 static void dense_forward(const prn_layer *layer, const prn_pass *pass)
 {
     const prn_param *weight = &layer->params[WEIGHT];
-    if (prn_thin_takes(pass->thin, weight, pass->batch))
-        prn_thin_forward(pass->thin, weight, pass);
-    else
+    if (!prn_thin_takes(pass->thin, weight, pass->batch)) {
         multiply(layer, pass);
-    if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
-        keep_activation_input(layer, pass);
-    prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
-                           outputs_of(layer));
+        return;
+    }
+    prn_thin_forward(pass->thin, weight, pass);
+    activate(layer, pass);
 }
 
 enum { STRIPS = 4 };
@@ -112,6 +129,9 @@ static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const 
                                  .c = pass->gradient[WEIGHT],
                                  .ldc = inputs,
                                  .alpha = 1.0f };
+    const prn_beside beside = { NULL, 0, pass->gradient[BIAS] };
+    if (pass->small != NULL && pass->small(&product, &beside))
+        return;
     prn_spread_product(pass->backend, &product);
     sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
 }
@@ -129,7 +149,9 @@ static void input_gradient(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->dx,
                                  .ldc = inputs,
                                  .alpha = 1.0f };
-    prn_spread_product(pass->backend, &product);
+    const prn_beside nothing = { NULL, 0, NULL };
+    if (pass->small == NULL || !pass->small(&product, &nothing))
+        prn_spread_product(pass->backend, &product);
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)

@@ -54,7 +54,9 @@ static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
     const size_t batch = prn_tensor_rows(x);
     prn_rows_slice(&t->x, x, 0, batch);
     t->x.ld = prn_tensor_step(x);
-    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld, .rng = &t->rng };
+    prn_pass pass = {
+        .backend = t->backend, .small = t->small, .batch = batch, .x = x->data, .ldx = t->x.ld, .rng = &t->rng
+    };
     for (size_t l = 0; l < model->layer_count; l++) {
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
@@ -218,6 +220,7 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
 {
     const prn_layer *layer = t->model->layers[l];
     prn_pass pass = { .backend = t->backend,
+                      .small = t->small,
                       .batch = prn_tensor_rows(&t->x),
                       .x = l == 0 ? t->x.data : t->outputs[l - 1],
                       .ldx = l == 0 ? t->x.ld : prn_shape_count(&layer->input),
@@ -382,10 +385,8 @@ prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
 
 static const prn_sparse *kernels_for(const prune_backend *backend, int32_t sparse, int32_t kernels)
 {
-    const prune_backend *blas = prune_backend_blas();
     const int32_t exact = backend->run == prune_backend_reference()->run;
-    const int32_t known =
-        exact || backend->run == prune_backend_default()->run || (blas != NULL && backend->run == blas->run);
+    const int32_t known = exact || prn_backend_is_blas(backend);
     if (sparse == PRUNE_SPARSE_OFF || (sparse == PRUNE_SPARSE_AUTO && !known))
         return NULL;
     return prn_platform_kernels(exact && kernels == PRUNE_KERNELS_AUTO ? PRUNE_KERNELS_PLAIN : kernels);
