@@ -47,12 +47,18 @@ static void activate(const prn_layer *layer, const prn_pass *pass)
                            outputs_of(layer));
 }
 
-static int32_t is_plain(int32_t activation)
+/* Whether a small product has been made, with what it takes along. */
+static int32_t is_made(const prn_pass *pass, const prune_gemm *product, const prn_beside *beside)
+{
+    return pass->small != NULL && pass->small(product, beside);
+}
+
+static int32_t is_linear_or_relu(int32_t activation)
 {
     return activation == PRUNE_LINEAR || activation == PRUNE_RELU;
 }
 
-/* Y = f(X W^T + b), of which small products may make all. */
+/* Y = f(X W^T + b) */
 static void multiply(const prn_layer *layer, const prn_pass *pass)
 {
     const int32_t activation = layer->spec.activation;
@@ -69,9 +75,12 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
-    if (pass->small != NULL && is_plain(activation) && pass->small(&product, &beside))
+    if (is_linear_or_relu(activation) && is_made(pass, &product, &beside))
         return;
-    prn_spread_product(pass->backend, &product);
+    if (pass->apart)
+        pass->backend->run(pass->backend->user, &product);
+    else
+        prn_spread_product(pass->backend, &product);
     activate(layer, pass);
 }
 
@@ -115,59 +124,63 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
     }
 }
 
-static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
+static void weight_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass, const float *x,
+                            size_t ldx)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = outputs,
-                                 .n = inputs,
-                                 .k = pass->batch,
-                                 .a = pass->dy,
-                                 .lda = outputs,
-                                 .transpose_a = 1,
-                                 .b = x,
-                                 .ldb = ldx,
-                                 .c = pass->gradient[WEIGHT],
-                                 .ldc = inputs,
-                                 .alpha = 1.0f };
-    const prn_beside beside = { NULL, 0, pass->gradient[BIAS] };
-    if (pass->small != NULL && pass->small(&product, &beside))
-        return;
-    prn_spread_product(pass->backend, &product);
-    sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
+    *product = (prune_gemm){ .m = outputs,
+                             .n = inputs,
+                             .k = pass->batch,
+                             .a = pass->dy,
+                             .lda = outputs,
+                             .transpose_a = 1,
+                             .b = x,
+                             .ldb = ldx,
+                             .c = pass->gradient[WEIGHT],
+                             .ldc = inputs,
+                             .alpha = 1.0f };
 }
 
-static void input_gradient(const prn_layer *layer, const prn_pass *pass)
+static void input_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = pass->batch,
-                                 .n = inputs,
-                                 .k = outputs,
-                                 .a = pass->dy,
-                                 .lda = outputs,
-                                 .b = layer->params[WEIGHT].value,
-                                 .ldb = inputs,
-                                 .c = pass->dx,
-                                 .ldc = inputs,
-                                 .alpha = 1.0f };
-    const prn_beside nothing = { NULL, 0, NULL };
-    if (pass->small == NULL || !pass->small(&product, &nothing))
-        prn_spread_product(pass->backend, &product);
+    *product = (prune_gemm){ .m = pass->batch,
+                             .n = inputs,
+                             .k = outputs,
+                             .a = pass->dy,
+                             .lda = outputs,
+                             .b = layer->params[WEIGHT].value,
+                             .ldb = inputs,
+                             .c = pass->dx,
+                             .ldc = inputs,
+                             .alpha = 1.0f };
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
     const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
     const prn_param *weight = &layer->params[WEIGHT];
+    const prn_beside sums = { .sums = pass->gradient[BIAS] }, nothing = { .sums = NULL };
+    prune_gemm products[2];
+    size_t count = 0;
+    int32_t summed = 0;
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
     const int32_t thin = prn_thin_takes(pass->thin, weight, pass->batch);
-    if (thin && pass->kept_only)
+    if (!pass->unread && !(thin && pass->kept_only)) {
+        weight_gradient(&products[0], layer, pass, pass->x, pass->ldx);
+        summed = is_made(pass, &products[0], &sums);
+        count += !summed;
+    }
+    if (!thin && pass->dx != NULL) {
+        input_gradient(&products[count], layer, pass);
+        count += !is_made(pass, &products[count], &nothing);
+    }
+    if (count != 0)
+        prn_spread_products(pass->backend, products, count);
+    if (!summed && (!pass->unread || thin))
         sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
-    else if (!pass->unread)
-        weight_gradient(layer, pass, pass->x, pass->ldx);
     if (thin)
         prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
-    else if (pass->dx != NULL)
-        input_gradient(layer, pass);
 }
 
 /* |x| or x^2 of a matrix with rows ldx apart; to may be from. */
@@ -201,7 +214,10 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
         divide_by_shares(pass->dy, pass->shares, pass->batch, outputs);
     other.gradient[WEIGHT] = pass->samples[WEIGHT];
     other.gradient[BIAS] = pass->samples[BIAS];
-    weight_gradient(layer, &other, pass->scratch, inputs);
+    prune_gemm product;
+    weight_gradient(&product, layer, &other, pass->scratch, inputs);
+    prn_spread_product(pass->backend, &product);
+    sum_rows(other.gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
 }
 
 /* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */
