@@ -7,7 +7,7 @@
 
 #include "libprune/gemm.h"
 
-/* Up to LARGEST multiplications the call of OpenBLAS 0.3.21 took longer (Zen 4, its AVX2 kernels): measured
+/* Up to LARGEST multiplications the call of OpenBLAS 0.3.21 took longer (Zen 5, its AVX2 kernels): measured
  * by train_bench. */
 enum { PRN_SMALL_DEEPEST = 128, PRN_SMALL_LARGEST = 32768 };
 
@@ -50,8 +50,8 @@ int32_t prn_gemm_small_has_avx2(void);
 prn_small prn_gemm_small_avx512;
 int32_t prn_gemm_small_has_avx512(void);
 
-/* For a back end of prune_backend_small(), or one with its `run`: what makes its small products with something
- * beside; NULL: nothing does. */
+/* For a back end of prune_backend_small(), or one with its `run`: what makes its small products with
+ * something beside; NULL: nothing does. */
 prn_small *prn_small_of(const prune_backend *backend);
 
 /* prune_backend_blas(), one of prune_backend_small(), or one with the `run` of these. */

@@ -1,7 +1,7 @@
 /* gemm_small_avx512.c -- products too small for a BLAS to be worth its call, with vectors of 16 floats
  *
- * A tile is up to ROWS rows of C, of one vector or two; a mask cuts off what lies beyond the last column. B is
- * read where it lies if it runs along N; else it is first laid out like that.
+ * A tile is up to ROWS rows of C, of one vector or two; a mask cuts off what lies beyond the last column. B
+ * is read where it lies if it runs along N; else it is first laid out like that.
  *
  * SPDX-License-Identifier: MIT */
 #include "gemm_small.h"
@@ -18,14 +18,12 @@ enum { LANES = 16, VECTORS = 2, ROWS = 8, STEP = 4 };
 
 /* Up to 2 LANES columns of op(B), rows `step` apart, and of C. */
 typedef struct panel {
-    const float *b;
-    float *c;
-    size_t step;
-    __mmask16 mask[VECTORS];
     __m512 bias[VECTORS];
-    size_t columns; /* that are left, with those that lie behind the panel */
-    float *sums;
+    const float *b;
+    float *c, *sums;
+    size_t step, columns; /* columns: that are left, with those that lie behind the panel */
     int32_t relu;
+    __mmask16 mask[VECTORS];
 } panel;
 
 static size_t smaller(size_t a, size_t b)
@@ -175,8 +173,8 @@ TARGET PRN_INLINE void set_bias(panel *p, const prn_beside *beside, size_t first
     }
 }
 
-/* Columns from `first` on. Sums of A come for nothing, as those of products with 1 in the lane behind the last
- * column, if there is one. */
+/* Columns from `first` on. Sums of A come for nothing, as those of products with 1 in the lane behind the
+ * last column, if there is one. */
 TARGET PRN_INLINE void set_panel(panel *p, float *room, const prune_gemm *g, const prn_beside *beside,
                                  size_t first)
 {
