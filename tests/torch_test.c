@@ -1,10 +1,10 @@
 /* torch_test.c -- the library beside PyTorch, by the numbers in fixtures/torch.h
  *
- * The fixtures were computed in double and rounded to float. How far from them the library may be is derived,
- * number by number (support/bounds.h, support/steps.h): Adagrad's first step, for one, multiplies what rounding
- * does to a gradient that cancels by up to learning_rate / epsilon. For losses of given outputs it is a few
- * times what fixtures/make_torch.py prints as the distance of PyTorch's own float arithmetic from them,
- * relative to the largest magnitude.
+ * The fixtures were computed in double and rounded to float. How far from them the library may be is
+ * derived, number by number (support/bounds.h, support/steps.h): Adagrad's first step, for one, multiplies
+ * what rounding does to a gradient that cancels by up to learning_rate / epsilon. For losses of given
+ * outputs it is a few times what fixtures/make_torch.py prints as the distance of PyTorch's own float
+ * arithmetic from them, relative to the largest magnitude.
  *
  * SPDX-License-Identifier: MIT */
 #include "fixtures/torch.h"

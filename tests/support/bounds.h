@@ -1,10 +1,10 @@
 /* bounds.h -- how far from reference.h's numbers float arithmetic may be
  *
- * A running error analysis to first order, with u = 2^-24: an inner product of k terms, in any order and with
- * or without FMA, is at most g(k) = k u / (1 - k u) of the sum of its terms' magnitudes off (N. Higham, Accuracy
- * and Stability of Numerical Algorithms, 2002, sections 3.1 and 3.3); errors of what goes into it are carried
- * on by the magnitudes of the derivatives. Functions are right to ULPS units in the last place, as
- * activation.h says. So a bound is wide where numbers cancel, and there alone.
+ * A running error analysis to first order, with u = 2^-24: an inner product of k terms, in any order and
+ * with or without FMA, is at most g(k) = k u / (1 - k u) of the sum of its terms' magnitudes off (N.
+ * Higham, Accuracy and Stability of Numerical Algorithms, 2002, sections 3.1 and 3.3); errors of what goes
+ * into it are carried on by the magnitudes of the derivatives. Functions are right to ULPS units in the
+ * last place, as activation.h says. So a bound is wide where numbers cancel, and there alone.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef TESTS_BOUNDS_H

@@ -92,8 +92,8 @@ static void step(state *s, const ref_task *task, const nudge *n, const prune_tra
 /* ---- what rounding may do ---- */
 
 /* The gradient's own bound, four roundings of clipping, and m, a sum that may cancel, of two products, whose
- * terms are at most what they were when it was larger. The rest of an update only multiplies, divides and adds
- * what has one sign: v after t steps is off by 3 t u at most, its root by half of that. */
+ * terms are at most what they were when it was larger. The rest of an update only multiplies, divides and
+ * adds what has one sign: v after t steps is off by 3 t u at most, its root by half of that. */
 static nudge rounding_of(const state *before, const state *after, const double *off, const double *g,
                          size_t i)
 {
@@ -104,8 +104,8 @@ static nudge rounding_of(const state *before, const state *after, const double *
     return n;
 }
 
-/* From step `first` on, once more with a nudge; what differs from `exact`, the states before each step and after
- * the last, is added to the bounds. */
+/* From step `first` on, once more with a nudge; what differs from `exact`, the states before each step and
+ * after the last, is added to the bounds. */
 static void carry_on(ref_course_bounds *b, const state *exact, const ref_course *course, size_t first,
                      const nudge *n)
 {
