@@ -10,16 +10,17 @@ static int32_t check_row(const uint32_t **at, uint32_t *left, uint32_t inputs)
 {
     if (*left < 2 || (*at)[1] > (*left - 2) / GROUP)
         return 0;
-    const uint32_t groups = (*at)[1];
+    uint32_t groups = (*at)[1], place = 0;
     const uint32_t *w = *at + 2;
-    uint32_t place = 0;
-    for (uint32_t g = 0; g < groups; g++, w += GROUP) {
+    *left -= 2 + groups * GROUP;
+    for (; groups != 0; groups--, w += GROUP) {
         const uint32_t steps = *w;
-        place += (steps & 255u) + (steps >> 8 & 255u) + (steps >> 16 & 255u) + (steps >> 24);
-        if ((steps & 0x03030303u) != 0 || place / 4 >= inputs)
+        if ((steps & 0x03030303u) != 0)
+            return 0;
+        place += (steps >> 2) * 0x01010101u >> 24; /* four columns, at most 63 each: their sum is a byte */
+        if (place >= inputs)
             return 0;
     }
-    *left -= 2 + groups * GROUP;
     *at = w;
     return 1;
 }
