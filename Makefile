@@ -45,7 +45,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
+             run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
            / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -81,7 +81,7 @@ RANKS    = base \
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
-           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \

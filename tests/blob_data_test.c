@@ -250,6 +250,19 @@ START_TEST(the_last_word_of_steps_may_be_full_or_not)
 }
 END_TEST
 
+START_TEST(an_affine_layer_of_int8_is_checked)
+{
+    const lone l = { { .inputs = 2, .outputs = 2, .words = 5 }, { [0] = 31 } };
+    wrong(&prune_op_affine8, &l, 0, 32);
+    wrong(&prune_op_affine8, &l, 0, 0xFFFFFFFFu);
+    for (uint32_t words = 0; words <= DATA; words++)
+        if (words != l.layer.words)
+            wrong(&prune_op_affine8, &l, DATA, words);
+    ck_assert_int_eq(passes(&prune_op_affine8, &l, 3, 2), 0);
+    ck_assert_int_eq(passes(&prune_op_affine8, &l, 2, 3), 0);
+}
+END_TEST
+
 START_TEST(ends_of_int8_are_checked)
 {
     lone none = { { .inputs = 8, .outputs = 8 }, { 0 } };
@@ -286,6 +299,7 @@ int main(void)
         blocks_of_int8_are_checked,
         rows_without_steps_are_refused,
         the_last_word_of_steps_may_be_full_or_not,
+        an_affine_layer_of_int8_is_checked,
         ends_of_int8_are_checked,
     };
     return run_tests("blob_data", tests, sizeof tests / sizeof tests[0]);
