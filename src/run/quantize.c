@@ -55,11 +55,6 @@ void prune_quantize_options_init(prune_quantize_options *options)
 
 /* ---- taking apart ---- */
 
-static int32_t is_identity(const prn_layer *layer)
-{
-    return layer->ops->identity || (layer->ops->is_activation && layer->spec.activation == PRUNE_LINEAR);
-}
-
 static int32_t is_softmax(const prn_layer *layer)
 {
     return layer->ops->kind == PRUNE_LAYER_SOFTMAX || layer->ops->kind == PRUNE_LAYER_LOG_SOFTMAX;
@@ -102,7 +97,7 @@ static prune_status check_layer(const prune_model *model, size_t l, prune_error 
     size_t next = l + 1;
     if (prn_shape_count(&layer->input) > WIDEST || prn_shape_count(&layer->output) > WIDEST)
         return prn_error_format(error, PRUNE_E_LIMIT, "layer %", "it is wider than %", numbers);
-    while (next < model->layer_count && is_identity(model->layers[next]))
+    while (next < model->layer_count && prn_layer_is_identity(model->layers[next]))
         next++;
     return !is_softmax(layer) || next == model->layer_count
                ? PRUNE_OK

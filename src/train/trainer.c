@@ -54,7 +54,9 @@ static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
     const size_t batch = prn_tensor_rows(x);
     prn_rows_slice(&t->x, x, 0, batch);
     t->x.ld = prn_tensor_step(x);
-    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld, .rng = &t->rng };
+    if (t->between != NULL)
+        t->between->inputs(t->between, &t->x, training);
+    prn_pass pass = { .backend = t->backend, .batch = batch, .x = t->x.data, .ldx = t->x.ld, .rng = &t->rng };
     for (size_t l = 0; l < model->layer_count; l++) {
         pass.y = t->outputs[l];
         pass.ldy = prn_shape_count(&model->layers[l]->output);
@@ -64,6 +66,8 @@ static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
         pass.training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
         t->rules[l].training = pass.training;
         model->layers[l]->ops->forward(model->layers[l], &pass);
+        if (t->between != NULL)
+            t->between->outputs(t->between, l, pass.y, batch, training);
         pass.x = pass.y;
         pass.ldx = pass.ldy;
     }
@@ -235,6 +239,8 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
                       .thin = &t->thins[l],
                       .kept_only = !(wants & PRN_WANTS_REMOVED) };
     point_at(pass.gradient, t->gradient + offset, layer);
+    if (t->between != NULL)
+        t->between->gradient(t->between, l, pass.dy, pass.batch);
     layer->ops->backward(layer, &pass);
     if (t->samples == NULL || !(wants & PRN_WANTS_SAMPLES) || layer->ops->sample_gradients == NULL)
         return;
