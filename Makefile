@@ -59,7 +59,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed allreduce engine blob_export c_export readahead \
            / predict trainer roc datafile ranges \
-           / plan update criterion averages agree refit penalty distill grid \
+           / passes plan update criterion averages agree refit penalty distill grid \
            / evaluate importance tiny quantize rounding \
            / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
              tiny_prune tiny_compact tiny_blob \
@@ -86,7 +86,7 @@ FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
-           loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
+           loss model fold data optimizer regularizer schedule clip sections predict trainer passes plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
            joint bend thin penalty distill blob_code blob_decode blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy \
            tiny_draw tiny_prune tiny_compact tiny_blob

@@ -7,9 +7,7 @@
 #include "gemm_small.h"
 #include "wide.h"
 
-/* Up to LARGEST multiplications the call of OpenBLAS 0.3.21 took longer (Zen 5, its AVX2 kernels): measured
- * by train_bench. */
-enum { COLUMNS = 8, ROWS = 4, DEEPEST = 128, LARGEST = 32768 };
+enum { COLUMNS = 8, ROWS = 4, DEEPEST = PRN_SMALL_DEEPEST };
 
 typedef float vector __attribute__((vector_size(4 * COLUMNS)));
 
@@ -122,7 +120,7 @@ static prune_gemm turned(const prune_gemm *g)
 
 int32_t prn_gemm_small(const prune_gemm *g)
 {
-    if (g->k > DEEPEST || g->m * g->n > LARGEST / g->k || g->beta != 0.0f)
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
         return 0;
     const prune_gemm row = g->n == 1 && g->ldc == 1 ? turned(g) : *g;
     /* cppcheck-suppress knownConditionTrueFalse ; on machines without */

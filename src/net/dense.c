@@ -53,7 +53,10 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
-    prn_spread_product(pass->backend, &product);
+    if (pass->apart)
+        pass->backend->run(pass->backend->user, &product);
+    else
+        prn_spread_product(pass->backend, &product);
 }
 
 static void dense_forward(const prn_layer *layer, const prn_pass *pass)
@@ -98,54 +101,54 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
     }
 }
 
-static void weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
+static prune_gemm weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = outputs,
-                                 .n = inputs,
-                                 .k = pass->batch,
-                                 .a = pass->dy,
-                                 .lda = outputs,
-                                 .transpose_a = 1,
-                                 .b = x,
-                                 .ldb = ldx,
-                                 .c = pass->gradient[WEIGHT],
-                                 .ldc = inputs,
-                                 .alpha = 1.0f };
-    prn_spread_product(pass->backend, &product);
-    sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
+    return (prune_gemm){ .m = outputs,
+                         .n = inputs,
+                         .k = pass->batch,
+                         .a = pass->dy,
+                         .lda = outputs,
+                         .transpose_a = 1,
+                         .b = x,
+                         .ldb = ldx,
+                         .c = pass->gradient[WEIGHT],
+                         .ldc = inputs,
+                         .alpha = 1.0f };
 }
 
-static void input_gradient(const prn_layer *layer, const prn_pass *pass)
+static prune_gemm input_gradient(const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    const prune_gemm product = { .m = pass->batch,
-                                 .n = inputs,
-                                 .k = outputs,
-                                 .a = pass->dy,
-                                 .lda = outputs,
-                                 .b = layer->params[WEIGHT].value,
-                                 .ldb = inputs,
-                                 .c = pass->dx,
-                                 .ldc = inputs,
-                                 .alpha = 1.0f };
-    prn_spread_product(pass->backend, &product);
+    return (prune_gemm){ .m = pass->batch,
+                         .n = inputs,
+                         .k = outputs,
+                         .a = pass->dy,
+                         .lda = outputs,
+                         .b = layer->params[WEIGHT].value,
+                         .ldb = inputs,
+                         .c = pass->dx,
+                         .ldc = inputs,
+                         .alpha = 1.0f };
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
     const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
     const prn_param *weight = &layer->params[WEIGHT];
+    prune_gemm products[2];
+    size_t count = 0;
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
     const int32_t thin = prn_thin_takes(pass->thin, weight, pass->batch);
-    if (thin && pass->kept_only)
+    if (!pass->unread && !(thin && pass->kept_only))
+        products[count++] = weight_gradient(layer, pass, pass->x, pass->ldx);
+    if (!thin && pass->dx != NULL)
+        products[count++] = input_gradient(layer, pass);
+    prn_spread_products(pass->backend, products, count);
+    if (!pass->unread || thin)
         sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
-    else if (!pass->unread)
-        weight_gradient(layer, pass, pass->x, pass->ldx);
     if (thin)
         prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
-    else if (pass->dx != NULL)
-        input_gradient(layer, pass);
 }
 
 /* |x| or x^2 of a matrix with rows ldx apart; to may be from. */
@@ -179,7 +182,9 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
         divide_by_shares(pass->dy, pass->shares, pass->batch, outputs);
     other.gradient[WEIGHT] = pass->samples[WEIGHT];
     other.gradient[BIAS] = pass->samples[BIAS];
-    weight_gradient(layer, &other, pass->scratch, inputs);
+    const prune_gemm product = weight_gradient(layer, &other, pass->scratch, inputs);
+    prn_spread_product(pass->backend, &product);
+    sum_rows(other.gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
 }
 
 /* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */

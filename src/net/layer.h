@@ -60,6 +60,7 @@ typedef struct prn_pass {
     float *cache;
     float *memory; /* what training keeps for the batch as a whole, from forward to commit */
     int32_t training;
+    int32_t apart; /* forward, on one of several threads that have rows each: products are not cut again */
     prune_rng *rng;
     float *dy;
     float *dx;
@@ -108,9 +109,10 @@ typedef struct prn_layer_ops {
     size_t settings;                     /* how many of the spec's are used */
     /* Output unit u is a function of input unit u alone; when that goes, its unit_slices here go too. */
     int32_t unitwise;
-    int32_t identity;                                  /* y = x in inference */
-    int32_t is_activation;                             /* y = f(x), and nothing else */
-    size_t least_batch;                                /* a smaller batch passes as in inference */
+    int32_t identity;      /* y = x in inference */
+    int32_t is_activation; /* y = f(x), and nothing else */
+    int32_t mixes;         /* in training, what is made of a sample hangs on the others, or on their order */
+    size_t least_batch;    /* a smaller batch passes as in inference */
     prune_status (*check)(const prn_layer_spec *spec); /* its settings; NULL: none */
     /* Fills in output and parameters (name, shape, prunable, ...) from the input and spec, of a layer of
      * zeros that has room for PRN_LAYER_PARAMS. PRUNE_E_OVERFLOW. */

@@ -133,8 +133,9 @@ prune_status prn_trainer_open(const prune_trainer *trainer, prune_error *error);
 prn_regularizer prn_trainer_penalty(const prune_trainer *trainer);
 float prn_trainer_penalty_value(const prune_trainer *trainer);
 
-/* The steps for data that have been checked already. This forward pass is inference, a step is training. */
-void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x);
+/* The steps for data that have been checked already. A forward pass is training or inference, in which layers
+ * that are frozen always are. */
+void prn_trainer_forward(prune_trainer *trainer, const prune_tensor *x, int32_t training);
 prune_status prn_trainer_loss(float *loss, prune_trainer *trainer, const prn_target *target);
 
 /* Why the own loss made that, or what came of it, fail; NULL: it did not. */
