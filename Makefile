@@ -46,7 +46,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
+             run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
            / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -82,7 +82,7 @@ RANKS    = base \
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
-           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
@@ -318,7 +318,7 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_export blob_hostile c_export quantize quantize_use rounding tiny_blob
+LITTLE   = blob8 blob_data blob_export blob_hostile c_export quantize quantize_use rounding rounding_use tiny_blob
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.

@@ -31,6 +31,11 @@ uint32_t prn_blas_vector(void)
     return 0;
 }
 
+uint32_t prn_blas_speed(void)
+{
+    return 0;
+}
+
 prune_status prune_blas_set_threads(int32_t threads)
 {
     (void)threads;

@@ -110,7 +110,7 @@ PRN_WIDE static void run_wide(const prune_gemm g)
 
 int32_t prn_gemm_small_plain(const prune_gemm *g)
 {
-    if (!prn_gemm_is_small(g))
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
         return 0;
     run_plain(prn_gemm_is_column(g) ? prn_gemm_turned(g) : *g);
     return 1;
@@ -118,7 +118,7 @@ int32_t prn_gemm_small_plain(const prune_gemm *g)
 
 int32_t prn_gemm_small_avx2(const prune_gemm *g)
 {
-    if (!prn_gemm_is_small(g))
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
         return 0;
     run_wide(prn_gemm_is_column(g) ? prn_gemm_turned(g) : *g);
     return 1;

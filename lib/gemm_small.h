@@ -11,9 +11,9 @@
  * by train_bench. */
 enum { PRN_SMALL_DEEPEST = 128, PRN_SMALL_LARGEST = 32768 };
 
-static inline int32_t prn_gemm_is_small(const prune_gemm *g)
+static inline int32_t prn_gemm_is_small(size_t m, size_t n, size_t k)
 {
-    return g->k <= PRN_SMALL_DEEPEST && g->m * g->n <= PRN_SMALL_LARGEST / g->k && g->beta == 0.0f;
+    return k <= PRN_SMALL_DEEPEST && m * n <= PRN_SMALL_LARGEST / k;
 }
 
 /* C^T = op(B)^T op(A)^T, for one column without gaps: as a row it is made of whole vectors. */
@@ -39,7 +39,7 @@ typedef struct prn_beside {
     float *sums;       /* [M]: of the rows of op(A), K ascending; NULL: not wanted */
 } prn_beside;
 
-/* Computes the product and returns 1 if it is small; else 0. */
+/* Computes the product and returns 1 if it is small and its beta is 0; else 0. */
 typedef int32_t prn_small(const prune_gemm *args, const prn_beside *beside);
 
 /* Without anything beside; and whether the processor has what the second needs. */
@@ -57,7 +57,9 @@ prn_small *prn_small_of(const prune_backend *backend);
 /* prune_backend_blas(), one of prune_backend_small(), or one with the `run` of these. */
 int32_t prn_backend_is_blas(const prune_backend *backend);
 
-/* Floats in the vectors of the BLAS's kernels: 16, or 8 at most; 0: not known. */
+/* Floats in the vectors of the BLAS's kernels: 16, or 8 at most; 0: not known. And how many it computes in
+ * the time of 8: AMD's processors of family 25 (Zen 3, Zen 4) need as long for each half of 16. */
 uint32_t prn_blas_vector(void);
+uint32_t prn_blas_speed(void);
 
 #endif

@@ -225,7 +225,7 @@ static void add_rows(float *sums, const prune_gemm *g)
 
 int32_t prn_gemm_small_avx512(const prune_gemm *g, const prn_beside *beside)
 {
-    if (!prn_gemm_is_small(g))
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
         return 0;
     if (beside->sums != NULL && g->n % LANES == 0)
         add_rows(beside->sums, g);

@@ -47,18 +47,12 @@ static void activate(const prn_layer *layer, const prn_pass *pass)
                            outputs_of(layer));
 }
 
-/* Whether a small product has been made, with what it takes along. */
-static int32_t is_made(const prn_pass *pass, const prune_gemm *product, const prn_beside *beside)
-{
-    return pass->small != NULL && pass->small(product, beside);
-}
-
-static int32_t is_linear_or_relu(int32_t activation)
+static int32_t is_plain(int32_t activation)
 {
     return activation == PRUNE_LINEAR || activation == PRUNE_RELU;
 }
 
-/* Y = f(X W^T + b) */
+/* Y = f(X W^T + b), of which small products may make all. */
 static void multiply(const prn_layer *layer, const prn_pass *pass)
 {
     const int32_t activation = layer->spec.activation;
@@ -75,7 +69,7 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
-    if (is_linear_or_relu(activation) && is_made(pass, &product, &beside))
+    if (pass->small != NULL && is_plain(activation) && pass->small(&product, &beside))
         return;
     if (pass->apart)
         pass->backend->run(pass->backend->user, &product);
@@ -124,8 +118,15 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
     }
 }
 
-static void weight_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass, const float *x,
-                            size_t ldx)
+static int32_t is_made_small(const prune_gemm *product, const prn_pass *pass, float *sums)
+{
+    const prn_beside beside = { NULL, 0, sums };
+    return pass->small != NULL && pass->small(product, &beside);
+}
+
+/* The bias's at once, the weights' too if that is small; else it returns 1: the product is to be made. */
+static size_t weight_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass,
+                              const float *x, size_t ldx)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
     *product = (prune_gemm){ .m = outputs,
@@ -139,9 +140,14 @@ static void weight_gradient(prune_gemm *product, const prn_layer *layer, const p
                              .c = pass->gradient[WEIGHT],
                              .ldc = inputs,
                              .alpha = 1.0f };
+    if (is_made_small(product, pass, pass->gradient[BIAS]))
+        return 0;
+    sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
+    return 1;
 }
 
-static void input_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass)
+/* The same. */
+static size_t input_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
     *product = (prune_gemm){ .m = pass->batch,
@@ -154,31 +160,24 @@ static void input_gradient(prune_gemm *product, const prn_layer *layer, const pr
                              .c = pass->dx,
                              .ldc = inputs,
                              .alpha = 1.0f };
+    return !is_made_small(product, pass, NULL);
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
 {
     const float *from = prn_activation_needs_input(layer->spec.activation) ? pass->cache : pass->y;
     const prn_param *weight = &layer->params[WEIGHT];
-    const prn_beside sums = { .sums = pass->gradient[BIAS] }, nothing = { .sums = NULL };
     prune_gemm products[2];
     size_t count = 0;
-    int32_t summed = 0;
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
     const int32_t thin = prn_thin_takes(pass->thin, weight, pass->batch);
-    if (!pass->unread && !(thin && pass->kept_only)) {
-        weight_gradient(&products[0], layer, pass, pass->x, pass->ldx);
-        summed = is_made(pass, &products[0], &sums);
-        count += !summed;
-    }
-    if (!thin && pass->dx != NULL) {
-        input_gradient(&products[count], layer, pass);
-        count += !is_made(pass, &products[count], &nothing);
-    }
-    if (count != 0)
-        prn_spread_products(pass->backend, products, count);
-    if (!summed && (!pass->unread || thin))
+    if (thin && pass->kept_only)
         sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
+    else if (!pass->unread)
+        count = weight_gradient(products, layer, pass, pass->x, pass->ldx);
+    if (!thin && pass->dx != NULL)
+        count += input_gradient(&products[count], layer, pass);
+    prn_spread_products(pass->backend, products, count);
     if (thin)
         prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
 }
@@ -215,9 +214,8 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
     other.gradient[WEIGHT] = pass->samples[WEIGHT];
     other.gradient[BIAS] = pass->samples[BIAS];
     prune_gemm product;
-    weight_gradient(&product, layer, &other, pass->scratch, inputs);
-    prn_spread_product(pass->backend, &product);
-    sum_rows(other.gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
+    if (weight_gradient(&product, layer, &other, pass->scratch, inputs))
+        prn_spread_product(pass->backend, &product);
 }
 
 /* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */

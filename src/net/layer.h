@@ -5,6 +5,7 @@
 #ifndef PRN_LAYER_H
 #define PRN_LAYER_H
 
+#include "libprune/activation.h"
 #include "libprune/gemm.h"
 #include "libprune/layer.h"
 #include "libprune/rng.h"
@@ -176,6 +177,12 @@ prune_status prn_layer_same_shape(prn_layer *layer);
 size_t prn_layer_no_size(const prn_layer *layer);
 uint64_t prn_layer_no_macs(const prn_layer *layer);
 size_t prn_layer_no_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
+
+/* In inference it does nothing. */
+static inline int32_t prn_layer_is_identity(const prn_layer *layer)
+{
+    return layer->ops->identity || (layer->ops->is_activation && layer->spec.activation == PRUNE_LINEAR);
+}
 
 /* The product of the dimensions. */
 size_t prn_shape_count(const prune_shape *shape);
