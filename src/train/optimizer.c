@@ -122,14 +122,16 @@ PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const fl
 typedef void update_unit(const terms t, size_t count, float *restrict w, const float *restrict g,
                          float *restrict m, float *restrict v);
 
-/* Counts are numbers that the compiler knows. t.high is or-ed together at the end, not in each unit. */
-PRN_INLINE void update_piece(update_unit *update, terms t, const prn_piece *p)
+/* Counts are numbers that the compiler knows. What is high is or-ed together at the end, not in each unit;
+ * that of `single` elements lies apart, so that no vector waits for it. */
+PRN_INLINE void update_piece(update_unit *update, terms t, const prn_piece *p, uint32_t single[1])
 {
     const size_t whole = p->count / UNIT * UNIT;
     for (size_t i = 0; i < whole; i += UNIT) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
         update(t, UNIT, p->w + i, p->g + i, p->m + i, p->v + i);
     }
+    t.high = single;
     for (size_t i = whole; i < p->count; i++) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
         update(t, 1, p->w + i, p->g + i, p->m + i, p->v + i);
@@ -138,14 +140,14 @@ PRN_INLINE void update_piece(update_unit *update, terms t, const prn_piece *p)
 
 PRN_INLINE uint32_t update_by(update_unit *update, const terms *given, const prn_piece *pieces, size_t count)
 {
-    uint32_t high[UNIT] = { 0 }, any = 0;
+    uint32_t high[UNIT] = { 0 }, single[1] = { 0 }, any = 0;
     terms t = *given;
     t.high = high;
     for (size_t p = 0; p < count; p++)
-        update_piece(update, t, &pieces[p]);
+        update_piece(update, t, &pieces[p], single);
     for (size_t i = 0; i < UNIT; i++)
         any |= high[i];
-    return any;
+    return any | single[0];
 }
 
 PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const prn_piece *p, size_t count)
