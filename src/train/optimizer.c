@@ -9,7 +9,8 @@
 
 #include <float.h>
 
-enum { WORD = 32, UNIT = 8 };
+/* Elements of a unit. (GCC 12 unrolls loops over 8 before it could make vectors of them, but for Adam's.) */
+enum { WORD = 32, UNIT = WORD, ADAM_UNIT = 8 };
 
 /* What is the same for all elements. */
 typedef struct terms {
@@ -22,7 +23,12 @@ typedef struct terms {
     uint32_t *high;     /* [UNIT] */
 } terms;
 
-static const uint32_t bit[UNIT] = { 0x1u, 0x2u, 0x4u, 0x8u, 0x10u, 0x20u, 0x40u, 0x80u };
+static const uint32_t bit[UNIT] = {
+    0x1u,       0x2u,       0x4u,       0x8u,       0x10u,       0x20u,       0x40u,       0x80u,
+    0x100u,     0x200u,     0x400u,     0x800u,     0x1000u,     0x2000u,     0x4000u,     0x8000u,
+    0x10000u,   0x20000u,   0x40000u,   0x80000u,   0x100000u,   0x200000u,   0x400000u,   0x800000u,
+    0x1000000u, 0x2000000u, 0x4000000u, 0x8000000u, 0x10000000u, 0x20000000u, 0x40000000u, 0x80000000u,
+};
 
 /* The highest bit tells that x is not finite: its exponent is all ones, and carries. */
 PRN_INLINE uint32_t beyond(float x)
@@ -122,30 +128,37 @@ PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const fl
 typedef void update_unit(const terms t, size_t count, float *restrict w, const float *restrict g,
                          float *restrict m, float *restrict v);
 
-/* Counts are numbers that the compiler knows. What is high is or-ed together at the end, not in each unit;
- * that of `single` elements lies apart, so that no vector waits for it. */
-PRN_INLINE void update_piece(update_unit *update, terms t, const prn_piece *p, uint32_t single[1])
+/* Counts are numbers that the compiler knows, but that of what whole words leave. What is high is or-ed
+ * together at the end, not in each unit; that of `single` elements lies apart: no vector waits for it. */
+PRN_INLINE void update_piece(update_unit *update, size_t unit, terms t, const prn_piece *p,
+                             uint32_t single[1])
 {
-    const size_t whole = p->count / UNIT * UNIT;
-    for (size_t i = 0; i < whole; i += UNIT) {
+    size_t i = 0;
+    for (; i + unit <= p->count; i += unit) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
-        update(t, UNIT, p->w + i, p->g + i, p->m + i, p->v + i);
+        update(t, unit, p->w + i, p->g + i, p->m + i, p->v + i);
+    }
+    if (unit == WORD && i < p->count) {
+        t.mask = p->mask[i / WORD];
+        update(t, p->count - i, p->w + i, p->g + i, p->m + i, p->v + i);
+        return;
     }
     t.high = single;
-    for (size_t i = whole; i < p->count; i++) {
+    for (; i < p->count; i++) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
         update(t, 1, p->w + i, p->g + i, p->m + i, p->v + i);
     }
 }
 
-PRN_INLINE uint32_t update_by(update_unit *update, const terms *given, const prn_piece *pieces, size_t count)
+PRN_INLINE uint32_t update_by(update_unit *update, size_t unit, const terms *given, const prn_piece *pieces,
+                              size_t count)
 {
     uint32_t high[UNIT] = { 0 }, single[1] = { 0 }, any = 0;
     terms t = *given;
     t.high = high;
     for (size_t p = 0; p < count; p++)
-        update_piece(update, t, &pieces[p], single);
-    for (size_t i = 0; i < UNIT; i++)
+        update_piece(update, unit, t, &pieces[p], single);
+    for (size_t i = 0; i < unit; i++)
         any |= high[i];
     return any | single[0];
 }
@@ -154,15 +167,16 @@ PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const pr
 {
     switch (o->kind) {
     case PRUNE_SGD:
-        return o->nesterov ? update_by(nesterov, t, p, count) : update_by(sgd, t, p, count);
+        return o->nesterov ? update_by(nesterov, UNIT, t, p, count) : update_by(sgd, UNIT, t, p, count);
     case PRUNE_RMSPROP:
-        return update_by(rmsprop, t, p, count);
+        return update_by(rmsprop, UNIT, t, p, count);
     case PRUNE_ADAGRAD:
-        return update_by(adagrad, t, p, count);
+        return update_by(adagrad, UNIT, t, p, count);
     case PRUNE_ADAMW:
-        return t->keep_w < 1.0f ? update_by(adamw, t, p, count) : update_by(adam, t, p, count);
+        return t->keep_w < 1.0f ? update_by(adamw, ADAM_UNIT, t, p, count)
+                                : update_by(adam, ADAM_UNIT, t, p, count);
     default:
-        return update_by(adam, t, p, count);
+        return update_by(adam, ADAM_UNIT, t, p, count);
     }
 }
 
