@@ -10,7 +10,7 @@
 #include <float.h>
 
 /* Elements of a unit. (GCC 12 unrolls loops over 8 before it could make vectors of them, but for Adam's.) */
-enum { WORD = 32, UNIT = WORD, ADAM_UNIT = 8 };
+enum { WORD = 32, UNIT = WORD, ADAM_UNIT = PRN_MAY_BE_WIDE ? 8 : UNIT };
 
 /* What is the same for all elements. */
 typedef struct terms {

@@ -237,7 +237,7 @@ static void apply_kept(const void *arg, size_t first, size_t count)
         apply_places(c, c->places + first + done, count - done < TOGETHER ? count - done : TOGETHER);
 }
 
-enum { MOST_PIECES = 16 };
+enum { MOST_PIECES = 8 };
 
 /* Small parameters of one stride, for one call of the optimizer. */
 typedef struct batch {
