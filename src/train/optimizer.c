@@ -20,7 +20,7 @@ typedef struct terms {
     float keep2, take2; /* v = keep2 v + take2 g^2 */
     float scale;        /* of the root of v */
     uint32_t mask;      /* bit i: of element i of the unit at hand */
-    uint32_t *high;     /* [UNIT] */
+    uint32_t *high;     /* [UNIT], or one for all where no vectors of 8 may be */
 } terms;
 
 static const uint32_t bit[UNIT] = {
@@ -44,7 +44,7 @@ PRN_INLINE float finite(float w)
 
 /* ---- one unit, or a single element: those that the mask has removed end as 0 ----
  * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. The
- * highest bit of t.high[i] becomes 1 if a weight, or v of Adagrad, has left float. */
+ * highest bit of t.high becomes 1 if a weight, or v of Adagrad, has left float. */
 
 PRN_INLINE void nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
                          float *restrict m, float *restrict unused)
@@ -56,7 +56,7 @@ PRN_INLINE void nesterov(const terms t, size_t count, float *restrict w, const f
         const float moved = w[i] - t.rate * (g[i] + t.keep1 * moment);
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        t.high[i] |= beyond(moved);
+        t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
     }
 }
 
@@ -70,7 +70,7 @@ PRN_INLINE void sgd(const terms t, size_t count, float *restrict w, const float 
         const float moved = w[i] - t.rate * moment;
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        t.high[i] |= beyond(moved);
+        t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
     }
 }
 
@@ -85,7 +85,7 @@ PRN_INLINE void adam(const terms t, size_t count, float *restrict w, const float
         m[i] = kept ? mean : 0.0f;
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        t.high[i] |= beyond(moved);
+        t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
     }
 }
 
@@ -107,7 +107,7 @@ PRN_INLINE void rmsprop(const terms t, size_t count, float *restrict w, const fl
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        t.high[i] |= beyond(moved);
+        t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
     }
 }
 
@@ -121,7 +121,7 @@ PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const fl
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        t.high[i] |= beyond(moved);
+        t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
     }
 }
 
@@ -153,12 +153,12 @@ PRN_INLINE void update_piece(update_unit *update, size_t unit, terms t, const pr
 PRN_INLINE uint32_t update_by(update_unit *update, size_t unit, const terms *given, const prn_piece *pieces,
                               size_t count)
 {
-    uint32_t high[UNIT] = { 0 }, single[1] = { 0 }, any = 0;
+    uint32_t high[PRN_MAY_BE_WIDE ? UNIT : 1] = { 0 }, single[1] = { 0 }, any = 0;
     terms t = *given;
     t.high = high;
     for (size_t p = 0; p < count; p++)
         update_piece(update, unit, t, &pieces[p], single);
-    for (size_t i = 0; i < unit; i++)
+    for (size_t i = 0; i < (PRN_MAY_BE_WIDE ? unit : 1); i++)
         any |= high[i];
     return any | single[0];
 }
