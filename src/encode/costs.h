@@ -14,7 +14,7 @@ typedef struct prn_costs {
     uint32_t rows, columns, kept, steps, window, blocks, height; /* window, height: the best */
     uint32_t blas_speed;                                         /* floats in the time of 8 of the BLAS's */
     int32_t has_small, has_uncopied;                             /* kernels for small products */
-    float dense;                                                 /* how much slower than a BLAS dense is */
+    int32_t by_reference;                                        /* dense, not by a BLAS */
 } prn_costs;
 
 void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kernels,
