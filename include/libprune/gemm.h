@@ -44,8 +44,9 @@ const prune_backend *prune_backend_reference(void);
 const prune_backend *prune_backend_blas(void);
 
 /* Where there is a BLAS: "small+blas", the library's own kernels for products so small that a call of the
- * BLAS costs more (M N K up to 32768, K up to 128, beta 0), and the BLAS for others; of the small ones, the
- * bits do not change with M and N. Else prune_backend_reference(). Never NULL. */
+ * BLAS costs more (M N K up to 32768, K up to 128, beta 0; but not one row with B^T, which a BLAS reads as it
+ * lies), and the BLAS for others; of the small ones, the bits do not change with M and N. Else
+ * prune_backend_reference(). Never NULL. */
 const prune_backend *prune_backend_default(void);
 
 /* The BLAS's own thread count. It belongs to the whole process, so the library never changes it by
