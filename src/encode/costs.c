@@ -200,13 +200,38 @@ float prn_costs_time(const prn_costs *c, int32_t layout, size_t batch)
     }
 }
 
+static uint64_t bytes_of(const prn_costs *c, int32_t layout)
+{
+    const prn_sparse *k = c->kernels;
+    const uint64_t rows = c->rows, kept = c->kept, steps = c->steps, blocks = c->blocks;
+    switch (layout) {
+    case PRUNE_LAYOUT_DENSE:
+        return 4 * rows * c->columns;
+    case PRUNE_LAYOUT_WINDOWS:
+        return steps * (4 * k->lanes + k->lanes * k->bits / 8 + 2) + 4 * pieces(rows, k->lanes) + 4 * rows;
+    case PRUNE_LAYOUT_GROUPS:
+        return blocks * (4 * c->height + 2) + 4 * pieces(rows, c->height);
+    case PRUNE_LAYOUT_MASKS:
+        return 4 * kept +
+               pieces(rows, k->abreast) * k->abreast * pieces(c->columns, k->span) * ((k->span + 7) / 8);
+    default:
+        return 6 * kept + 4 * rows * pieces(c->columns, k->tile);
+    }
+}
+
+int32_t prn_costs_larger(const prn_costs *costs, int32_t layout)
+{
+    return bytes_of(costs, layout) > bytes_of(costs, PRUNE_LAYOUT_DENSE);
+}
+
 /* What is hardly faster by the model may be slower in truth: dense, then. */
 int32_t prn_costs_best(const prn_costs *costs, size_t batch)
 {
     int32_t best = PRUNE_LAYOUT_DENSE;
     float least = SURELY * prn_costs_time(costs, best, batch);
     for (int32_t layout = best + 1; layout < PRN_LAYOUTS; layout++) {
-        const float time = costs->has[layout] ? prn_costs_time(costs, layout, batch) : least;
+        const int32_t may = costs->has[layout] && !prn_costs_larger(costs, layout);
+        const float time = may ? prn_costs_time(costs, layout, batch) : least;
         best = time < least ? layout : best;
         least = time < least ? time : least;
     }

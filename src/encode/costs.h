@@ -22,6 +22,11 @@ void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kern
 
 /* Nanoseconds, modelled, of a layout that there is. */
 float prn_costs_time(const prn_costs *costs, int32_t layout, size_t batch);
+
+/* The fastest by that, of those that are not larger than DENSE. */
 int32_t prn_costs_best(const prn_costs *costs, size_t batch);
+
+/* Whether a layout that there is takes more bytes than DENSE, but for gaps between its arrays. */
+int32_t prn_costs_larger(const prn_costs *costs, int32_t layout);
 
 #endif
