@@ -226,8 +226,9 @@ $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
+$B/bench/peers/ours: $B/bench/common/rows.o
 $(PEERS): %: %.o $B/libprune.a
-	$(LINK) -o $@ $< $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
+	$(LINK) -o $@ $(filter %.o,$^) $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # All is built anew when what it is built with changes.

@@ -8,6 +8,7 @@
  * Dense products by BLAS, one thread, see versus.h. usage: engine_bench CSV
  *
  * SPDX-License-Identifier: MIT */
+#include "common/rows.h"
 #include "common/versus.h"
 #include "libprune.h"
 
@@ -94,19 +95,6 @@ static void run(void *user)
     (void)prune_engine_run(c->engine, c->y, c->x, NULL);
 }
 
-static prune_tensor *random_rows(size_t rows, size_t columns)
-{
-    const prune_shape shape = { 2, { rows, columns, 0, 0 } };
-    prune_tensor *tensor;
-    prune_rng rng;
-    prune_rng_seed(&rng, 1);
-    must(prune_tensor_create(&tensor, NULL, PRUNE_F32, &shape), "tensor");
-    float *data = prune_tensor_data_mut(tensor);
-    for (size_t i = 0; i < rows * columns; i++)
-        data[i] = prune_rng_uniform(&rng) - 0.5f;
-    return tensor;
-}
-
 /* Returns 0 if the kernels have no such layout. */
 static int enter(contestant *c, const prune_model *model, size_t batch, int32_t choice, int32_t layout)
 {
@@ -121,8 +109,8 @@ static int enter(contestant *c, const prune_model *model, size_t batch, int32_t 
     if (status == PRUNE_E_UNSUPPORTED)
         return 0;
     must(status, "engine");
-    c->x = random_rows(batch, prune_model_inputs(model));
-    c->y = random_rows(batch, prune_model_outputs(model));
+    c->x = random_rows(batch, prune_model_inputs(model), -0.5f);
+    c->y = random_rows(batch, prune_model_outputs(model), -0.5f);
     return 1;
 }
 
