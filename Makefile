@@ -187,7 +187,7 @@ CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
 CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
-PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
+PEERS    = $(addprefix $B/bench/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),peers/fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
 TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
@@ -226,7 +226,7 @@ $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
-$B/bench/peers/ours: $B/bench/common/rows.o
+$B/bench/ours: $B/bench/common/noise.o
 $(PEERS): %: %.o $B/libprune.a
 	$(LINK) -o $@ $(filter %.o,$^) $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
 -include $(shell find $B -name '*.d' 2>/dev/null)
@@ -287,7 +287,7 @@ bench-peers: $(PEERS)
 	command -v npm >/dev/null && { [ -d $B/peers/node_modules ] || npm install --prefix $B/peers --ignore-scripts --no-audit \
 	    --no-fund --loglevel=error onnxruntime-node; } || echo "bench-peers: without onnxruntime-node" >&2
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 NODE_PATH='$(abspath $B)/peers/node_modules'; \
-	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
+	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
 	    numpy='$(DEBIAN) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
 	echo "written: $B/bench-peers.csv"
 ffi: $B/libprune.so

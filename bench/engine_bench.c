@@ -8,7 +8,7 @@
  * Dense products by BLAS, one thread, see versus.h. usage: engine_bench CSV
  *
  * SPDX-License-Identifier: MIT */
-#include "common/rows.h"
+#include "common/noise.h"
 #include "common/versus.h"
 #include "libprune.h"
 

@@ -5,7 +5,7 @@
  * By the clock on the wall, see versus.h. usage: threads_bench CSV
  *
  * SPDX-License-Identifier: MIT */
-#include "common/rows.h"
+#include "common/noise.h"
 #include "common/versus.h"
 #include "libprune.h"
 

@@ -1,8 +1,8 @@
-/* rows.h -- random samples
+/* noise.h -- random samples
  *
  * SPDX-License-Identifier: MIT */
-#ifndef BENCH_ROWS_H
-#define BENCH_ROWS_H
+#ifndef BENCH_NOISE_H
+#define BENCH_NOISE_H
 
 #include "libprune.h"
 

@@ -1,7 +1,7 @@
-/* rows.c -- random samples
+/* noise.c -- random samples
  *
  * SPDX-License-Identifier: MIT */
-#include "rows.h"
+#include "noise.h"
 
 #include <stdio.h>
 #include <stdlib.h>

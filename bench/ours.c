@@ -2,8 +2,8 @@
  * weights 90 % are removed in 8 x 1 blocks (the others run it dense)
  *
  * SPDX-License-Identifier: MIT */
-#include "../common/rows.h"
-#include "peer.h"
+#include "common/noise.h"
+#include "peers/peer.h"
 
 #include <stdlib.h>
 
