@@ -153,6 +153,7 @@ uint32_t prn_blas_vector(void)
 uint32_t prn_blas_speed(void)
 {
     const uint32_t vector = prn_blas_vector();
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
     return vector == 16 && prn_wide_in_halves() ? 8 : vector;
 }
 

@@ -117,7 +117,8 @@ static float moving_time(const prn_costs *c, size_t batch)
     if (c->kernels->lanes == 0)
         return PLAIN_MOVED * all;
     const uint32_t rows = c->rows / MOVED_BY * MOVED_BY, columns = c->columns / MOVED_BY * MOVED_BY;
-    const float in_blocks = (float)(batch / MOVED_BY * MOVED_BY) * ((float)rows + (float)columns);
+    const size_t samples = batch / MOVED_BY * MOVED_BY;
+    const float in_blocks = (float)samples * ((float)rows + (float)columns);
     return MOVED * in_blocks + MOVED_ALONE * (all - in_blocks);
 }
 
@@ -174,12 +175,12 @@ static float masks_time(const prn_costs *c, size_t batch)
     const float samples = (float)batch, kept = (float)c->kept, span = (float)k->span;
     if (k->together == 1)
         return plain_masks_time(c, samples);
-    const float slices = (float)pieces(c->rows, k->abreast),
-                passes = (float)(batch / k->together + batch % k->together);
+    const size_t turns = batch / k->together + batch % k->together;
+    const float slices = (float)pieces(c->rows, k->abreast), passes = (float)turns;
     const float spans = slices * (float)k->abreast * (float)pieces(c->columns, k->span);
     const float work =
         spans * ((SPREAD + SPREAD_COLUMN * span) * passes + (COLUMN + COLUMN_WIDE * span) * span * samples);
-    const float bytes = 4.0f * kept + spans * (float)((k->span + 7) / 8);
+    const float bytes = 4.0f * kept + spans * (float)pieces(k->span, 8);
     return MASKS_CALL + larger(work, of_bytes(bytes)) + ROW_SUM * samples * (float)c->rows +
            slices * (SLICE_SUM * span * samples + PASS * passes);
 }
