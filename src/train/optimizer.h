@@ -22,8 +22,8 @@ typedef struct prn_stride {
     float threshold; /* of the soft threshold after the step; 0: none */
 } prn_stride;
 
-/* Elements of a parameter, at most PRN_PIECE_MOST: what follows the step itself is done while they are in the
- * cache. m and v: the first slot and the second, or the first twice. The mask begins with a whole word. */
+/* Elements of a parameter, at most PRN_PIECE_MOST: what follows the step itself is done while they are in
+ * the cache. m and v: the first slot and the second, or the first twice. The mask begins with a word. */
 enum { PRN_PIECE_MOST = 1024 };
 typedef struct prn_piece {
     size_t count;
