@@ -18,14 +18,12 @@ enum { LANES = 16, VECTORS = 2, ROWS = 8, STEP = 4 };
 
 /* Up to 2 LANES columns of op(B), rows `step` apart, and of C. */
 typedef struct panel {
-    const float *b;
-    float *c;
-    size_t step;
-    __mmask16 mask[VECTORS];
     __m512 bias[VECTORS];
-    size_t columns; /* that are left, with those that lie behind the panel */
-    float *sums;
+    const float *b;
+    float *c, *sums;
+    size_t step, columns; /* columns: that are left, with those that lie behind the panel */
     int32_t relu;
+    __mmask16 mask[VECTORS];
 } panel;
 
 static size_t smaller(size_t a, size_t b)

@@ -21,8 +21,8 @@ PRN_INLINE uint32_t block_above(const float *x, uint32_t limit, size_t block)
 {
     uint32_t above = 0;
     for (size_t i = 0; i < block; i++)
-        above |= (limit - prn_bits_size(x[i])) >> 31;
-    return above;
+        above |= limit - prn_bits_size(x[i]);
+    return above >> 31;
 }
 
 /* So many from the first on are in blocks that have none above; the last may overlap the one before. */

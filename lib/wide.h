@@ -12,6 +12,7 @@
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 
 #define PRN_WIDE __attribute__((target("avx2,fma")))
+enum { PRN_MAY_BE_WIDE = 1 };
 
 static inline int32_t prn_wide(void)
 {
@@ -27,6 +28,7 @@ static inline int32_t prn_wide_in_halves(void)
 #else
 
 #define PRN_WIDE
+enum { PRN_MAY_BE_WIDE = 0 };
 
 static inline int32_t prn_wide(void)
 {

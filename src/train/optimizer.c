@@ -9,7 +9,8 @@
 
 #include <float.h>
 
-enum { WORD = 32, UNIT = 8 };
+/* Elements of a unit. (GCC 12 unrolls loops over 8 before it could make vectors of them, but for Adam's.) */
+enum { WORD = 32, UNIT = WORD, ADAM_UNIT = PRN_MAY_BE_WIDE ? 8 : UNIT };
 
 /* What is the same for all elements. */
 typedef struct terms {
@@ -19,9 +20,15 @@ typedef struct terms {
     float keep2, take2; /* v = keep2 v + take2 g^2 */
     float scale;        /* of the root of v */
     uint32_t mask;      /* bit i: of element i of the unit at hand */
+    uint32_t *high;     /* [UNIT] */
 } terms;
 
-static const uint32_t bit[UNIT] = { 0x1u, 0x2u, 0x4u, 0x8u, 0x10u, 0x20u, 0x40u, 0x80u };
+static const uint32_t bit[UNIT] = {
+    0x1u,       0x2u,       0x4u,       0x8u,       0x10u,       0x20u,       0x40u,       0x80u,
+    0x100u,     0x200u,     0x400u,     0x800u,     0x1000u,     0x2000u,     0x4000u,     0x8000u,
+    0x10000u,   0x20000u,   0x40000u,   0x80000u,   0x100000u,   0x200000u,   0x400000u,   0x800000u,
+    0x1000000u, 0x2000000u, 0x4000000u, 0x8000000u, 0x10000000u, 0x20000000u, 0x40000000u, 0x80000000u,
+};
 
 /* The highest bit tells that x is not finite: its exponent is all ones, and carries. */
 PRN_INLINE uint32_t beyond(float x)
@@ -37,10 +44,10 @@ PRN_INLINE float finite(float w)
 
 /* ---- one unit, or a single element: those that the mask has removed end as 0 ----
  * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. The
- * highest bit of high[i] becomes 1 if a weight, or v of Adagrad, has left float. */
+ * highest bit of t.high[i] becomes 1 if a weight, or v of Adagrad, has left float. */
 
-PRN_INLINE void nesterov(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                         const float *restrict g, float *restrict m, float *restrict unused)
+PRN_INLINE void nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
+                         float *restrict m, float *restrict unused)
 {
     (void)unused;
     for (size_t i = 0; i < count; i++) {
@@ -49,12 +56,12 @@ PRN_INLINE void nesterov(const terms t, size_t count, uint32_t *restrict high, f
         const float moved = w[i] - t.rate * (g[i] + t.keep1 * moment);
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high[i] |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
 }
 
-PRN_INLINE void sgd(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                    const float *restrict g, float *restrict m, float *restrict unused)
+PRN_INLINE void sgd(const terms t, size_t count, float *restrict w, const float *restrict g,
+                    float *restrict m, float *restrict unused)
 {
     (void)unused;
     for (size_t i = 0; i < count; i++) {
@@ -63,12 +70,12 @@ PRN_INLINE void sgd(const terms t, size_t count, uint32_t *restrict high, float 
         const float moved = w[i] - t.rate * moment;
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high[i] |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
 }
 
-PRN_INLINE void adam(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                     const float *restrict g, float *restrict m, float *restrict v)
+PRN_INLINE void adam(const terms t, size_t count, float *restrict w, const float *restrict g,
+                     float *restrict m, float *restrict v)
 {
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
@@ -78,20 +85,20 @@ PRN_INLINE void adam(const terms t, size_t count, uint32_t *restrict high, float
         m[i] = kept ? mean : 0.0f;
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high[i] |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
 }
 
-PRN_INLINE void adamw(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                      const float *restrict g, float *restrict m, float *restrict v)
+PRN_INLINE void adamw(const terms t, size_t count, float *restrict w, const float *restrict g,
+                      float *restrict m, float *restrict v)
 {
     for (size_t i = 0; i < count; i++)
         w[i] = finite(t.keep_w * w[i]);
-    adam(t, count, high, w, g, m, v);
+    adam(t, count, w, g, m, v);
 }
 
-PRN_INLINE void rmsprop(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                        const float *restrict g, float *restrict v, float *restrict unused)
+PRN_INLINE void rmsprop(const terms t, size_t count, float *restrict w, const float *restrict g,
+                        float *restrict v, float *restrict unused)
 {
     (void)unused;
     for (size_t i = 0; i < count; i++) {
@@ -100,12 +107,12 @@ PRN_INLINE void rmsprop(const terms t, size_t count, uint32_t *restrict high, fl
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high[i] |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
 }
 
-PRN_INLINE void adagrad(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                        const float *restrict g, float *restrict v, float *restrict unused)
+PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const float *restrict g,
+                        float *restrict v, float *restrict unused)
 {
     (void)unused;
     for (size_t i = 0; i < count; i++) {
@@ -114,55 +121,62 @@ PRN_INLINE void adagrad(const terms t, size_t count, uint32_t *restrict high, fl
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high[i] |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
 }
 
-typedef void update_unit(const terms t, size_t count, uint32_t *restrict high, float *restrict w,
-                         const float *restrict g, float *restrict m, float *restrict v);
+typedef void update_unit(const terms t, size_t count, float *restrict w, const float *restrict g,
+                         float *restrict m, float *restrict v);
 
-/* Counts are numbers that the compiler knows. high[] is or-ed together at the end of all, not in a unit. */
-PRN_INLINE uint32_t update_piece_by(update_unit *update, terms t, const prn_piece *p, uint32_t high[UNIT])
+/* Counts are numbers that the compiler knows, but that of what whole words leave. What is high is or-ed
+ * together at the end, not in each unit; that of `single` elements lies apart: no vector waits for it. */
+PRN_INLINE void update_piece(update_unit *update, size_t unit, terms t, const prn_piece *p,
+                             uint32_t single[1])
 {
-    const size_t whole = p->count / UNIT * UNIT;
-    uint32_t any = 0;
-    for (size_t i = 0; i < whole; i += UNIT) {
+    size_t i = 0;
+    for (; i + unit <= p->count; i += unit) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
-        update(t, UNIT, high, p->w + i, p->g + i, p->m + i, p->v + i);
+        update(t, unit, p->w + i, p->g + i, p->m + i, p->v + i);
     }
-    for (size_t i = whole; i < p->count; i++) {
-        uint32_t one[1] = { 0 };
+    if (unit == WORD && i < p->count) {
+        t.mask = p->mask[i / WORD];
+        update(t, p->count - i, p->w + i, p->g + i, p->m + i, p->v + i);
+        return;
+    }
+    t.high = single;
+    for (; i < p->count; i++) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
-        update(t, 1, one, p->w + i, p->g + i, p->m + i, p->v + i);
-        any |= one[0];
+        update(t, 1, p->w + i, p->g + i, p->m + i, p->v + i);
     }
-    return any;
 }
 
-PRN_INLINE uint32_t update_by(update_unit *update, const terms *given, const prn_piece *pieces, size_t count)
+PRN_INLINE uint32_t update_by(update_unit *update, size_t unit, const terms *given, const prn_piece *pieces,
+                              size_t count)
 {
-    const terms t = *given;
-    uint32_t high[UNIT] = { 0 }, any = 0;
+    uint32_t high[UNIT] = { 0 }, single[1] = { 0 }, any = 0;
+    terms t = *given;
+    t.high = high;
     for (size_t p = 0; p < count; p++)
-        any |= update_piece_by(update, t, &pieces[p], high);
-    for (size_t i = 0; i < UNIT; i++)
+        update_piece(update, unit, t, &pieces[p], single);
+    for (size_t i = 0; i < unit; i++)
         any |= high[i];
-    return any;
+    return any | single[0];
 }
 
 PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const prn_piece *p, size_t count)
 {
     switch (o->kind) {
     case PRUNE_SGD:
-        return o->nesterov ? update_by(nesterov, t, p, count) : update_by(sgd, t, p, count);
+        return o->nesterov ? update_by(nesterov, UNIT, t, p, count) : update_by(sgd, UNIT, t, p, count);
     case PRUNE_RMSPROP:
-        return update_by(rmsprop, t, p, count);
+        return update_by(rmsprop, UNIT, t, p, count);
     case PRUNE_ADAGRAD:
-        return update_by(adagrad, t, p, count);
+        return update_by(adagrad, UNIT, t, p, count);
     case PRUNE_ADAMW:
-        return t->keep_w < 1.0f ? update_by(adamw, t, p, count) : update_by(adam, t, p, count);
+        return t->keep_w < 1.0f ? update_by(adamw, ADAM_UNIT, t, p, count)
+                                : update_by(adam, ADAM_UNIT, t, p, count);
     default:
-        return update_by(adam, t, p, count);
+        return update_by(adam, ADAM_UNIT, t, p, count);
     }
 }
 

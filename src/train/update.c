@@ -237,7 +237,7 @@ static void apply_kept(const void *arg, size_t first, size_t count)
         apply_places(c, c->places + first + done, count - done < TOGETHER ? count - done : TOGETHER);
 }
 
-enum { MOST_PIECES = 16 };
+enum { MOST_PIECES = 8 };
 
 /* Small parameters of one stride, for one call of the optimizer. */
 typedef struct batch {
@@ -276,16 +276,18 @@ static int32_t join_batch(batch *b, const change *c)
  * step, or a state that is set, under another one. */
 static void apply(const change *step, prn_thin *thin, batch *together)
 {
-    change kept = *step;
-    const size_t count = prn_thin_kept(&kept.places, thin, step->param);
-    if (kept.places != NULL && thin->settled) {
+    const uint32_t *places;
+    const size_t count = prn_thin_kept(&places, thin, step->param);
+    if (places != NULL && thin->settled) {
+        change kept = *step;
+        kept.places = places;
         prn_spread_range(step->trainer->backend, count, apply_kept, &kept);
         return;
     }
     if (!join_batch(together, step))
         prn_spread_range(step->trainer->backend, step->param->count, apply_range, step);
     if (thin->weight == step->param)
-        thin->settled = kept.places != NULL;
+        thin->settled = places != NULL;
 }
 
 static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at,
