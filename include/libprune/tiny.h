@@ -75,13 +75,14 @@ typedef struct prune_tiny {
     uint32_t neurons;    /* N */
     uint32_t samples;    /* whose gradients are added up */
     float rate;          /* 0.01 at first */
-    float factor, epsilon, complement[2]; /* Adam's: of this step; 1 - beta^steps */
-    float *weight;                        /* [P] */
-    float *gradient;                      /* [P], the sum over `samples`; or NULL */
-    float *moment[2];                     /* [P] each; or NULL. Adam's: sums, not means */
-    float *output;                        /* [N]; the last O of it are the model's */
-    float *delta;                         /* [N]: dL/dz of the last sample */
-    uint32_t *mask;                       /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    float factor, epsilon, powers[2];    /* Adam's: of this step; 1 + beta + ... */
+    float *weight;                       /* [P] */
+    float *gradient;                     /* [P], the sum over `samples`; or NULL */
+    float *moment[2];                    /* [P] each; or NULL. Adam's: sums, not means */
+    float *output;                       /* [N]; the last O of it are the model's */
+    float *delta;                        /* [N]: dL/dz of the last sample */
+    uint32_t *mask;                      /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    void (*clear)(struct prune_tiny *t); /* keeps removed weights 0; NULL before there are any */
 } prune_tiny;
 
 /* Bytes that a plan takes; 0 if it is none: NULL anywhere, no layers, a width out of range, more than 2^26
