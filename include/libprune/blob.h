@@ -95,8 +95,7 @@ typedef struct prune_blob_header {
     uint8_t takes;     /* what the inputs are, PRUNE_BLOB_F32, ... */
     uint8_t gives;     /* and the outputs */
     uint32_t words;    /* 32 bits each, of the whole, checksum included */
-    uint16_t layers;   /* at least 1 */
-    uint16_t zero;     /* 0 */
+    uint32_t layers;   /* at least 1 */
     uint16_t inputs;   /* of a sample */
     uint16_t outputs;  /* at least 1 */
     uint32_t scratch;  /* bytes; a multiple of 4 */
@@ -108,12 +107,12 @@ typedef struct prune_blob_header {
 
 typedef struct prune_blob_layer {
     uint16_t op;      /* PRUNE_BLOB_DENSE, ... */
-    uint16_t zero;    /* 0 */
+    uint16_t zero;    /* 0: any more is another operation */
     uint16_t inputs;  /* what the layer before writes */
     uint16_t outputs; /* at least 1 */
     uint32_t to;      /* where it writes: bytes into the scratch, a multiple of 4, or PRUNE_BLOB_OUTPUT */
     uint32_t words;   /* of data, right behind this struct */
-    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
+    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf or NaN none */
 } prune_blob_layer;
 
 typedef struct prune_blob_op {
@@ -127,8 +126,10 @@ typedef struct prune_blob_op {
 } prune_blob_op;
 
 /* Whether blob[length] is one that prune_blob_run() may run with these operations (a list that ends with
- * NULL), for bytes from anywhere: header, checksum, and every size, offset, count and index in it. Reads
- * nothing beyond them. The blob may be shorter than `length`, the rest of a page of flash behind it.
+ * NULL), for bytes from anywhere: the checksum; of the header all but scales and zeros, which those check
+ * who use them (below); of each layer all but `floor`; of data every size, count, index and zero. What is
+ * only computed with may be any number, NaN and Inf too: weights, biases, floors, scales. It reads nothing
+ * beyond the blob, which may be shorter than `length`, the rest of a page of flash behind it.
  * PRUNE_E_ARGUMENT: NULL, or blob not aligned to 4; PRUNE_E_TRUNCATED; PRUNE_E_VERSION: of another version,
  * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list; PRUNE_E_FORMAT;
  * PRUNE_E_CHECKSUM. */

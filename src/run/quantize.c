@@ -267,7 +267,7 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
     const prune_blob_header header = { .takes = PRUNE_BLOB_I8,
                                        .gives = p->real ? PRUNE_BLOB_F32 : PRUNE_BLOB_I8,
                                        .words = total,
-                                       .layers = (uint16_t)(p->model->layer_count + 2),
+                                       .layers = (uint32_t)(p->model->layer_count + 2),
                                        .inputs = (uint16_t)inputs,
                                        .outputs = (uint16_t)outputs_of(p),
                                        .scratch = p->scratch,
