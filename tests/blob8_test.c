@@ -114,9 +114,12 @@ START_TEST(numbers_become_the_nearest_integers)
 {
     static blobs blob;
     static blobs8_drawn d[2];
-    const float x[BLOBS8_NET_I] = { 0.0f,   0.2f,     0.25f,     -0.25f, -0.2f, 1e30f,
+    const float x[BLOBS8_NET_I] = { 60.65f, 0.2f,     0.25f,     -2.15f, -0.2f, 1e30f,
                                     -1e30f, INFINITY, -INFINITY, NAN,    30.0f };
-    const int8_t wanted[] = { 5, 5, 6, 5, 5, 127, -128, 127, -128, -128, 65 };
+    const int8_t wanted[] = { 126, 5, 6, 1, 5, 127, -128, 127, -128, -128, 65 };
+    const float low[BLOBS8_NET_I] = { -66.85f, -65.9f, -2.85f, -2.75f,
+                                      0.0f }; /* -128.7, -126.8, -0.7, -0.5 */
+    const int8_t wanted_low[] = { -128, -127, -1, -1, 5 };
     int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
     const int8_t given[] = { -128, 2, 127 };
     float y[BLOBS8_NET_O];
@@ -130,6 +133,8 @@ START_TEST(numbers_become_the_nearest_integers)
     ck_assert_ok(prune_blob_quantize(q, blob.words, x));
     ck_assert_mem_eq(q, wanted, sizeof wanted);
     ck_assert_int_eq(q[BLOBS8_NET_I], 99);
+    ck_assert_ok(prune_blob_quantize(q, blob.words, low));
+    ck_assert_mem_eq(q, wanted_low, sizeof wanted_low);
     ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
     ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
 
@@ -145,12 +150,45 @@ START_TEST(numbers_become_the_nearest_integers)
 }
 END_TEST
 
+/* One float more or less counts. */
+START_TEST(what_lies_beside_a_half_is_no_half)
+{
+    static blobs blob;
+    static blobs8_drawn d[2];
+    int8_t q[BLOBS8_NET_I], out[BLOBS8_NET_O];
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    h->input_scale = 1.0f;
+    for (int32_t zero = -128; zero < 128; zero++)
+        for (int32_t half = -600; half <= 600; half++) {
+            const float at = (float)half * 0.5f;
+            const float x[BLOBS8_NET_I] = { at,
+                                            nextafterf(at, 999.0f),
+                                            nextafterf(at, -999.0f),
+                                            at + 0.125f,
+                                            at - 0.125f,
+                                            0.49999997f,
+                                            -0.49999997f,
+                                            0.0f };
+            h->input_zero = zero;
+            ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+            for (size_t i = 0; i < BLOBS8_NET_I; i++) {
+                const long wanted = lroundf(x[i]) + zero;
+                ck_assert_msg(q[i] == (wanted > 127    ? 127
+                                       : wanted > -128 ? wanted
+                                                       : -128),
+                              "%.9g with %d is %d, not %ld", (double)x[i], (int)zero, q[i], wanted);
+            }
+        }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         every_encoding_gives_the_sums_of_int64,     sums_are_scaled_as_whole_numbers,
         a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
-        numbers_become_the_nearest_integers,
+        numbers_become_the_nearest_integers,        what_lies_beside_a_half_is_no_half,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);
 }

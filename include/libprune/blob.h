@@ -153,9 +153,9 @@ const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
                             void *scratch, size_t room);
 
-/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale + input_zero, to the
- * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255, input_zero
- * -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
+/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale to the nearest whole number,
+ * halves away from 0, plus input_zero, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and
+ * input_zero -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
 
