@@ -156,11 +156,12 @@ prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, v
 /* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale to the nearest whole number,
  * halves away from 0, plus input_zero, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and
  * input_zero -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8; PRUNE_E_FORMAT: input_scale
+ * is not above 0 and finite, or input_zero no int8. Nothing is written then. */
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
 
 /* y[outputs] = output_scale (q - output_zero). The largest output is the largest q, softmax before or behind.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8; PRUNE_E_FORMAT: likewise. */
 prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 /* FFI-END */
 

@@ -22,6 +22,8 @@ prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
         return PRUNE_E_ARGUMENT;
     if (h->takes != PRUNE_BLOB_I8)
         return PRUNE_E_TYPE;
+    if (!prn_is_grid(h->input_scale, h->input_zero))
+        return PRUNE_E_FORMAT;
     for (uint32_t i = 0; i < h->inputs; i++)
         q[i] = integer(x[i], h->input_scale, h->input_zero);
     return PRUNE_OK;
@@ -34,6 +36,8 @@ prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q)
         return PRUNE_E_ARGUMENT;
     if (h->gives != PRUNE_BLOB_I8)
         return PRUNE_E_TYPE;
+    if (!prn_is_grid(h->output_scale, h->output_zero))
+        return PRUNE_E_FORMAT;
     for (uint32_t i = 0; i < h->outputs; i++)
         y[i] = h->output_scale * (float)(q[i] - h->output_zero);
     return PRUNE_OK;
