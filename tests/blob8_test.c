@@ -75,6 +75,45 @@ START_TEST(sums_are_scaled_as_whole_numbers)
 }
 END_TEST
 
+/* Rounded down, modulo 2^32 before. */
+static int8_t affine(int32_t b, int32_t w, int8_t x, uint32_t shift)
+{
+    const int64_t whole = INT64_C(1) << 32, by = INT64_C(1) << shift;
+    const int64_t sum = (((int64_t)b + (int64_t)w * x + whole / 2) % whole + whole) % whole - whole / 2;
+    const int64_t y = (sum - (sum % by + by) % by) / by;
+    return (int8_t)(y > 127 ? 127 : y < -128 ? -128 : y);
+}
+
+/* In place, and to the place behind it. */
+START_TEST(an_affine_layer_gives_what_int64_does)
+{
+    enum { WIDTH = 36 };
+    static const int32_t ends[] = { 0, 1, -1, INT32_MAX, INT32_MIN, 1 << 30 };
+    static blobs blob;
+    prune_rng rng;
+    prune_rng_seed(&rng, 5);
+    for (uint32_t shift = 0; shift < 32; shift++)
+        for (uint32_t to = 0; to <= WIDTH * 2; to += WIDTH * 2) {
+            int8_t x[WIDTH], y[WIDTH], wanted[WIDTH];
+            blobs8_start(&blob, WIDTH);
+            const size_t at = blobs_open_layer(&blob, PRUNE_BLOB_AFFINE8, WIDTH, WIDTH, to);
+            blobs_put(&blob, shift);
+            for (size_t i = 0; i < WIDTH; i++) {
+                const uint32_t b = i < 36 / 2 ? prune_rng_next(&rng) : (uint32_t)ends[i % 6];
+                const uint32_t w = i % 3 == 0 ? prune_rng_next(&rng) : prune_rng_next(&rng) >> (31 - shift);
+                x[i] = (int8_t)(prune_rng_next(&rng) & 255u);
+                wanted[i] = affine((int32_t)b, (int32_t)w, x[i], shift);
+                blobs_put(&blob, b);
+                blobs_put(&blob, w);
+            }
+            blobs_close_layer(&blob, at, 0.0f);
+            blobs8_finish(&blob, WIDTH, WIDTH * 4);
+            run(y, &blob, x);
+            ck_assert_mem_eq(y, wanted, sizeof y);
+        }
+}
+END_TEST
+
 START_TEST(a_net_runs_in_the_scratch_that_it_asks_for)
 {
     static blobs blob;
@@ -219,9 +258,13 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_encoding_gives_the_sums_of_int64,     sums_are_scaled_as_whole_numbers,
-        a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
-        numbers_become_the_nearest_integers,        what_lies_beside_a_half_is_no_half,
+        every_encoding_gives_the_sums_of_int64,
+        sums_are_scaled_as_whole_numbers,
+        an_affine_layer_gives_what_int64_does,
+        a_net_runs_in_the_scratch_that_it_asks_for,
+        outputs_leave_as_float_too,
+        numbers_become_the_nearest_integers,
+        what_lies_beside_a_half_is_no_half,
         what_is_no_scale_or_zero_is_refused,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);
