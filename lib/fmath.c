@@ -159,6 +159,7 @@ float prune_normcdff(float x)
     return x > 0.0f ? 1.0f - tail : tail;
 }
 
+#if !PRN_HAS_ROOT
 /* x = m 4^e, 1 <= m < 4: the root of m to 24 bits and one for rounding, bit by bit. It is never half
  * way between two floats, since the square of an odd number of 25 bits has too many digits. */
 static float root_normal(uint32_t bits, int32_t offset)
@@ -182,8 +183,9 @@ float prn_square_root(float x)
         return x;
     return x < FLT_MIN ? root_normal(prn_bits_of(x * 0x1p24f), -12) : root_normal(prn_bits_of(x), 0);
 }
+#endif
 
 float prune_sqrtf(float x)
 {
-    return PRN_HAS_ROOT ? prn_root(x) : prn_square_root(x);
+    return prn_root(x);
 }

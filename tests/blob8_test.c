@@ -189,6 +189,72 @@ START_TEST(numbers_become_the_nearest_integers)
 }
 END_TEST
 
+/* One float more or less counts. */
+START_TEST(what_lies_beside_a_half_is_no_half)
+{
+    static blobs blob;
+    static blobs8_drawn d[2];
+    int8_t q[BLOBS8_NET_I], out[BLOBS8_NET_O];
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    h->input_scale = 1.0f;
+    for (int32_t zero = -128; zero < 128; zero++)
+        for (int32_t half = -600; half <= 600; half++) {
+            const float at = (float)half * 0.5f;
+            const float x[BLOBS8_NET_I] = { at,
+                                            nextafterf(at, 999.0f),
+                                            nextafterf(at, -999.0f),
+                                            at + 0.125f,
+                                            at - 0.125f,
+                                            0.49999997f,
+                                            -0.49999997f,
+                                            0.0f };
+            h->input_zero = zero;
+            ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+            for (size_t i = 0; i < BLOBS8_NET_I; i++) {
+                const long wanted = lroundf(x[i]) + zero;
+                ck_assert_msg(q[i] == (wanted > 127    ? 127
+                                       : wanted > -128 ? wanted
+                                                       : -128),
+                              "%.9g with %d is %d, not %ld", (double)x[i], (int)zero, q[i], wanted);
+            }
+        }
+}
+END_TEST
+
+/* A blob that has passed a check may hold any. */
+START_TEST(what_is_no_scale_or_zero_is_refused)
+{
+    static const float scales[] = { 0.0f, -0.0f, -1.0f, INFINITY, -INFINITY, NAN };
+    static const int32_t zeros[] = { -129, 128, -2147483644, INT32_MIN, INT32_MAX };
+    static blobs blob;
+    static blobs8_drawn d[2];
+    const float x[BLOBS8_NET_I] = { 0 };
+    int8_t q[BLOBS8_NET_I] = { 99 }, out[BLOBS8_NET_O] = { 16 };
+    float y[BLOBS8_NET_O] = { 99.0f };
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    for (size_t i = 0; i < 6; i++) {
+        h->input_scale = h->output_scale = scales[i];
+        ck_assert_status(prune_blob_quantize(q, blob.words, x), PRUNE_E_FORMAT);
+        ck_assert_status(prune_blob_dequantize(y, blob.words, out), PRUNE_E_FORMAT);
+    }
+    h->input_scale = h->output_scale = 1e-45f; /* the least there is */
+    for (size_t i = 0; i < 5; i++) {
+        h->input_zero = h->output_zero = zeros[i];
+        ck_assert_status(prune_blob_quantize(q, blob.words, x), PRUNE_E_FORMAT);
+        ck_assert_status(prune_blob_dequantize(y, blob.words, out), PRUNE_E_FORMAT);
+    }
+    ck_assert(q[0] == 99 && y[0] == 99.0f);
+    for (int32_t zero = -128; zero < 128; zero += 255) {
+        h->input_zero = h->output_zero = zero;
+        ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+        ck_assert_ok(prune_blob_dequantize(y, blob.words, out));
+        ck_assert(q[0] == zero && y[0] == 1e-45f * (float)(out[0] - zero));
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -198,6 +264,8 @@ int main(void)
         a_net_runs_in_the_scratch_that_it_asks_for,
         outputs_leave_as_float_too,
         numbers_become_the_nearest_integers,
+        what_lies_beside_a_half_is_no_half,
+        what_is_no_scale_or_zero_is_refused,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);
 }
