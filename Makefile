@@ -372,9 +372,9 @@ $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 $B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
 $(CHIP_LIBS): tests/firmware/symbols.txt
 	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
-	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
+	$(CHIP) $(if $(findstring -flto,$(CPU)),-flinker-output=nolto-rel) -nostdlib -r -o $@.o -Wl,--whole-archive $@
 	! $(CROSS)nm -u $@.o | grep -vwFf $<
-	$(CROSS)size -t $@ | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+	$(CROSS)size $@.o | awk 'END { if ($$1 == 0 || $$2 + $$3) { print "firmware: there are globals, or no code"; exit 1 } }'
 firmware: $(CHIP_LIBS)
 	$(CROSS)size -t $^
 	$(LAYERS)
