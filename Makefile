@@ -171,7 +171,10 @@ OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
-CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU)
+CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU) $(BARE)
+# The declarations of mem* for compilers that come without a C library, like Debian's for RISC-V.
+BARE     = $(eval BARE := $(shell $(CROSS)gcc $(CPU) -include string.h -E -xc /dev/null >/dev/null 2>&1 || \
+           echo -ffreestanding -isystem tests/firmware/bare))$(BARE)
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
