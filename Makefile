@@ -219,10 +219,12 @@ $B/run_text.o: $B/run_text.c src/run/run_text.h
 	echo "CC $<" && $(CC) $(C11) $(OWN) -MMD -MP -c -o $@ $<
 amalgamation: $B/prune_runtime.h $B/prune_runtime.c
 $B/prune_runtime.h: src/run/texts.awk $(call public,base activation $(RUNTIME))
-	mkdir -p $(@D) && { echo '/* prune_runtime.h -- libprune $(VERSION): its runtime for chips, as one header */'; \
+	mkdir -p $(@D) && { echo '/* prune_runtime.h -- libprune $(VERSION): its runtime for chips, as one header'; \
+	    printf ' *\n * SPDX-License-Identifier: MIT */\n'; \
 	    $(TEXTS) -v out=one $(filter %.h,$^); } >$@
 $B/prune_runtime.c: src/run/texts.awk $(call files,$(RUNTIME)) $B/prune_runtime.h
-	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file */\n#include "prune_runtime.h"\n\n'; \
+	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file\n *\n * %s */\n#include "prune_runtime.h"\n\n' \
+	    'SPDX-License-Identifier: MIT'; \
 	    $(TEXTS) -v out=one $(filter lib/% src/%,$(call text_of,$^)); } >$@
 $B/lib/gemm_small.o: private EXACT += -ffp-contract=fast# beside a BLAS, which does so too
 $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a

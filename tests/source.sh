@@ -6,6 +6,9 @@ rm -rf "$B/source" && mkdir -p "$B/source/alone" "$B/source/linked"
 ${RUN:-} "$B/tests/source/write" "$B/source/alone" - || { [ $? = 77 ] && echo "exported C: not on big-endian hosts" && exit 0; exit 1; }
 ${RUN:-} "$B/tests/source/write" "$B/source/linked" prune_runtime.h
 cp "$B/prune_runtime.h" "$B/prune_runtime.c" "$B/source/linked"
+for file in "$B/source/alone/net0.c" "$B/source/linked/prune_runtime.h" "$B/source/linked/prune_runtime.c"; do
+    head -n 6 "$file" | grep -q 'SPDX-License-Identifier: MIT' || { echo "source.sh: $file names no license" >&2; exit 1; }
+done
 # A self-test that cannot fail is none: other weights and another output are wrong (2), the last digits rounding (1).
 first=$(printf '%s\n' "$COMPILERS" | head -n 1)
 altered() {
