@@ -117,6 +117,16 @@ START_TEST(what_is_no_plan_is_refused)
     REFUSE(c.layers[0].activation = &prune_activation_gelu);
     REFUSE(c.layers[0].activation = &prune_activation_silu);
     REFUSE((c.plan.inputs = 32767, c.layers[0].outputs = 32767)); /* 2^30 parameters */
+    c.plan.loss = &prune_tiny_softmax_cross_entropy; /* of linear outputs, of more than one, as trainers do */
+    ck_assert_uint_ne(prune_tiny_bytes(&c.plan), 0);
+    c.plan.layer_count = 2;
+    refuse(&c.plan); /* behind the tanh */
+    c.plan = good;
+    c.plan.loss = &prune_tiny_softmax_cross_entropy;
+    c.layers[2].outputs = 1;
+    refuse(&c.plan);
+    c.plan = good;
+    ck_assert_uint_ne(prune_tiny_bytes(&c.plan), 0);
     c.plan.inputs = 2047;
     c.layers[0].outputs = 32767; /* almost 2^26, of which the next layer takes the rest */
     c.plan.layer_count = 1;

@@ -85,7 +85,8 @@ typedef struct prune_tiny {
 } prune_tiny;
 
 /* Bytes that a plan takes; 0 if it is none: NULL anywhere, no layers, a width out of range, more than 2^26
- * parameters, an activation that is refused, unknown parts. For static arrays: PRUNE_TINY_WORDS. */
+ * parameters, an activation that is refused, a loss that cannot teach such outputs, unknown parts. For
+ * static arrays: PRUNE_TINY_WORDS. */
 size_t prune_tiny_bytes(const prune_tiny_plan *plan);
 
 /* Starts with weights and state 0, nothing removed. The plan must outlive t. bytes may be more than needed.
@@ -174,7 +175,8 @@ prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
- * -log softmax(h)[label] of linear outputs, the target is one int32_t, 0 .. O - 1. Both as in loss.h. */
+ * -log softmax(h)[label] of linear outputs, at least two (else the plan is refused), the target is one
+ * int32_t, 0 .. O - 1. Both as in loss.h. */
 extern const prune_tiny_loss prune_tiny_mse;
 extern const prune_tiny_loss prune_tiny_softmax_cross_entropy;
 

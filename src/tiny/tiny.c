@@ -43,9 +43,9 @@ static int32_t measure(sizes *to, const prune_tiny_plan *plan)
     *to = (sizes){ 0 };
     if (!plan_is_whole(plan))
         return 0;
+    const prune_tiny_layer *layer = plan->layers, *const end = layer + plan->layer_count;
     uint32_t width = plan->inputs;
-    for (size_t l = 0; l < plan->layer_count; l++) {
-        const prune_tiny_layer *layer = &plan->layers[l];
+    for (; layer != end; layer++) {
         if (!layer_fits(layer))
             return 0;
         to->parameters += (width + 1) * layer->outputs;
@@ -53,6 +53,10 @@ static int32_t measure(sizes *to, const prune_tiny_plan *plan)
         if (to->parameters > MOST_PARAMETERS)
             return 0;
     }
+    /* Cross-entropy applies the last activation itself, and of one output it is always 0. */
+    const uint32_t sharp = (uint32_t)plan->loss->of_label;
+    if (width <= sharp || sharp * (uint32_t)end[-1].activation->activation != PRUNE_LINEAR)
+        return 0;
     to->words = PRUNE_TINY_WORDS(to->parameters, to->neurons, plan->layer_count, 1 + plan->optimizer->moments,
                                  plan->parts);
     return 1;
