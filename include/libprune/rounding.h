@@ -32,8 +32,8 @@ prune_status prune_rounding_create(prune_rounding **out, const prune_allocator *
                                    int32_t per_layer);
 
 /* Takes over what has changed since, and rounds again. Call it after the last step too.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE: the model has other layers now; PRUNE_E_NONFINITE: a weight, nothing
- * is changed then. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE: the model has other layers now; PRUNE_E_NONFINITE: a weight, or what
+ * it would be without rounding. Nothing is changed then. */
 prune_status prune_rounding_update(prune_rounding *rounding);
 
 /* Ends it; the model keeps its rounded weights. NULL is fine. */
