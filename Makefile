@@ -70,7 +70,7 @@ RANKS    = base \
            / fraction removal \
            / threshold order row_mask split layerwise surgeon synflow snip select \
            / rule fit validate checkpoint sparsity regrow interval share \
-           / compare sensitivity \
+           / compare sensitivity fit_model \
            / budget allocation \
            / summary history gradual target idle axis \
            / report plot \

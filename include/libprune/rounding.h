@@ -8,7 +8,7 @@
  * change the others. Removed weights stay 0 in both.
  *
  *     prune_rounding_create(&rounding, NULL, model, 0);
- *     ... after each step (of a fit: progress_every = 1, in the callback) prune_rounding_update(rounding);
+ *     ... fit.rounding = rounding (fit.h), or after each step of a loop prune_rounding_update(rounding)
  *     prune_rounding_free(rounding);
  *     prune_quantize(...);
  *

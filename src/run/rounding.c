@@ -1,7 +1,7 @@
 /* rounding.c -- training that knows of int8: the model holds what rounding leaves of its weights
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/rounding.h"
+#include "rounding.h"
 #include "model.h"
 #include "scan.h"
 
@@ -101,6 +101,22 @@ prune_status prune_rounding_update(prune_rounding *r)
         round_param(r, param, offset);
     }
     return PRUNE_OK;
+}
+
+prune_status prn_rounding_check(const prune_rounding *r, const prune_model *model)
+{
+    if (r->model != model)
+        return PRUNE_E_ARGUMENT;
+    return prn_model_signature(model) == r->signature ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+void prn_rounding_restart(prune_rounding *r)
+{
+    const prn_param *param;
+    size_t offset = 0;
+    for (size_t l = 0; r != NULL && (param = next_weights(r->model, &l)) != NULL; offset += param->count)
+        for (size_t i = 0; i < param->count; i++)
+            r->exact[offset + i] = r->rounded[offset + i] = param->value[i];
 }
 
 static size_t bytes_of(size_t count)
