@@ -383,6 +383,8 @@ $(CHIP_LIBS): tests/firmware/symbols.txt
 firmware: $(CHIP_LIBS)
 	$(CROSS)size -t $^
 	$(LAYERS)
+	for lib in $^; do basename $$lib && $(CROSS)nm -g --defined-only $$lib || exit 1; done >$B/firmware/symbols
+	awk -f tests/firmware/headers.awk $B/firmware/symbols $(filter include/libprune/%,$(HEADERS)) README.md
 include tests/firmware/firmware.mk
 
 install: all

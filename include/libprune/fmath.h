@@ -4,6 +4,7 @@
  * results agree bit for bit between x86, ARM and RISC-V. -ffast-math, and its parts that reorder sums or
  * know no NaN, are refused at compile time: results would be wrong, not merely less exact. Errors are given
  * against the exact value, measured over all floats. NaN gives NaN. Any thread.
+ * On chips: libprune-firmware.a and libprune-runtime.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FMATH_H

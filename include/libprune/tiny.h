@@ -32,6 +32,7 @@
  * The time of a step depends on the shapes alone, and with a mask on how much is removed.
  * The bits are the same on every machine (-ffp-contract=off, as fmath.h).
  * Threads: one prune_tiny, one thread at a time.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_TINY_H
