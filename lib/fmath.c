@@ -15,10 +15,6 @@
 
 #include <float.h>
 
-#if FLT_EVAL_METHOD != 0
-#error "float must be computed as float: on x86 use -msse2 -mfpmath=sse, on others -fexcess-precision=fast"
-#endif
-
 /* ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15 (LN2_HIGH = 355/512). */
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW (-2.12194442e-4f)
@@ -28,8 +24,20 @@
 #define LN2_MOST 0.6875f
 #define LN2_REST 0.0056471806f
 
-/* Added to a float below 2^22 this leaves its nearest integer in the low bits. */
+/* ROUNDER added to a float below 2^22 leaves its nearest integer in the low bits, unless compilers cancel
+ * what is added and taken away, or compute in a wider format. Exported C too has this with what uses it.
+ * Clang tells of -fassociative-math by no macro, but can be told not to. */
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(_M_FP_FAST) || \
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "-ffast-math, and what it stands for, makes exp, tanh and sigmoid wrong: compile this file without"
+#elif FLT_EVAL_METHOD != 0
+#error "float must be computed as float: on x86 use -msse2 -mfpmath=sse, on others -fexcess-precision=fast"
+#else
 #define ROUNDER 12582912.0f /* 1.5 * 2^23 */
+#if defined(__clang__) && __clang_major__ >= 13
+#pragma clang fp reassociate(off)
+#endif
+#endif
 
 /* The greatest float whose exponential is finite. */
 #define EXP_HIGHEST 88.7228317f

@@ -54,6 +54,7 @@
  * The same bits on every machine, by any back end.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
+ * On chips: libprune-firmware.a and libprune-runtime.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_BLOB_H

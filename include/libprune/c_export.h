@@ -13,6 +13,7 @@
  * and NET_OUTPUT_ZERO, and 1 is for a difference of 1. Macros are for #if too.
  *
  * net.c is C99 and C++17, and includes net.h; with -ffp-contract=off it gives the bits of prune_blob_run().
+ * -ffast-math is refused where exp is behind an activation (fmath.h), and elsewhere changes last digits.
  * Standalone it holds the functions of the runtime that the model needs, all static, and needs nothing else;
  * or it names the operations of a runtime that is linked, and so only these are. Weights of DENSE, BLOCKS and
  * AFFINE are hexadecimal floats, those of other encodings words of 32 bits: all exact.

@@ -1,8 +1,10 @@
 /* fmath.h -- float functions without libm: the same bits on every IEEE 754 machine
  *
  * Pure functions of float; no errno, no tables in RAM, no double. Built with -ffp-contract=off the
- * results agree bit for bit between x86, ARM and RISC-V. Errors are given against the exact value,
- * measured over all floats. NaN gives NaN. Any thread.
+ * results agree bit for bit between x86, ARM and RISC-V. -ffast-math, and its parts that reorder sums or
+ * know no NaN, are refused at compile time: results would be wrong, not merely less exact. Errors are given
+ * against the exact value, measured over all floats. NaN gives NaN. Any thread.
+ * On chips: libprune-firmware.a and libprune-runtime.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FMATH_H

@@ -4,6 +4,7 @@
  * there means prune_backend_default(). The reference sums each element in an order that K and the
  * transpositions alone decide, so that its bits do not change with batch size or machine. BLAS gives
  * the same bits for the same call, one build of the BLAS, and one thread.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_GEMM_H

@@ -67,7 +67,7 @@ FitOptions = struct("FitOptions", [
     ("size", size), ("epochs", u64), ("batch_size", size), ("shuffle, keep_best", i32),
     ("validation", handle), ("validation_fraction", f64), ("progress", OnProgress), ("user", handle),
     ("progress_every", u64), ("clock", handle), ("patience", u64), ("min_delta", f64), ("monitor", i32),
-    ("importance, metric", handle)])
+    ("importance, metric, rounding", handle)])
 FitResult = struct("FitResult", [
     ("size", size), ("epochs, steps", u64), ("stopped", i32), ("best_epoch", u64),
     ("loss, validation_loss, validation_metric", f64), ("stopped_early", i32), ("validation_own", f64)])
