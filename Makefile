@@ -31,6 +31,7 @@ RANKS    = base \
            / status arena text options crc fmath real scan parallel platform system threads \
            / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small four \
+           / gemm_small_avx512 \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -79,7 +80,7 @@ RANKS    = base \
            / tables \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
-           sparse_avx2 sparse_avx512 sparse_neon
+           gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
            run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
@@ -177,7 +178,7 @@ sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
 SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) \
-           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
+           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small gemm_small_avx512) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o) $B/run_text.o
 files    = $(foreach module,$1,$(wildcard $(foreach suffix,h c,lib/$(module).$(suffix) src/*/$(module).$(suffix))))

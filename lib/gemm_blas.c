@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "gemm_small.h"
+#include "libprune/sparse.h"
 #include "system.h"
 #include "wide.h"
 
@@ -52,14 +53,44 @@ static void run(void *user, const prune_gemm *g)
                     g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static void run_by_size(void *user, const prune_gemm *g)
+static void run_plain(void *user, const prune_gemm *g)
 {
-    if (is_vector(g) || !prn_gemm_small(g))
+    if (is_vector(g) || !prn_gemm_small_plain(g))
         run(user, g);
 }
 
-static const prune_backend blas = { "blas", run, NULL, NULL },
-                           sized = { "small+blas", run_by_size, NULL, NULL };
+static void run_avx2(void *user, const prune_gemm *g)
+{
+    if (is_vector(g) || !prn_gemm_small_avx2(g))
+        run(user, g);
+}
+
+static int32_t small_avx512(const prune_gemm *g, const prn_beside *beside)
+{
+    return !is_vector(g) && prn_gemm_small_avx512(g, beside);
+}
+
+static void run_avx512(void *user, const prune_gemm *g)
+{
+    const prn_beside nothing = { NULL, 0, NULL };
+    if (!small_avx512(g, &nothing))
+        run(user, g);
+}
+
+static const prune_backend blas = { "blas", run, NULL, NULL };
+static const prune_backend sized[] = {
+    [PRUNE_KERNELS_PLAIN] = { "small+blas", run_plain, NULL, NULL },
+    [PRUNE_KERNELS_AVX2] = { "small+blas", run_avx2, NULL, NULL },
+    [PRUNE_KERNELS_AVX512] = { "small+blas", run_avx512, NULL, NULL },
+};
+
+static int32_t best_kernels(void)
+{
+    if (prn_gemm_small_has_avx512())
+        return PRUNE_KERNELS_AVX512;
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    return prn_gemm_small_has_avx2() ? PRUNE_KERNELS_AVX2 : PRUNE_KERNELS_PLAIN;
+}
 
 static int32_t warm_up(void)
 {
@@ -88,9 +119,23 @@ const prune_backend *prune_backend_blas(void)
     return warm_up() ? &blas : NULL;
 }
 
-const prune_backend *prn_backend_by_size(void)
+const prune_backend *prune_backend_small(int32_t kernels)
 {
-    return prune_backend_blas() != NULL ? &sized : NULL;
+    if (kernels < PRUNE_KERNELS_AUTO || kernels > PRUNE_KERNELS_AVX512 ||
+        (kernels == PRUNE_KERNELS_AVX2 && !prn_gemm_small_has_avx2()) ||
+        (kernels == PRUNE_KERNELS_AVX512 && !prn_gemm_small_has_avx512()) || prune_backend_blas() == NULL)
+        return NULL;
+    return &sized[kernels == PRUNE_KERNELS_AUTO ? best_kernels() : kernels];
+}
+
+int32_t prn_backend_is_blas(const prune_backend *b)
+{
+    return b->run == run || b->run == run_plain || b->run == run_avx2 || b->run == run_avx512;
+}
+
+prn_small *prn_small_of(const prune_backend *backend)
+{
+    return backend->run == run_avx512 ? small_avx512 : NULL;
 }
 
 /* OpenBLAS tells for which processor its kernels are, which need not be this one: OPENBLAS_CORETYPE. */

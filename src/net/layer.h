@@ -9,6 +9,7 @@
 #include "libprune/gemm.h"
 #include "libprune/layer.h"
 #include "libprune/rng.h"
+#include "gemm_small.h"
 #include "mem.h"
 
 enum { PRN_LAYER_PARAMS = 4, PRN_UNIT_SLICES = 2, PRN_LAYER_SETTINGS = PRUNE_LAYER_SETTINGS };
@@ -53,6 +54,7 @@ struct prn_thin;
  * `training` is the same in both directions; without it there may be no cache, no memory and no rng. */
 typedef struct prn_pass {
     const prune_backend *backend;
+    prn_small *small; /* of the back end, or NULL */
     size_t batch;
     const float *x;
     float *y;

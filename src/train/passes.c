@@ -13,6 +13,7 @@ static prn_pass pass_of(const prune_trainer *t, size_t l, size_t first, size_t c
     const size_t in = prn_shape_count(&layer->input), out = prn_shape_count(&layer->output);
     const size_t cache = layer->ops->cache_size(layer);
     return (prn_pass){ .backend = t->backend,
+                       .small = t->small,
                        .batch = count,
                        .x = l == 0 ? (const float *)t->x.data + first * t->x.ld
                                    : t->outputs[l - 1] + first * in,

@@ -64,6 +64,7 @@ struct prune_trainer {
     prune_model *model;
     uint32_t signature;
     const prune_backend *backend;
+    prn_small *small; /* of the back end */
     prn_optimizer optimizer;
     prn_regularizer regularizer;
     prune_schedule schedule, penalty_schedule;
