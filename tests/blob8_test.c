@@ -161,7 +161,7 @@ START_TEST(numbers_become_the_nearest_integers)
     const int8_t wanted_low[] = { -128, -127, -1, -1, 5, 127, -127 };
     int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
     const int8_t given[] = { -128, 2, 127 };
-    float y[BLOBS8_NET_O];
+    float y[BLOBS8_NET_O + 1] = { 0.0f, 0.0f, 0.0f, 7.0f };
     blobs8_net(&blob, d, out);
     prune_blob_header *h = blobs_header(&blob);
     h->input_scale = 0.5f;
@@ -175,7 +175,7 @@ START_TEST(numbers_become_the_nearest_integers)
     ck_assert_ok(prune_blob_quantize(q, blob.words, low));
     ck_assert_mem_eq(q, wanted_low, sizeof wanted_low);
     ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
-    ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
+    ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f && y[3] == 7.0f);
 
     ck_assert_status(prune_blob_quantize(NULL, blob.words, x), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_blob_quantize(q, NULL, x), PRUNE_E_ARGUMENT);
