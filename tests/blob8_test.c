@@ -156,12 +156,12 @@ START_TEST(numbers_become_the_nearest_integers)
     const float x[BLOBS8_NET_I] = { 60.65f, 0.2f,     0.25f,     -2.15f, -0.2f, 1e30f,
                                     -1e30f, INFINITY, -INFINITY, NAN,    30.0f };
     const int8_t wanted[] = { 126, 5, 6, 1, 5, 127, -128, 127, -128, -128, 65 };
-    const float low[BLOBS8_NET_I] = { -66.85f, -65.9f, -2.85f, -2.75f,
-                                      0.0f }; /* -128.7, -126.8, -0.7, -0.5 */
-    const int8_t wanted_low[] = { -128, -127, -1, -1, 5 };
+    /* -128.7, -126.8, -0.7, -0.5, 5, 127.6, -127.3 */
+    const float low[BLOBS8_NET_I] = { -66.85f, -65.9f, -2.85f, -2.75f, 0.0f, 61.3f, -66.15f };
+    const int8_t wanted_low[] = { -128, -127, -1, -1, 5, 127, -127 };
     int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
     const int8_t given[] = { -128, 2, 127 };
-    float y[BLOBS8_NET_O];
+    float y[BLOBS8_NET_O + 1] = { 0.0f, 0.0f, 0.0f, 7.0f };
     blobs8_net(&blob, d, out);
     prune_blob_header *h = blobs_header(&blob);
     h->input_scale = 0.5f;
@@ -175,7 +175,7 @@ START_TEST(numbers_become_the_nearest_integers)
     ck_assert_ok(prune_blob_quantize(q, blob.words, low));
     ck_assert_mem_eq(q, wanted_low, sizeof wanted_low);
     ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
-    ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
+    ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f && y[3] == 7.0f);
 
     ck_assert_status(prune_blob_quantize(NULL, blob.words, x), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_blob_quantize(q, NULL, x), PRUNE_E_ARGUMENT);
