@@ -71,7 +71,7 @@ RANKS    = base \
            / fraction removal \
            / threshold order row_mask split layerwise surgeon synflow snip select \
            / rule fit validate checkpoint sparsity regrow interval share \
-           / compare sensitivity \
+           / compare sensitivity fit_model \
            / budget allocation \
            / summary history gradual target idle axis \
            / report plot \
@@ -172,7 +172,10 @@ OWN      = $(INTERNAL) $(BLAS_CFLAGS) -fPIC -fvisibility=hidden
 LINK     = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS)
 SHARED   = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=pkgconfig/libprune.map -Wl,-z,relro -Wl,-z,now \
            $(if $(SAN),,-Wl,-z,defs)
-CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU)
+CHIP     = $(CROSS)gcc -std=c11 -Os -ffunction-sections -fdata-sections $(INTERNAL) $(EXACT) $(WARN) -Werror $(CPU) $(BARE)
+# The declarations of mem* for compilers that come without a C library, like Debian's for RISC-V.
+BARE     = $(eval BARE := $(shell $(CROSS)gcc $(CPU) -include string.h -E -xc /dev/null >/dev/null 2>&1 || \
+           echo -ffreestanding -isystem tests/firmware/bare))$(BARE)
 
 sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
@@ -188,7 +191,7 @@ CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
 CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
-PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
+PEERS    = $(addprefix $B/bench/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),peers/fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
 TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
@@ -217,18 +220,21 @@ $B/run_text.o: $B/run_text.c src/run/run_text.h
 	echo "CC $<" && $(CC) $(C11) $(OWN) -MMD -MP -c -o $@ $<
 amalgamation: $B/prune_runtime.h $B/prune_runtime.c
 $B/prune_runtime.h: src/run/texts.awk $(call public,base activation $(RUNTIME))
-	mkdir -p $(@D) && { echo '/* prune_runtime.h -- libprune $(VERSION): its runtime for chips, as one header */'; \
+	mkdir -p $(@D) && { echo '/* prune_runtime.h -- libprune $(VERSION): its runtime for chips, as one header'; \
+	    printf ' *\n * SPDX-License-Identifier: MIT */\n'; \
 	    $(TEXTS) -v out=one $(filter %.h,$^); } >$@
 $B/prune_runtime.c: src/run/texts.awk $(call files,$(RUNTIME)) $B/prune_runtime.h
-	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file */\n#include "prune_runtime.h"\n\n'; \
+	{ printf '/* prune_runtime.c -- libprune $(VERSION): its runtime for chips, as one file\n *\n * %s */\n#include "prune_runtime.h"\n\n' \
+	    'SPDX-License-Identifier: MIT'; \
 	    $(TEXTS) -v out=one $(filter lib/% src/%,$(call text_of,$^)); } >$@
 $B/lib/gemm_small.o: private EXACT += -ffp-contract=fast# beside a BLAS, which does so too
 $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=%/*.c))) $B/libprune.a
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
+$B/bench/ours: $B/bench/common/noise.o
 $(PEERS): %: %.o $B/libprune.a
-	$(LINK) -o $@ $< $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
+	$(LINK) -o $@ $(filter %.o,$^) $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # All is built anew when what it is built with changes.
@@ -287,7 +293,7 @@ bench-peers: $(PEERS)
 	command -v npm >/dev/null && { [ -d $B/peers/node_modules ] || npm install --prefix $B/peers --ignore-scripts --no-audit \
 	    --no-fund --loglevel=error onnxruntime-node; } || echo "bench-peers: without onnxruntime-node" >&2
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 NODE_PATH='$(abspath $B)/peers/node_modules'; \
-	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
+	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
 	    numpy='$(DEBIAN) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
 	echo "written: $B/bench-peers.csv"
 ffi: $B/libprune.so
@@ -318,7 +324,8 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_data blob_export blob_hostile c_export quantize quantize_use rounding rounding_use tiny_blob
+LITTLE   = blob8 blob_data blob_export blob_hostile c_export c_save quantize quantize_use rounding rounding_use \
+           tiny_blob
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.
@@ -373,12 +380,14 @@ $B/firmware/libprune-firmware.a: $(CHIP_OBJ)
 $B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
 $(CHIP_LIBS): tests/firmware/symbols.txt
 	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
-	$(CROSS)gcc $(CPU) -nostdlib -r -o $@.o -Wl,--whole-archive $@
+	$(CHIP) $(if $(findstring -flto,$(CPU)),-flinker-output=nolto-rel) -nostdlib -r -o $@.o -Wl,--whole-archive $@
 	! $(CROSS)nm -u $@.o | grep -vwFf $<
-	$(CROSS)size -t $@ | awk 'END { if ($$2 + $$3) { print "firmware: there are globals"; exit 1 } }'
+	$(CROSS)size $@.o | awk 'END { if ($$1 == 0 || $$2 + $$3) { print "firmware: there are globals, or no code"; exit 1 } }'
 firmware: $(CHIP_LIBS)
 	$(CROSS)size -t $^
 	$(LAYERS)
+	for lib in $^; do basename $$lib && $(CROSS)nm -g --defined-only $$lib || exit 1; done >$B/firmware/symbols
+	awk -f tests/firmware/headers.awk $B/firmware/symbols $(filter include/libprune/%,$(HEADERS)) README.md
 include tests/firmware/firmware.mk
 
 install: all

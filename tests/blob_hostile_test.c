@@ -216,7 +216,13 @@ START_TEST(each_lie_is_refused)
     h->takes = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
     h->gives = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
     h->gives = 255, refused(PRUNE_E_FORMAT);
+    h->layers += 1u << 16, refused(PRUNE_E_FORMAT);
+    h->layers += 7u << 16, refused(PRUNE_E_FORMAT);
     h->scratch -= 4, refused(PRUNE_E_FORMAT);
+    for (uint32_t odd = 1; odd < 4; odd++)
+        h->scratch += odd, refused(PRUNE_E_FORMAT);
+    for (size_t l = 0; l < h->layers; l++)
+        layer_at(l)->zero = (uint16_t)(1u << 3 * l), refused(PRUNE_E_UNSUPPORTED);
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);

@@ -4,6 +4,7 @@
 #include "support/calibrated.h"
 #include "support/heap.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -179,6 +180,50 @@ START_TEST(quantizing_rounds_no_more)
 }
 END_TEST
 
+/* The way from one to the other is no float. */
+START_TEST(huge_moves)
+{
+    const float low[WEIGHTS] = { -3e38f, 0.0f, 1e38f }, high[WEIGHTS] = { 3e38f, 0.0f, -3e38f };
+    float after[WEIGHTS];
+    prune_rounding *r;
+    prune_model *model = make_model();
+    ck_assert_ok(prune_model_set_param(model, 0, low, WEIGHTS));
+    ck_assert_ok(prune_rounding_create(&r, NULL, model, 0));
+    ck_assert_ok(prune_model_set_param(model, 0, high, WEIGHTS));
+    ck_assert_ok(prune_rounding_update(r));
+    weights_of(after, model);
+    ck_assert_msg(fabsf(after[0] - 3e38f) < 1e33f, "%g", (double)after[0]);
+    ck_assert_msg(fabsf(after[2] + 3e38f) < 2e36f, "%g", (double)after[2]); /* half a step */
+    prune_rounding_free(r);
+    prune_model_free(model);
+}
+END_TEST
+
+/* 0.498 of the largest float beside the largest is 63 / 127 of it, rounded: as far above that is no float. */
+START_TEST(weights_that_would_leave_float_change_nothing)
+{
+    float w[WEIGHTS] = { FLT_MAX, 0.0f, 0.498f * FLT_MAX }, before[WEIGHTS], after[WEIGHTS];
+    prune_rounding *r;
+    prune_model *model = make_model();
+    ck_assert_ok(prune_model_set_param(model, 0, w, WEIGHTS));
+    ck_assert_ok(prune_rounding_create(&r, NULL, model, 0));
+    weights_of(before, model);
+    memcpy(w, before, sizeof w);
+    w[0] = 1.0f;
+    w[2] = FLT_MAX;
+    ck_assert_ok(prune_model_set_param(model, 0, w, WEIGHTS));
+    ck_assert_status(prune_rounding_update(r), PRUNE_E_NONFINITE);
+    weights_of(after, model);
+    ck_assert_mem_eq(after, w, sizeof w);
+    ck_assert_ok(prune_model_set_param(model, 0, before, WEIGHTS));
+    ck_assert_ok(prune_rounding_update(r));
+    weights_of(after, model);
+    ck_assert_mem_eq(after, before, sizeof after);
+    prune_rounding_free(r);
+    prune_model_free(model);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused)
 {
     heap h = { 0 };
@@ -210,8 +255,14 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        weights_are_rounded_to_the_nearest, removed_weights_stay_removed, small_moves_add_up,
-        rounded_weights_learn_as_others_do, quantizing_rounds_no_more,    bad_arguments_are_refused,
+        weights_are_rounded_to_the_nearest,
+        removed_weights_stay_removed,
+        small_moves_add_up,
+        rounded_weights_learn_as_others_do,
+        quantizing_rounds_no_more,
+        bad_arguments_are_refused,
+        huge_moves,
+        weights_that_would_leave_float_change_nothing,
     };
     return run_tests("rounding", tests, sizeof tests / sizeof tests[0]);
 }

@@ -7,6 +7,7 @@
  * also where 1 + erf and 1 + tanh have no digits left, but may be 0 below 1e-36; at -Inf they are the limits.
  * NaN gives NaN, but ReLU makes it 0. The derivatives of GELU, GELU_TANH and SiLU need x itself: a trainer
  * keeps it for them, as many floats as the layer has outputs, for each sample of a batch.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ACTIVATION_H

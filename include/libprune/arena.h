@@ -9,6 +9,7 @@
  * is room). They depend on the size of pointers, and
  * want a model, so on a new target run the whole job once in a large arena and read `peak`.
  * Threads: one at a time.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ARENA_H

@@ -14,6 +14,7 @@
  *    never change, so a caller without a C parser (ctypes) may write them down.
  *  - Callbacks are called only on the thread that entered the library (unless they say that any thread will
  *    do: prune_source.any_thread), and must return to it: no longjmp(), no exception that passes through it.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_BASE_H

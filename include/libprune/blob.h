@@ -54,6 +54,7 @@
  * The same bits on every machine, by any back end.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
+ * On chips: libprune-firmware.a and libprune-runtime.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_BLOB_H
@@ -98,8 +99,7 @@ typedef struct prune_blob_header {
     uint8_t takes;     /* what the inputs are, PRUNE_BLOB_F32, ... */
     uint8_t gives;     /* and the outputs */
     uint32_t words;    /* 32 bits each, of the whole, checksum included */
-    uint16_t layers;   /* at least 1 */
-    uint16_t zero;     /* 0 */
+    uint32_t layers;   /* at least 1 */
     uint16_t inputs;   /* of a sample */
     uint16_t outputs;  /* at least 1 */
     uint32_t scratch;  /* bytes; a multiple of 4 */
@@ -111,12 +111,12 @@ typedef struct prune_blob_header {
 
 typedef struct prune_blob_layer {
     uint16_t op;      /* PRUNE_BLOB_DENSE, ... */
-    uint16_t zero;    /* 0 */
+    uint16_t zero;    /* 0: any more is another operation */
     uint16_t inputs;  /* what the layer before writes */
     uint16_t outputs; /* at least 1 */
     uint32_t to;      /* where it writes: bytes into the scratch, a multiple of 4, or PRUNE_BLOB_OUTPUT */
     uint32_t words;   /* of data, right behind this struct */
-    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
+    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf or NaN none */
 } prune_blob_layer;
 
 typedef struct prune_blob_op {
@@ -130,8 +130,10 @@ typedef struct prune_blob_op {
 } prune_blob_op;
 
 /* Whether blob[length] is one that prune_blob_run() may run with these operations (a list that ends with
- * NULL), for bytes from anywhere: header, checksum, and every size, offset, count and index in it. Reads
- * nothing beyond them. The blob may be shorter than `length`, the rest of a page of flash behind it.
+ * NULL), for bytes from anywhere: the checksum; of the header all but scales and zeros, which those check
+ * who use them (below); of each layer all but `floor`; of data every size, count, index and zero. What is
+ * only computed with may be any number, NaN and Inf too: weights, biases, floors, scales. It reads nothing
+ * beyond the blob, which may be shorter than `length`, the rest of a page of flash behind it.
  * PRUNE_E_ARGUMENT: NULL, or blob not aligned to 4; PRUNE_E_TRUNCATED; PRUNE_E_VERSION: of another version,
  * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list; PRUNE_E_FORMAT;
  * PRUNE_E_CHECKSUM. */
@@ -155,14 +157,15 @@ const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
                             void *scratch, size_t room);
 
-/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale + input_zero, to the
- * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255, input_zero
- * -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
+/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale to the nearest whole number,
+ * halves away from 0, plus input_zero, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and
+ * input_zero -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8; PRUNE_E_FORMAT: input_scale
+ * is not above 0 and finite, or input_zero no int8. Nothing is written then. */
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
 
 /* y[outputs] = output_scale (q - output_zero). The largest output is the largest q, softmax before or behind.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8; PRUNE_E_FORMAT: likewise. */
 prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 /* FFI-END */
 

@@ -13,6 +13,7 @@
  * four steps, 8 for a bit that is set and 9 for 32, and so many for each panel and row.
  *
  * Also on chips, where mem may not be NULL. Any thread; the model is only read.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_BLOB_EXPORT_H

@@ -53,6 +53,7 @@
  * is then at most a small multiple of the file. A trainer's also grows with max_batch times the widths, and
  * layers without parameters may be wide in a short file: one that needs more than 64 MiB and 64 times
  * parameters and moments for its samples, from the first on, is neither written nor read.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_CHECKPOINT_H

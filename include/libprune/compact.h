@@ -21,6 +21,7 @@
  *
  * The least neurons and the multiple are reached with padding: neurons that are there and all removed. A
  * layer always has one.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_COMPACT_H

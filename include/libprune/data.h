@@ -3,6 +3,7 @@
  * They lie in the caller's memory as tensors, or are read batch by batch from a source: a file, a database,
  * a decoder. The same samples give the same bits either way. Sources of files that the library knows to read
  * are in datafile.h; a thread that reads the next batch while this one is computed with, in readahead.h.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_DATA_H

@@ -16,6 +16,7 @@
  *     data.targets = rows, trainer_options.loss_options = &loss;
  *
  * Metrics of classes are not known to an own loss: evaluate on data with the labels themselves.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_DISTILL_H

@@ -9,6 +9,7 @@
  * bits, and so does a plain loop over the kept weights: a 0 that is stored adds nothing.
  *
  * Nothing here allocates. Encoded bytes may be read by many threads at once.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ENCODE_H

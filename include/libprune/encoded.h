@@ -1,4 +1,5 @@
 /* encoded.h -- a model's parameters in the formats of encoding.h, under its masks, and how large it is so
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ENCODED_H

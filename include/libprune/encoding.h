@@ -33,6 +33,7 @@
  *              before in its row (or the row's start); 255 stands for 255 columns and has no value, goes on
  *
  * What is done with them: encode.h; with those of a model: encoded.h.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_ENCODING_H

@@ -31,8 +31,9 @@ PRUNE_API_BEGIN
 /* How layouts are chosen. */
 enum {
     PRUNE_CHOOSE_MODELLED = 0, /* PRUNE_LAYOUT_AUTO of product.h: by modelled cost, for each size of batch */
-    /* All are timed for max_batch samples, AUTO too, and the fastest stays; AUTO unless another one is 2 %
-     * faster. Takes some milliseconds a layer, and memory for all of them at a time. */
+    /* All that are not larger than DENSE are timed for max_batch samples, AUTO too, and the fastest
+     * stays; AUTO unless another one is 2 % faster. Takes some milliseconds a layer, and memory for all
+     * of them at a time. */
     PRUNE_CHOOSE_MEASURED = 1,
     PRUNE_CHOOSE_BYTES = 2 /* the one that takes the fewest bytes, which may be slower than dense */
 };

@@ -15,6 +15,7 @@
 #include "libprune/data.h"
 #include "libprune/evaluate.h"
 #include "libprune/importance.h"
+#include "libprune/rounding.h"
 #include "libprune/trainer.h"
 
 PRUNE_API_BEGIN
@@ -94,6 +95,11 @@ typedef struct prune_fit_options {
      * targets where these are not tensors of their own. A status but PRUNE_OK ends the fit, as a failing
      * source does. */
     const prune_metric *metric;
+    /* Default NULL; rounds the weights (rounding.h) before the first step and after each, so that batches,
+     * validation, patience, keep_best and callbacks meet rounded weights, and these are left. It goes on
+     * over several fits, after keep_best from the best weights, but is not saved with a trainer. All ranks
+     * have one, or none. */
+    prune_rounding *rounding;
 } prune_fit_options;
 
 /* The defaults above. NULL is fine. */
@@ -129,9 +135,9 @@ void prune_fit_result_init(prune_fit_result *result);
  * PRUNE_E_LIMIT: batch_size over max_batch;
  * PRUNE_E_RANGE: validation_fraction, min_delta; PRUNE_E_EMPTY: a validation_fraction of a single sample;
  * PRUNE_E_ARGUMENT: keep_best, patience or metric without validation, an unknown monitor, one without its
- * metric, a metric or a clock without a function; PRUNE_E_MEMORY; PRUNE_E_STATE: the model has changed, a fit
- * is under way, scores are being gathered with the trainer, or `importance` is of another model or of
- * magnitudes, or wants another per_sample. */
+ * metric, a metric or a clock without a function, a `rounding` of another model; PRUNE_E_MEMORY;
+ * PRUNE_E_STATE: the model has changed, a fit is under way, scores are being gathered with the trainer, or
+ * `importance` is of another model or of magnitudes, or wants another per_sample. */
 prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer, const prune_data *data,
                                const prune_fit_options *options, prune_error *error);
 

@@ -1,4 +1,5 @@
 /* fold.h -- the same function with fewer layers, for after training
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_FOLD_H

@@ -4,6 +4,7 @@
  * there means prune_backend_default(). The reference sums each element in an order that K and the
  * transpositions alone decide, so that its bits do not change with batch size or machine. BLAS gives
  * the same bits for the same call, one build of the BLAS, and one thread.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_GEMM_H
@@ -44,8 +45,9 @@ const prune_backend *prune_backend_reference(void);
 const prune_backend *prune_backend_blas(void);
 
 /* Where there is a BLAS: "small+blas", the library's own kernels for products so small that a call of the
- * BLAS costs more (M N K up to 32768, K up to 128, beta 0), and the BLAS for others; of the small ones, the
- * bits do not change with M and N. Else prune_backend_reference(). Never NULL. */
+ * BLAS costs more (M N K up to 32768, K up to 128, beta 0; but not one row with B^T, which a BLAS reads as it
+ * lies), and the BLAS for others; of the small ones, the bits do not change with M and N. Else
+ * prune_backend_reference(). Never NULL. */
 const prune_backend *prune_backend_default(void);
 
 /* "small+blas" with these kernels, of sparse.h: PRUNE_KERNELS_PLAIN, _AVX2, _AVX512 (here F and VL), or _AUTO

@@ -14,6 +14,7 @@
  *                     signs
  * A group without a kept weight has the score 0. Sums are scaled and compensated, in the order of the group,
  * and from -FLT_MAX to FLT_MAX. Scores and signs are those of the last refresh, the masks those of now.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_GROUP_H

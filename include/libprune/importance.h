@@ -9,6 +9,7 @@
  * new gradients, reset and accumulate again) before masking by them.
  *
  * Threads: one importance object, one thread at a time.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_IMPORTANCE_H

@@ -5,6 +5,7 @@
  * with PRUNE_MAGNITUDE_SQUARED and PRUNE_ROW_L1, and without bias, (sum of row^2 + sum of column^2) / 2,
  * normalised. The column is that of the next dense layer, as long as what is between works unit by unit; a
  * neuron of the last dense layer, or before a softmax, has none.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_JOINT_H

@@ -1,4 +1,5 @@
 /* layer.h -- what a model says of its layers and parameters, see prune_model_layer_info()
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_LAYER_H

@@ -35,6 +35,7 @@
  * by, all s or all w, makes no difference to L. Where sums go over batches (steps that accumulate, scores),
  * digits are lost where s d, or that times a gradient, is below 1e-37.
  * Derivatives: dL/dh_ij = s_i dl_i/dh_ij / sum s d.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_LOSS_H

@@ -12,6 +12,7 @@
  * Removed units are not chosen again. In every layer the best min_kept units stay.
  *
  * Threads: changing a mask is changing the model.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_MASK_H

@@ -10,6 +10,7 @@
  *
  * Threads: a model may be read (predicted with, scored, written) by many threads at once, each with
  * its own workspace; who changes it must be alone.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_MODEL_H

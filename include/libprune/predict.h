@@ -1,6 +1,7 @@
 /* predict.h -- forward passes of a const model in a workspace of the caller's
  *
  * Shapes: B samples, I inputs, O outputs.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_PREDICT_H

@@ -23,6 +23,7 @@
  * From zero groups to a smaller model: score by magnitude, and remove the neurons whose row is 0 with
  * prune_mask_below() and a threshold near 0 (1e-30f). With include_column, or an activation that is 0 at 0
  * and no batch normalisation behind (and include_bias), the model computes what it did before.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_REGULARIZER_H

@@ -4,6 +4,7 @@
  * ACM TOMS 47, 2021); the state is filled by two outputs of SplitMix64 (Steele, Lea, Flood 2014),
  * low word first, started at the seed. Not for cryptography.
  * Threads: one generator, one thread at a time. A NULL generator is not allowed.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_RNG_H

@@ -14,7 +14,7 @@
  *
  *     prune_rounding_create(&rounding, NULL, model, 0);
  *     prune_rounding_activations(rounding, trainer, 0.05f);
- *     ... after each step (of a fit: progress_every = 1, in the callback) prune_rounding_update(rounding);
+ *     ... fit.rounding = rounding (fit.h), or after each step of a loop prune_rounding_update(rounding)
  *     prune_rounding_free(rounding);
  *     prune_quantize(...);
  *
@@ -38,8 +38,8 @@ prune_status prune_rounding_create(prune_rounding **out, const prune_allocator *
                                    int32_t per_layer);
 
 /* Takes over what has changed since, and rounds again. Call it after the last step too.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE: the model has other layers now; PRUNE_E_NONFINITE: a weight, nothing
- * is changed then. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_STATE: the model has other layers now; PRUNE_E_NONFINITE: a weight, or what
+ * it would be without rounding. Nothing is changed then. */
 prune_status prune_rounding_update(prune_rounding *rounding);
 
 /* From now on all passes of a trainer of the same model round numbers: what goes into the model, and what

@@ -14,6 +14,7 @@
 #ifndef LIBPRUNE_SAVE_H
 #define LIBPRUNE_SAVE_H
 
+#include "libprune/c_export.h"
 #include "libprune/checkpoint.h"
 #include "libprune/fit.h"
 #include "libprune/idx.h"
@@ -65,6 +66,12 @@ void prune_autosave_init(prune_autosave *autosave);
 
 /* The callback. Also stops the fit when user is NULL or its size not that of a prune_autosave. */
 int32_t prune_autosave_progress(void *user, const prune_progress *progress);
+
+/* Writes <folder>/<prefix>.c and .h, as prune_c_export_source() and prune_c_export_header() do, each replaced
+ * as above. Errors as theirs and as above; all that can be refused is before either file is touched; then the
+ * .c is first, and an error in between, whose place is the path of the .h, leaves that as it was. */
+prune_status prune_c_save(const char *folder, const prune_allocator *mem, const void *blob, size_t length,
+                          const prune_c_options *options, prune_error *error);
 
 /* Reads an IDX file, for example train-images-idx3-ubyte. Errors as prune_idx_read(), and PRUNE_E_IO as
  * above. */

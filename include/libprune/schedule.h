@@ -12,6 +12,7 @@
  *
  * A function of the step alone: the same bits on every machine, also after loading. A relative error of
  * 3e-5 at most, where the result is a normal number; 1 and `floor` at the ends are exact.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_SCHEDULE_H

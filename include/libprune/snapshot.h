@@ -1,4 +1,5 @@
 /* snapshot.h -- weights and masks set aside, to come back to
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_SNAPSHOT_H

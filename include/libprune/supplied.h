@@ -3,6 +3,7 @@
  * A table made with PRUNE_SUPPLIED starts without scores. What fills it is up to the caller; masks, groups,
  * thresholds and histograms then work as with any other. Scores may be below 0, and order as numbers do:
  * the lowest are the first to go. The logarithmic scale is for tables without such (PRUNE_E_RANGE).
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_SUPPLIED_H

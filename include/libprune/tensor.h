@@ -5,6 +5,7 @@
  * can be some columns of a larger matrix. Layers compute in PRUNE_F32, labels are PRUNE_I32, the
  * other types are for storage.
  * Threads: a tensor may be read by many at once; who writes it must be alone.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_TENSOR_H

@@ -32,6 +32,7 @@
  * The time of a step depends on the shapes alone, and with a mask on how much is removed.
  * The bits are the same on every machine (-ffp-contract=off, as fmath.h).
  * Threads: one prune_tiny, one thread at a time.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_TINY_H
@@ -75,13 +76,14 @@ typedef struct prune_tiny {
     uint32_t neurons;    /* N */
     uint32_t samples;    /* whose gradients are added up */
     float rate;          /* 0.01 at first */
-    float factor, epsilon, complement[2]; /* Adam's: of this step; 1 - beta^steps */
-    float *weight;                        /* [P] */
-    float *gradient;                      /* [P], the sum over `samples`; or NULL */
-    float *moment[2];                     /* [P] each; or NULL. Adam's: sums, not means */
-    float *output;                        /* [N]; the last O of it are the model's */
-    float *delta;                         /* [N]: dL/dz of the last sample */
-    uint32_t *mask;                       /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    float factor, epsilon, powers[2];    /* Adam's: of this step; 1 + beta + ... */
+    float *weight;                       /* [P] */
+    float *gradient;                     /* [P], the sum over `samples`; or NULL */
+    float *moment[2];                    /* [P] each; or NULL. Adam's: sums, not means */
+    float *output;                       /* [N]; the last O of it are the model's */
+    float *delta;                        /* [N]: dL/dz of the last sample */
+    uint32_t *mask;                      /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    void (*clear)(struct prune_tiny *t); /* keeps removed weights 0; NULL before there are any */
 } prune_tiny;
 
 /* Bytes that a plan takes; 0 if it is none: NULL anywhere, no layers, a width out of range, more than 2^26
@@ -103,6 +105,7 @@ const float *prune_tiny_run(prune_tiny *t, const float *x);
 
 /* One step on one sample: forward, loss, backward, update. loss, of before the step, may be NULL.
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_RANGE: an input is NaN or beyond +-1e8; PRUNE_E_LABEL;
+ * PRUNE_E_UNSUPPORTED: cross-entropy of outputs that are not linear, or of a single one;
  * PRUNE_E_DIVERGED: an activation or a derivative is. */
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target);
 
@@ -174,7 +177,8 @@ prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
- * -log softmax(h)[label] of linear outputs, the target is one int32_t, 0 .. O - 1. Both as in loss.h. */
+ * -log softmax(h)[label] of linear outputs, at least two, the target is one int32_t, 0 .. O - 1. Both
+ * as in loss.h. */
 extern const prune_tiny_loss prune_tiny_mse;
 extern const prune_tiny_loss prune_tiny_softmax_cross_entropy;
 

@@ -11,6 +11,7 @@
  * Shapes: B samples (1 .. max_batch), I inputs, O outputs.
  * Threads: one trainer, one thread at a time; it changes its model.
  * The model must outlive the trainer; adding a layer to it makes the trainer's calls PRUNE_E_STATE.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_TRAINER_H

@@ -15,6 +15,7 @@
  *
  * Groups of layers with different fan-in have different size, so their L1 and L2 scores do not compare well
  * over layers: prefer PRUNE_PER_LAYER, PRUNE_ROW_MAX, PRUNE_ROW_MEAN or, for neurons, joint scores.
+ * On chips: libprune-firmware.a.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_UNIT_H

@@ -3,7 +3,11 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/save.h"
 #include "file.h"
+#include "mem.h"
+#include "options.h"
 #include "text.h"
+
+#include <string.h>
 
 static prune_status argument_error(prune_error *error)
 {
@@ -100,6 +104,79 @@ prune_status prune_log_load(prune_log **out, const prune_allocator *mem, const c
     if (status != PRUNE_OK)
         return status;
     return prn_file_close(&file, path, prune_log_read(out, mem, &reader, error), error);
+}
+
+/* ---- models as C source ---- */
+
+/* The arguments of prune_c_save(). */
+typedef struct exported {
+    const prune_allocator *mem;
+    const void *blob;
+    size_t length;
+    const prune_c_options *options;
+} exported;
+
+static prune_status fill_header(const void *what, const prune_writer *writer, prune_error *error)
+{
+    const exported *e = what;
+    return prune_c_export_header(writer, e->blob, e->length, e->options, error);
+}
+
+static prune_status fill_source(const void *what, const prune_writer *writer, prune_error *error)
+{
+    const exported *e = what;
+    return prune_c_export_source(writer, e->mem, e->blob, e->length, e->options, error);
+}
+
+static prune_status discard(void *user, const void *bytes, size_t count)
+{
+    (void)user, (void)bytes, (void)count;
+    return PRUNE_OK;
+}
+
+/* The path as far as the dot, and room for what follows; it takes `bytes`. */
+static char *path_of(const char *folder, const exported *e, const prune_allocator *mem, size_t *bytes)
+{
+    prune_c_options options;
+    prune_c_options_init(&options);
+    (void)prn_options_read(&options, sizeof options, e->options); /* has been read before */
+    const char *prefix = options.prefix == NULL ? "model" : options.prefix;
+    const size_t before = strlen(folder), length = strlen(prefix);
+    *bytes = before + 1 + length + sizeof ".c";
+    char *path = prn_mem_alloc(mem, 1, *bytes);
+    if (path == NULL)
+        return NULL;
+    memcpy(path, folder, before);
+    path[before] = '/';
+    memcpy(path + before + 1, prefix, length);
+    memcpy(path + before + 1 + length, ".c", sizeof ".c");
+    return path;
+}
+
+prune_status prune_c_save(const char *folder, const prune_allocator *mem, const void *blob, size_t length,
+                          const prune_c_options *options, prune_error *error)
+{
+    static const prune_writer nowhere = { discard, NULL };
+    const exported all = { mem, blob, length, options };
+    prune_allocator chosen;
+    size_t bytes;
+    if (folder == NULL)
+        return argument_error(error);
+    prune_status status = fill_header(&all, &nowhere, error);
+    if (status == PRUNE_OK)
+        status = fill_source(&all, &nowhere, error);
+    if (status != PRUNE_OK)
+        return status;
+    (void)prn_mem_choose(&chosen, mem); /* has been chosen before */
+    char *path = path_of(folder, &all, &chosen, &bytes);
+    if (path == NULL)
+        return prn_error_set(error, PRUNE_E_MEMORY, "mem", prune_status_string(PRUNE_E_MEMORY));
+    status = prn_file_replace(path, fill_source, &all, error);
+    path[bytes - 2] = 'h';
+    if (status == PRUNE_OK)
+        status = prn_file_replace(path, fill_header, &all, error);
+    prn_mem_free(&chosen, path, 1, bytes);
+    return status;
 }
 
 prune_status prune_idx_load(prune_tensor **out, const prune_allocator *mem, const char *path,

@@ -27,18 +27,22 @@ static void linear_backward(float *dy, const float *y, size_t count)
     (void)count;
 }
 
+/* These two with one test a number, also where code is small: count is above 0. */
 static void relu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    do {
         const float x = y[i] + bias[i];
         y[i] = x > 0.0f ? x : 0.0f;
-    }
+    } while (++i != count);
 }
 
 PRN_INLINE void relu_back(float *dy, const float *y, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    size_t i = 0;
+    do
         dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+    while (++i != count);
 }
 
 PRN_WIDE static void relu_back_wide(float *dy, const float *y, size_t count)

@@ -184,14 +184,35 @@ static double finest(const plan *p, size_t l)
     return least > (double)FLT_MIN ? least : (double)FLT_MIN;
 }
 
-static void choose_grids(plan *p)
+/* Numbers that are so far apart, at most, should not all become the same, and their grid should be one. */
+static prune_status check_grid(const plan *p, size_t l, double wide, prune_error *error)
+{
+    ptrdiff_t dense[] = { -1 };
+    if ((wide <= 0.0 || wide >= p->grids[l].scale) && finest(p, l) <= (double)FLT_MAX)
+        return PRUNE_OK;
+    if (l == 0 || p->model->layers[l - 1]->ops->kind != PRUNE_LAYER_DENSE)
+        return prn_error_set(error, PRUNE_E_RANGE, l == 0 ? "data" : "model",
+                             "all are too close to 0 for the least scale of int8");
+    for (size_t before = 0; before < l; before++)
+        dense[0] += p->model->layers[before]->ops->kind == PRUNE_LAYER_DENSE;
+    return prn_error_format(error, PRUNE_E_RANGE, "dense layer %",
+                            "all that it gives is less than one step of int8: its weights or biases, or what "
+                            "goes into it, are too large for that",
+                            dense);
+}
+
+static prune_status choose_grids(plan *p, prune_error *error)
 {
     const size_t layers = layers_of(p);
-    for (size_t l = 0; l <= layers; l++) {
+    prune_status status = PRUNE_OK;
+    for (size_t l = 0; l <= layers && status == PRUNE_OK; l++) {
+        const double wide = p->ranges[l].high - p->ranges[l].low;
         if (l < layers && p->model->layers[l]->ops->is_activation)
             prn_range_trim(&p->ranges[l], &p->ranges[l + 1], p->model->layers[l]->spec.activation);
         p->grids[l] = prn_grid_of(&p->ranges[l], finest(p, l));
+        status = check_grid(p, l, wide, error);
     }
+    return status;
 }
 
 /* ---- words ---- */
@@ -306,7 +327,7 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
     const prune_blob_header header = { .takes = PRUNE_BLOB_I8,
                                        .gives = p->real ? PRUNE_BLOB_F32 : PRUNE_BLOB_I8,
                                        .words = total,
-                                       .layers = (uint16_t)(p->model->layer_count + 2),
+                                       .layers = (uint32_t)(p->model->layer_count + 2),
                                        .inputs = (uint16_t)inputs,
                                        .outputs = (uint16_t)outputs_of(p),
                                        .scratch = p->scratch,
@@ -425,10 +446,9 @@ static prune_status make(prune_quantized **out, plan *p, const prune_data *data,
     const prn_ends ends = { p->options.range, 1.0 - (double)p->options.percentile, p->options.backend };
     if (status == PRUNE_OK)
         status = prn_ranges_find(p->ranges, p->model, data, &ends, error);
-    if (status != PRUNE_OK)
-        return status;
-    choose_grids(p);
-    return write(out, p, error);
+    if (status == PRUNE_OK)
+        status = choose_grids(p, error);
+    return status == PRUNE_OK ? write(out, p, error) : status;
 }
 
 prune_status prune_quantize(prune_quantized **out, const prune_allocator *mem, const prune_model *model,

@@ -1,7 +1,7 @@
 /* rounding.c -- training that knows of int8: the model holds what rounding leaves of its weights
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/rounding.h"
+#include "rounding.h"
 #include "grid.h"
 #include "model.h"
 #include "scan.h"
@@ -85,12 +85,28 @@ static void round_param(const prune_rounding *r, const prn_param *param, size_t 
         param->value[i] = r->rounded[offset + i];
 }
 
+/* What weight i of all stands for, since it has moved: a float or beyond. */
+static double moved(const prune_rounding *r, const prn_param *param, size_t offset, size_t i)
+{
+    return (double)r->exact[offset + i] + ((double)param->value[i] - (double)r->rounded[offset + i]);
+}
+
+static int32_t can_take_over(const prune_rounding *r, const prn_param *param, size_t offset)
+{
+    if (prn_scan_finite(param->value, param->count) != param->count)
+        return 0;
+    for (size_t i = 0; i < param->count; i++) {
+        const double to = moved(r, param, offset, i);
+        if (prn_mask_test(param->mask, i) && (to > (double)FLT_MAX || to < -(double)FLT_MAX))
+            return 0;
+    }
+    return 1;
+}
+
 static void take_over(const prune_rounding *r, const prn_param *param, size_t offset)
 {
-    for (size_t i = 0; i < param->count; i++) {
-        float *exact = &r->exact[offset + i];
-        *exact = prn_mask_test(param->mask, i) ? *exact + (param->value[i] - r->rounded[offset + i]) : 0.0f;
-    }
+    for (size_t i = 0; i < param->count; i++)
+        r->exact[offset + i] = prn_mask_test(param->mask, i) ? (float)moved(r, param, offset, i) : 0.0f;
 }
 
 prune_status prune_rounding_update(prune_rounding *r)
@@ -101,14 +117,33 @@ prune_status prune_rounding_update(prune_rounding *r)
         return PRUNE_E_ARGUMENT;
     if (prn_model_signature(r->model) != r->signature)
         return PRUNE_E_STATE;
-    for (size_t l = 0; (param = next_weights(r->model, &l)) != NULL;)
-        if (prn_scan_finite(param->value, param->count) != param->count)
+    for (size_t l = 0; (param = next_weights(r->model, &l)) != NULL; offset += param->count)
+        if (!can_take_over(r, param, offset))
             return PRUNE_E_NONFINITE;
+    offset = 0;
     for (size_t l = 0; (param = next_weights(r->model, &l)) != NULL; offset += param->count) {
         take_over(r, param, offset);
         round_param(r, param, offset);
     }
     return PRUNE_OK;
+}
+
+/* ---- in a fit ---- */
+
+prune_status prn_rounding_check(const prune_rounding *r, const prune_model *model)
+{
+    if (r->model != model)
+        return PRUNE_E_ARGUMENT;
+    return prn_model_signature(model) == r->signature ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+void prn_rounding_restart(prune_rounding *r)
+{
+    const prn_param *param;
+    size_t offset = 0;
+    for (size_t l = 0; r != NULL && (param = next_weights(r->model, &l)) != NULL; offset += param->count)
+        for (size_t i = 0; i < param->count; i++)
+            r->exact[offset + i] = r->rounded[offset + i] = param->value[i];
 }
 
 /* ---- numbers between layers ---- */

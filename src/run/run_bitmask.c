@@ -1,6 +1,7 @@
 /* run_bitmask.c -- single weights, and a bit for every column
  *
  * SPDX-License-Identifier: MIT */
+#include "bits.h"
 #include "blob.h"
 #include "words.h"
 
@@ -34,11 +35,31 @@ static inline const float *add(float *sum, const float *v, const float *x, uint3
     return v;
 }
 #else /* bit by bit where no instruction finds the next */
+#if defined(__GNUC__) && defined(__riscv_flen)
+/* How many bits come before the first that is 1. As a float, cut off to 24 bits, its exponent says it. */
+static inline uint32_t gap(uint32_t mask)
+{
+    float number;
+    __asm__("fcvt.s.wu %0, %1, rtz" : "=f"(number) : "r"(mask));
+    return 158 - (prn_bits_of(number) >> 23);
+}
+#else
+/* Some of them, at least one. */
+static inline uint32_t gap(uint32_t mask)
+{
+    return mask >> 28 == 0 ? 4 : 1;
+}
+#endif
 static inline const float *add(float *sum, const float *v, const float *x, uint32_t mask)
 {
-    for (; mask != 0; mask <<= 1, x++)
-        if ((mask & 0x80000000u) != 0)
-            *sum += *v++ * *x;
+    while (mask != 0) {
+        while ((mask & 0x80000000u) == 0) {
+            const uint32_t columns = gap(mask);
+            mask <<= columns, x += columns;
+        }
+        *sum += *v++ * *x++;
+        mask <<= 1;
+    }
     return v;
 }
 #endif

@@ -270,7 +270,7 @@ function needs_of(item,    i, list) {
 
 function quoted(s) {
     sub(/\n$/, "", s)
-    gsub(/\\/, "\\\\", s)
+    gsub(/\\/, "&&", s)
     gsub(/"/, "\\\"", s)
     gsub(/\n/, "\\n\"\n    \"", s)
     return "\"" s "\\n\""

@@ -12,6 +12,7 @@
 #include "order.h"
 #include "patience.h"
 #include "platform.h"
+#include "rounding.h"
 #include "snapshot.h"
 #include "text.h"
 #include "trainer.h"
@@ -82,6 +83,14 @@ static prune_status check_importance(const session *s, prune_error *error)
     return status;
 }
 
+static prune_status check_rounding(const session *s, prune_error *error)
+{
+    const prune_status status =
+        s->options.rounding == NULL ? PRUNE_OK : prn_rounding_check(s->options.rounding, s->trainer->model);
+    return status == PRUNE_OK ? status
+                              : prn_error_set(error, status, "rounding", "of another model, or layers");
+}
+
 static prune_status count_held(session *s, prune_error *error)
 {
     const int32_t given = s->options.validation != NULL;
@@ -104,6 +113,8 @@ static prune_status open_session(session *s, const prune_data *data, const prune
     if (s->batch_size > t->max_batch)
         return prn_error_set(error, PRUNE_E_LIMIT, "batch_size", "larger than the trainer's max_batch");
     status = check_importance(s, error);
+    if (status == PRUNE_OK)
+        status = check_rounding(s, error);
     if (status != PRUNE_OK)
         return status;
     status = prn_data_open(&s->data, data, t->model, &t->loss, error);
@@ -312,12 +323,20 @@ static prune_status failed(const session *s, prune_status status)
     return prn_error_format(s->error, status, "epoch %, batch %", own != NULL ? own : other, numbers);
 }
 
+/* Between steps no weights are seen that are not rounded. */
+static prune_status round_weights(const session *s)
+{
+    if (s->options.rounding == NULL || prune_rounding_update(s->options.rounding) == PRUNE_OK)
+        return PRUNE_OK;
+    return prn_error_set(s->error, PRUNE_E_DIVERGED, "rounding", "a weight is not finite");
+}
+
 static prune_status count_steps(session *s, prune_status (*make)(prune_trainer *trainer))
 {
     const uint64_t before = s->trainer->steps;
     const prune_status status = make(s->trainer);
     s->result.steps += s->trainer->steps - before;
-    return status;
+    return status == PRUNE_OK ? round_weights(s) : status;
 }
 
 /* One step with s->batch; the scores see its gradients before a penalty does. */
@@ -405,7 +424,7 @@ static prune_status begin_together(session *s)
     uint64_t delta;
     memcpy(&delta, &o->min_delta, sizeof delta);
     const uint64_t has = (uint64_t)(o->keep_best != 0) | (uint64_t)(o->metric != NULL) << 1 |
-                         (uint64_t)(validated(s) != 0) << 2;
+                         (uint64_t)(validated(s) != 0) << 2 | (uint64_t)(o->rounding != NULL) << 3;
     const uint64_t same[] = { o->epochs, o->progress_every, o->patience, delta, (uint64_t)o->monitor, has };
     return prn_cluster_begin(s->trainer, same, sizeof same / sizeof *same, &s->progress.batches);
 }
@@ -420,6 +439,8 @@ static prune_status train(session *s)
     s->masks = prn_model_masks(s->trainer->model);
     start_progress(s);
     status = begin_together(s);
+    if (status == PRUNE_OK)
+        status = round_weights(s);
     for (uint64_t e = 0; e < s->options.epochs && status == PRUNE_OK && !is_over(s); e++) {
         s->progress.epoch = e + 1;
         status = train_epoch(s);
@@ -429,8 +450,10 @@ static prune_status train(session *s)
         return status;
     }
     forget_if_masked(s);
-    if (s->kept != NULL && s->result.best_epoch != 0)
+    if (s->kept != NULL && s->result.best_epoch != 0) {
         status = prune_snapshot_restore(s->kept, s->trainer->model);
+        prn_rounding_restart(s->options.rounding);
+    }
     return status;
 }
 
@@ -461,40 +484,4 @@ prune_status prune_trainer_fit(prune_fit_result *result, prune_trainer *trainer,
     trainer->stage = PRN_IDLE; /* the last batch's memory goes now */
     end_session(&s);
     return prn_cluster_leave(trainer, status, error);
-}
-
-/* prune_fit() makes the trainer as large as the batches that are asked for. */
-static prune_status plan_options(prune_trainer_options *mine, const prune_trainer_options *given,
-                                 const prune_fit_options *options, prune_error *error)
-{
-    prune_fit_options fit;
-    prune_trainer_options_init(mine);
-    prune_fit_options_init(&fit);
-    prune_status status = prn_options_read(mine, sizeof *mine, given);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "trainer options", prn_options_reason(status));
-    status = prn_options_read(&fit, sizeof fit, options);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "fit options", prn_options_reason(status));
-    if (fit.batch_size > mine->max_batch)
-        mine->max_batch = fit.batch_size;
-    return PRUNE_OK;
-}
-
-prune_status prune_fit(prune_fit_result *result, prune_model *model, const prune_data *data,
-                       const prune_trainer_options *trainer_options, const prune_fit_options *options,
-                       prune_error *error)
-{
-    prune_trainer_options mine;
-    prune_trainer *trainer = NULL;
-    if (model == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "model", "NULL");
-    prune_status status = plan_options(&mine, trainer_options, options, error);
-    if (status == PRUNE_OK)
-        status = prune_trainer_create(&trainer, &model->mem, model, &mine, error);
-    if (status != PRUNE_OK)
-        return status;
-    status = prune_trainer_fit(result, trainer, data, options, error);
-    prune_trainer_free(trainer);
-    return status;
 }

@@ -2,13 +2,14 @@
 #
 # For each of CHIPS it is built and its symbols are checked; where there is a MACHINE the checks run there, and
 # print the hashes that they print on the host. Costs are held against figures.txt, see figures.awk.
-# CHIPS="m4f rv32" takes only these; REWRITE=1 writes figures.txt anew.
+# BUILDS are only built, and their symbols checked. CHIPS="m4f rv32" BUILDS= takes only these; REWRITE=1 writes
+# figures.txt anew.
 CHIPS      ?= m0plus m3 m4f m4f-O2 m7 m33 rv32 rv32f rv64
+BUILDS     ?= lto rv32i rv32e rv64i rv64imac
 FIRMWARE_D  = tests/firmware
 ARM         = CROSS=arm-none-eabi- BOARD=arm MEMORY='flash=0 ram=0x20000000'
 MPS2        = MACHINE='qemu-system-arm -icount shift=6 -M
 RISCV       = CROSS=riscv64-unknown-elf- BOARD=riscv MEMORY='flash=0x80000000 ram=0x80400000'
-BARE        = -ffreestanding -isystem $(FIRMWARE_D)/bare# the toolchain for RISC-V comes without a C library
 VIRT        = -bios none -icount shift=0 -M virt'
 M4F         = $(ARM) CPU='-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard $1' $(MPS2) mps2-an386'
 chip-m0plus: AS = $(ARM) CPU='-mcpu=cortex-m0plus -mthumb' $(MPS2) mps2-an385'# an M3: there is no M0+ with as much RAM
@@ -18,9 +19,14 @@ chip-m4f-O2: AS = $(call M4F,-O2)
 chip-m7:     AS = $(ARM) CPU='-mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard' $(MPS2) mps2-an500'
 chip-m33:    AS = $(ARM) CPU='-mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard -DBOARD_TICK=50' $(MPS2) mps2-an505' \
                   MEMORY='flash=0x10000000 ram=0x38000000'
-chip-rv32:   AS = $(RISCV) CPU='-march=rv32imac -mabi=ilp32 $(BARE)' MACHINE='qemu-system-riscv32 $(VIRT)
-chip-rv32f:  AS = $(RISCV) CPU='-march=rv32imafc -mabi=ilp32f $(BARE)' MACHINE='qemu-system-riscv32 $(VIRT)
-chip-rv64:   AS = $(RISCV) CPU='-march=rv64imafdc -mabi=lp64d -mcmodel=medany $(BARE)' MACHINE='qemu-system-riscv64 $(VIRT)
+chip-rv32:   AS = $(RISCV) CPU='-march=rv32imac -mabi=ilp32' MACHINE='qemu-system-riscv32 $(VIRT)
+chip-rv32f:  AS = $(RISCV) CPU='-march=rv32imafc -mabi=ilp32f' MACHINE='qemu-system-riscv32 $(VIRT)
+chip-rv64:   AS = $(RISCV) CPU='-march=rv64imafdc -mabi=lp64d -mcmodel=medany' MACHINE='qemu-system-riscv64 $(VIRT)
+build-lto:   AS = $(call M4F,-flto)
+build-rv32i: AS = $(RISCV) CPU='-march=rv32i -mabi=ilp32'
+build-rv32e: AS = $(RISCV) CPU='-march=rv32e -mabi=ilp32e'
+build-rv64i: AS = $(RISCV) CPU='-march=rv64i -mabi=lp64'
+build-rv64imac: AS = $(RISCV) CPU='-march=rv64imac -mabi=lp64'
 QEMU        = timeout 300 $(MACHINE) -display none -monitor none -serial none -chardev stdio,id=semi \
               -semihosting-config enable=on,target=native,chardev=semi
 CHECKS      = $(patsubst %.c,%.o,$(filter-out $(FIRMWARE_D)/board%,$(wildcard $(FIRMWARE_D)/*.c)))
@@ -35,14 +41,17 @@ LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
-.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) chip-host
-check-firmware: $(CHIPS:%=chip-%) chip-host
+.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
+check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
 $(CHIPS:%=chip-%): chip-%: $B/chips/nets
 	$(call need,arm-none-eabi-gcc riscv64-unknown-elf-gcc qemu-system-arm qemu-system-riscv32,make deps-firmware)
 	+$(MAKE) B=$B/chips/$* NAME=$* NETS=$< $(AS) chip
+$(BUILDS:%=build-%): build-%:
+	$(call need,arm-none-eabi-gcc riscv64-unknown-elf-gcc,make deps-firmware)
+	+$(MAKE) B=$B/chips/$* $(AS) $(CHIP_LIBS:$B/%=$B/chips/$*/%)
 chip-host: $B/$(FIRMWARE_D)/checks
 	mkdir -p $B/chips/host && $< >$B/chips/host/output || { cat $B/chips/host/output; exit 1; }
 	sed 's/^/host /' $B/chips/host/output >$B/chips/host/figures
@@ -68,7 +77,7 @@ BOARD_CHIP = $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD
 $B/chips/nets: $B/tests/source/write
 	rm -rf $@ && mkdir -p $@ && $< $@ -
 chip-nets: $(BOARD_CHIP)
-	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) -std=c11 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
+	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) $(BARE) -std=c11 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
 	    -ffp-contract=off -I$(FIRMWARE_D) -I$(NETS) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
 	$(QEMU) -kernel $B/nets.elf </dev/null
 

@@ -96,8 +96,17 @@ static void add_blocks(infer8 *f, size_t outputs, size_t to)
     }
 }
 
-static const prune_blob_op *const ops[] = { &prune_op_widen, &prune_op_dense8, &prune_op_blocks8,
-                                            &prune_op_narrow, NULL };
+static void add_affine(infer8 *f, size_t to)
+{
+    const size_t width = header(f)->outputs;
+    start_layer(f, PRUNE_BLOB_AFFINE8, width, to);
+    put(f, SHIFT);
+    for (size_t i = 0; i < 2 * width; i++)
+        put(f, prune_rng_next(&f->rng) >> 21);
+}
+
+static const prune_blob_op *const ops[] = { &prune_op_widen,   &prune_op_dense8, &prune_op_blocks8,
+                                            &prune_op_affine8, &prune_op_narrow, NULL };
 
 static prune_status run(void *user)
 {
@@ -126,6 +135,10 @@ void infer8_run(void)
     add_blocks(&f, OUT, IN * 2);
     end(&f, OUT);
     tell(&f, "run-blocks8");
+    start(&f, IN);
+    add_affine(&f, 0);
+    end(&f, OUT);
+    tell(&f, "run-affine8");
     start(&f, 20);
     add_dense(&f, 12, SCRATCH / 2);
     add_dense(&f, 12, 0);
