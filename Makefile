@@ -31,6 +31,7 @@ RANKS    = base \
            / status arena text options crc fmath real scan parallel platform system threads \
            / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small four \
+           / gemm_small_avx512 \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -45,7 +46,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
+             run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
            / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -59,7 +60,7 @@ RANKS    = base \
            / data fold metrics optimizer regularizer schedule sections standardize \
            / clip feed allreduce engine blob_export c_export readahead \
            / predict trainer roc datafile ranges \
-           / plan update criterion averages agree refit penalty distill grid \
+           / passes plan update criterion averages agree refit penalty distill grid \
            / evaluate importance tiny quantize rounding \
            / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
              tiny_prune tiny_compact tiny_blob \
@@ -79,14 +80,14 @@ RANKS    = base \
            / tables \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
-           sparse_avx2 sparse_avx512 sparse_neon
+           gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
-           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
            encoded activation sample_loss initializer rows layer dense activate softmax dropout batch_norm kinds \
-           loss model fold data optimizer regularizer schedule clip sections predict trainer plan update \
+           loss model fold data optimizer regularizer schedule clip sections predict trainer passes plan update \
            criterion averages importance supplied group unit rank mask snapshot checkpoint chain fuse narrow compact \
            joint bend thin penalty distill blob_code blob_decode blob_export tiny tiny_sgd tiny_adam tiny_cross_entropy \
            tiny_draw tiny_prune tiny_compact tiny_blob
@@ -177,7 +178,7 @@ sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
 SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) \
-           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
+           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small gemm_small_avx512) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o) $B/run_text.o
 files    = $(foreach module,$1,$(wildcard $(foreach suffix,h c,lib/$(module).$(suffix) src/*/$(module).$(suffix))))
@@ -317,7 +318,7 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_export blob_hostile c_export quantize quantize_use rounding tiny_blob
+LITTLE   = blob8 blob_data blob_export blob_hostile c_export quantize quantize_use rounding rounding_use tiny_blob
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.

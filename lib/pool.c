@@ -23,10 +23,12 @@ struct prune_pool {
     void *arg;
     size_t pieces, next, done; /* next: the first that nobody has taken */
     int32_t busy, ending;
-    uint32_t alone, doubt; /* how many of the next runs the caller does alone, and how often that was so */
+    uint64_t alone_until; /* by the clock: until then callers work alone */
+    uint32_t doubt;       /* how often in a row the pool was no help */
 };
 
-enum { MOST_DOUBT = 10 };
+/* A loss of time is made good by so much of working alone, twice as much with every doubt. */
+enum { PATIENCE = 16, MOST_DOUBT = 6 };
 
 /* ---- work ---- */
 
@@ -61,12 +63,9 @@ static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg
 {
     if (pool->count == 0 || pool->process != prn_thread_process())
         return 0;
+    const uint64_t now = prn_system_now();
     prn_lock_take(pool->lock);
-    int32_t is_free = !pool->busy;
-    if (is_free && pool->alone > 0) {
-        pool->alone--;
-        is_free = 0;
-    }
+    const int32_t is_free = !pool->busy && now >= pool->alone_until;
     if (is_free) {
         pool->busy = 1;
         pool->task = task;
@@ -81,17 +80,20 @@ static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg
 }
 
 /* On a loaded machine a thread may take a piece and then not get the processor for long. If the caller, who
- * did `own` pieces until `middle`, would have been faster alone, he works alone for a while: twice as long
- * each time, and until it pays again. */
+ * did `own` pieces until `middle`, would have been faster alone, he works alone for a while that is measured
+ * by what was lost: so little is lost in all, and a machine that is free again is soon found to be. */
 static void judge(prune_pool *pool, size_t own, uint64_t start, uint64_t middle)
 {
     const uint64_t end = prn_system_now();
     if (own == 0)
         return;
-    if (end - start <= (middle - start) / own * pool->pieces)
+    const uint64_t alone = (middle - start) / own * pool->pieces;
+    if (end - start <= alone) {
         pool->doubt = 0;
-    else
-        pool->alone = 1u << (pool->doubt += pool->doubt < MOST_DOUBT);
+        return;
+    }
+    pool->alone_until = end + ((end - start - alone) * PATIENCE << pool->doubt);
+    pool->doubt += pool->doubt < MOST_DOUBT;
 }
 
 static void run(void *user, size_t pieces, prune_task task, void *arg)

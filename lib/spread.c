@@ -8,8 +8,16 @@
 
 /* Multiplications. Waking a thread costs some 10 us, packing a part of A or B once more 1 to 3 % of the
  * product for each cut: so as few cuts as keep two threads busy, and more where that is nothing. */
-static const float LEAST = 0x1p21f, EACH = 0x1p26f;
-enum { MOST = 16, ROWS = 4, COLUMNS = 8 /* cuts lie at multiples of these, as kernels' tiles do */ };
+static const float LEAST = 0x1p22f, EACH = 0x1p27f;
+/* Two parts are uneven by so many: who cuts begins with the larger, and the other is done when he is. A
+ * thread that is woken begins 5 us later, 25 in a virtual machine; to sleep till it ends costs as much. */
+static const float LEAD = 0x1p21f;
+enum {
+    MOST = 16,
+    ROWS = 4,
+    COLUMNS = 8,    /* cuts lie at multiples of these, as kernels' tiles do */
+    LEAST_ROWS = 64 /* of a piece that takes all columns: it packs all of B */
+};
 
 int32_t prn_backend_fits(const prune_backend *backend)
 {
@@ -32,53 +40,106 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* `parts` equal parts, but for rounding up to `unit`. */
-static size_t part_of(size_t whole, size_t parts, size_t unit)
+/* By which share of the whole the first of so many parts is larger than equal ones. */
+static float lead_of(size_t parts, float work)
 {
-    const size_t part = (whole - 1) / parts + 1;
+    return parts == 2 ? LEAD / 2.0f / work : 0.0f;
+}
+
+/* All of `parts` but the last. */
+static size_t part_of(size_t whole, size_t parts, size_t unit, float lead)
+{
+    const size_t part = (whole - 1) / parts + 1 + (parts > 1 ? (size_t)((float)whole * lead) : 0);
     return (part + unit - 1) / unit * unit;
 }
 
+/* A product, cut into parts of C in either direction: how many, and their size. */
 typedef struct grid {
-    const prune_backend *backend;
     const prune_gemm *whole;
-    size_t rows, columns; /* parts of C in either direction */
+    size_t rows, columns, height, width;
 } grid;
 
-static grid cut(const prune_backend *backend, const prune_gemm *g)
+typedef struct grids {
+    const prune_backend *backend;
+    grid grids[PRN_SPREAD_PRODUCTS];
+} grids;
+
+static float work_of(const prune_gemm *g)
 {
-    grid parts = { backend, g, 1, 1 };
-    const float work = (float)g->m * (float)g->n * (float)g->k;
-    const size_t most = work < LEAST ? 1 : MOST;
-    while (parts.rows * parts.columns < most &&
-           (parts.rows * parts.columns < 2 || work >= EACH * (float)(parts.rows * parts.columns)))
+    return (float)g->m * (float)g->n * (float)g->k;
+}
+
+/* Whether so many parts should be twice as many. */
+static int32_t is_to_cut(size_t parts, float work)
+{
+    return parts < MOST && work >= (parts < 2 ? LEAST : EACH * (float)parts);
+}
+
+static grid cut(const prune_gemm *g)
+{
+    grid parts = { .whole = g, .rows = 1, .columns = 1 };
+    const float work = work_of(g);
+    while (is_to_cut(parts.rows * parts.columns, work))
         if (g->m / parts.rows > g->n / parts.columns)
             parts.rows *= 2;
         else
             parts.columns *= 2;
+    const float lead = lead_of(parts.rows * parts.columns, work);
+    parts.height = part_of(g->m, parts.rows, ROWS, lead);
+    parts.width = part_of(g->n, parts.columns, COLUMNS, lead);
     return parts;
 }
 
-static void multiply_part(void *arg, size_t piece)
+static void multiply_part(const prune_backend *backend, const grid *parts, size_t piece)
 {
-    const grid *parts = arg;
     prune_gemm g = *parts->whole;
-    const size_t rows = part_of(g.m, parts->rows, ROWS), columns = part_of(g.n, parts->columns, COLUMNS);
-    const size_t i = piece / parts->columns * rows, j = piece % parts->columns * columns;
+    const size_t i = piece / parts->columns * parts->height, j = piece % parts->columns * parts->width;
     if (i >= g.m || j >= g.n)
         return;
-    g.m = smaller(rows, g.m - i);
-    g.n = smaller(columns, g.n - j);
+    g.m = smaller(parts->height, g.m - i);
+    g.n = smaller(parts->width, g.n - j);
     g.a += g.transpose_a ? i : i * g.lda;
     g.b += g.transpose_b ? j * g.ldb : j;
     g.c += i * g.ldc + j;
-    parts->backend->run(parts->backend->user, &g);
+    backend->run(backend->user, &g);
 }
 
-void prn_spread_product(const prune_backend *backend, const prune_gemm *args)
+static void multiply_piece(void *arg, size_t piece)
 {
-    grid parts = cut(backend, args);
-    in_pieces(backend->parallel, parts.rows * parts.columns, multiply_part, &parts);
+    const grids *all = arg;
+    const grid *parts = all->grids;
+    for (; piece >= parts->rows * parts->columns; parts++)
+        piece -= parts->rows * parts->columns;
+    multiply_part(all->backend, parts, piece);
+}
+
+void prn_spread_products(const prune_backend *backend, const prune_gemm *products, size_t count)
+{
+    grids all = { .backend = backend };
+    size_t pieces = 0;
+    float work = 0.0f;
+    for (size_t i = 0; i < count; i++) {
+        all.grids[i] = cut(&products[i]);
+        pieces += all.grids[i].rows * all.grids[i].columns;
+        work += work_of(&products[i]);
+    }
+    in_pieces(work < LEAST ? NULL : backend->parallel, pieces, multiply_piece, &all);
+}
+
+void prn_spread_product(const prune_backend *backend, const prune_gemm *product)
+{
+    prn_spread_products(backend, product, 1);
+}
+
+size_t prn_spread_rows(size_t *each, size_t rows, float multiplications)
+{
+    size_t parts = 1;
+    while (is_to_cut(parts, multiplications) && rows / (2 * parts) >= LEAST_ROWS)
+        parts *= 2;
+    if (parts == 1 && multiplications >= LEAST)
+        return 0;
+    *each = part_of(rows, parts, ROWS, lead_of(parts, multiplications));
+    return (rows - 1) / *each + 1;
 }
 
 void prn_spread_pieces(const prune_backend *backend, float multiplications, size_t pieces, prune_task piece,

@@ -7,8 +7,15 @@
 /* Whether it can be used: NULL (the default) or one with its functions. */
 int32_t prn_backend_fits(const prune_backend *backend);
 
-/* The product; in pieces if it is large, with threads or without: a BLAS then gives the same bits. */
-void prn_spread_product(const prune_backend *backend, const prune_gemm *args);
+/* Products of which none reads what another writes, at the same time; in pieces if they are large, with
+ * threads or without: a BLAS then gives the same bits. And one of them. */
+enum { PRN_SPREAD_PRODUCTS = 2 };
+void prn_spread_products(const prune_backend *backend, const prune_gemm *products, size_t count);
+void prn_spread_product(const prune_backend *backend, const prune_gemm *product);
+
+/* Into how many pieces rows are cut that go through products which together multiply so often, and how many
+ * rows each but the last has; 0 if that is much, but rows are few: the products are to be cut. */
+size_t prn_spread_rows(size_t *each, size_t rows, float multiplications);
 
 /* Calls piece(arg, number) for numbers 0 .. pieces - 1, which together multiply so often: in turn, or by the
  * threads of the back end if it has them and that is much. */

@@ -75,6 +75,45 @@ START_TEST(sums_are_scaled_as_whole_numbers)
 }
 END_TEST
 
+/* Rounded down, modulo 2^32 before. */
+static int8_t affine(int32_t b, int32_t w, int8_t x, uint32_t shift)
+{
+    const int64_t whole = INT64_C(1) << 32, by = INT64_C(1) << shift;
+    const int64_t sum = (((int64_t)b + (int64_t)w * x + whole / 2) % whole + whole) % whole - whole / 2;
+    const int64_t y = (sum - (sum % by + by) % by) / by;
+    return (int8_t)(y > 127 ? 127 : y < -128 ? -128 : y);
+}
+
+/* In place, and to the place behind it. */
+START_TEST(an_affine_layer_gives_what_int64_does)
+{
+    enum { WIDTH = 36 };
+    static const int32_t ends[] = { 0, 1, -1, INT32_MAX, INT32_MIN, 1 << 30 };
+    static blobs blob;
+    prune_rng rng;
+    prune_rng_seed(&rng, 5);
+    for (uint32_t shift = 0; shift < 32; shift++)
+        for (uint32_t to = 0; to <= WIDTH * 2; to += WIDTH * 2) {
+            int8_t x[WIDTH], y[WIDTH], wanted[WIDTH];
+            blobs8_start(&blob, WIDTH);
+            const size_t at = blobs_open_layer(&blob, PRUNE_BLOB_AFFINE8, WIDTH, WIDTH, to);
+            blobs_put(&blob, shift);
+            for (size_t i = 0; i < WIDTH; i++) {
+                const uint32_t b = i < 36 / 2 ? prune_rng_next(&rng) : (uint32_t)ends[i % 6];
+                const uint32_t w = i % 3 == 0 ? prune_rng_next(&rng) : prune_rng_next(&rng) >> (31 - shift);
+                x[i] = (int8_t)(prune_rng_next(&rng) & 255u);
+                wanted[i] = affine((int32_t)b, (int32_t)w, x[i], shift);
+                blobs_put(&blob, b);
+                blobs_put(&blob, w);
+            }
+            blobs_close_layer(&blob, at, 0.0f);
+            blobs8_finish(&blob, WIDTH, WIDTH * 4);
+            run(y, &blob, x);
+            ck_assert_mem_eq(y, wanted, sizeof y);
+        }
+}
+END_TEST
+
 START_TEST(a_net_runs_in_the_scratch_that_it_asks_for)
 {
     static blobs blob;
@@ -114,9 +153,12 @@ START_TEST(numbers_become_the_nearest_integers)
 {
     static blobs blob;
     static blobs8_drawn d[2];
-    const float x[BLOBS8_NET_I] = { 0.0f,   0.2f,     0.25f,     -0.25f, -0.2f, 1e30f,
+    const float x[BLOBS8_NET_I] = { 60.65f, 0.2f,     0.25f,     -2.15f, -0.2f, 1e30f,
                                     -1e30f, INFINITY, -INFINITY, NAN,    30.0f };
-    const int8_t wanted[] = { 5, 5, 6, 5, 5, 127, -128, 127, -128, -128, 65 };
+    const int8_t wanted[] = { 126, 5, 6, 1, 5, 127, -128, 127, -128, -128, 65 };
+    const float low[BLOBS8_NET_I] = { -66.85f, -65.9f, -2.85f, -2.75f,
+                                      0.0f }; /* -128.7, -126.8, -0.7, -0.5 */
+    const int8_t wanted_low[] = { -128, -127, -1, -1, 5 };
     int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
     const int8_t given[] = { -128, 2, 127 };
     float y[BLOBS8_NET_O];
@@ -130,6 +172,8 @@ START_TEST(numbers_become_the_nearest_integers)
     ck_assert_ok(prune_blob_quantize(q, blob.words, x));
     ck_assert_mem_eq(q, wanted, sizeof wanted);
     ck_assert_int_eq(q[BLOBS8_NET_I], 99);
+    ck_assert_ok(prune_blob_quantize(q, blob.words, low));
+    ck_assert_mem_eq(q, wanted_low, sizeof wanted_low);
     ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
     ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
 
@@ -148,8 +192,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_encoding_gives_the_sums_of_int64,     sums_are_scaled_as_whole_numbers,
-        a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
+        every_encoding_gives_the_sums_of_int64,
+        sums_are_scaled_as_whole_numbers,
+        an_affine_layer_gives_what_int64_does,
+        a_net_runs_in_the_scratch_that_it_asks_for,
+        outputs_leave_as_float_too,
         numbers_become_the_nearest_integers,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);

@@ -5,11 +5,9 @@
 #define _DEFAULT_SOURCE
 #include "support/training.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -29,16 +27,6 @@ enum { INPUTS = 197, HIDDEN = 403, CLASSES = 5, SAMPLES = 150, BATCH = 67 };
 static const int32_t counts[] = { 1, 2, 3, 8 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
-static uint64_t hash_floats(uint64_t hash, const float *x, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        hash = (hash ^ bits) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 static uint64_t scores_and_outputs(uint64_t hash, prune_trainer *trainer, const prune_data *data,
                                    const prune_backend *backend)
 {
@@ -51,11 +39,12 @@ static uint64_t scores_and_outputs(uint64_t hash, prune_trainer *trainer, const 
     ck_assert_ok(prune_importance_create(&scores, NULL, model, PRUNE_TAYLOR));
     ck_assert_ok(prune_importance_accumulate(scores, trainer, data, NULL));
     for (size_t p = 0; p < prune_model_param_count(model); p++)
-        hash = hash_floats(hash, prune_importance_scores(scores, p), world_count(model, p));
+        hash =
+            world_hash_bytes(hash, prune_importance_scores(scores, p), world_count(model, p) * sizeof(float));
     ck_assert_ok(prune_tensor_matrix(&outputs, NULL, PRUNE_F32, SAMPLES, CLASSES, h));
     ck_assert_ok(prune_workspace_create(&workspace, NULL, model, BATCH, backend));
     ck_assert_ok(prune_predict(outputs, model, workspace, data->inputs));
-    hash = hash_floats(hash, h, SAMPLES * CLASSES);
+    hash = world_hash_bytes(hash, h, sizeof h);
     prune_loss_options loss;
     prune_loss_options_init(&loss);
     loss.kind = PRUNE_SOFTMAX_CROSS_ENTROPY;
@@ -65,7 +54,7 @@ static uint64_t scores_and_outputs(uint64_t hash, prune_trainer *trainer, const 
     prune_workspace_free(workspace);
     prune_tensor_free(outputs);
     prune_importance_free(scores);
-    return hash_floats(hash, &mean, 1);
+    return world_hash_bytes(hash, &mean, sizeof mean);
 }
 
 static void remove_some(prune_model *model)
@@ -95,7 +84,7 @@ static uint64_t run(const prune_backend *backend, int32_t optimizer)
     ck_assert_ok(prune_trainer_fit(NULL, trainer, &world.labelled, &fit, NULL));
     remove_some(model);
     ck_assert_ok(prune_trainer_fit(NULL, trainer, &world.labelled, &fit, NULL));
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ world_trainer_hash(trainer);
+    uint64_t hash = WORLD_HASH ^ world_trainer_hash(trainer);
     hash = scores_and_outputs(hash, trainer, &world.labelled, backend);
     prune_trainer_free(trainer);
     prune_model_free(model);
@@ -110,21 +99,11 @@ static prune_pool *pool_of(int32_t threads)
     return pool;
 }
 
-/* A host application's own: on one thread, from the last piece to the first. */
-static void backwards(void *user, size_t pieces, prune_task task, void *arg)
-{
-    size_t *calls = user;
-    ck_assert_uint_gt(pieces, 1);
-    *calls += 1;
-    while (pieces-- > 0)
-        task(arg, pieces);
-}
-
 START_TEST(any_number_of_threads_gives_the_same_bits)
 {
     const int32_t optimizers[] = { PRUNE_ADAM, PRUNE_SGD };
     size_t calls = 0;
-    const prune_parallel mine = { backwards, &calls };
+    const prune_parallel mine = { world_backwards, &calls };
     (void)prune_blas_set_threads(1);
     prune_backend own = *prune_backend_default();
     own.parallel = &mine;
@@ -150,116 +129,6 @@ START_TEST(the_reference_gives_the_bits_that_it_gives_alone)
         shared.parallel = prune_pool_backend(pool)->parallel;
         ck_assert_uint_eq(run(&shared, PRUNE_ADAM), expected);
         prune_pool_free(pool);
-    }
-}
-END_TEST
-
-/* ---- cuts ---- */
-
-/* One forward and backward pass of inputs - 70 - outputs; the hash of outputs and gradients. */
-static uint64_t pass(const prune_backend *backend, const size_t widths[3], size_t batch)
-{
-    world_data world;
-    prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD);
-    options.backend = backend;
-    options.max_batch = batch;
-    world_data_make(&world, batch, widths[0], widths[2], 3);
-    prune_model *model = world_model(NULL, widths, 2, PRUNE_TANH, 5);
-    prune_trainer *trainer = world_trainer(model, &options);
-    float loss;
-    ck_assert_ok(prune_trainer_forward(trainer, world.x_tensor));
-    ck_assert_ok(prune_trainer_loss(&loss, trainer, world.y_tensor));
-    ck_assert_ok(prune_trainer_backward(trainer, NULL));
-    uint64_t hash = hash_floats(UINT64_C(0xcbf29ce484222325), &loss, 1);
-    for (size_t p = 0; p < prune_model_param_count(model); p++)
-        hash = hash_floats(hash, prune_trainer_gradient(trainer, p), world_count(model, p));
-    prune_trainer_free(trainer);
-    prune_model_free(model);
-    world_data_end(&world);
-    return hash;
-}
-
-/* Wide, high, and single rows and columns. */
-static const struct {
-    size_t widths[3], batch;
-} shapes[] = {
-    { { 1, 70, 30001 }, 1 },  { { 30001, 70, 2 }, 1 }, { { 5, 70, 9 }, 6007 },
-    { { 333, 70, 211 }, 97 }, { { 2, 9000, 3 }, 130 }, { { 1031, 257, 129 }, 259 },
-};
-enum { SHAPES = sizeof shapes / sizeof shapes[0] };
-
-/* The order of the parts and the threads that make them do not matter; nor does it that there are none. */
-START_TEST(parts_may_come_in_any_order)
-{
-    for (size_t i = 0; i < SHAPES; i++) {
-        size_t calls = 0;
-        const prune_parallel mine = { backwards, &calls };
-        prune_backend own = *prune_backend_default();
-        own.parallel = &mine;
-        const uint64_t expected = pass(prune_backend_default(), shapes[i].widths, shapes[i].batch);
-        ck_assert_uint_eq(pass(&own, shapes[i].widths, shapes[i].batch), expected);
-        ck_assert_uint_gt(calls, 0);
-    }
-}
-END_TEST
-
-/* C[m][n] in one call, into memory of the caller's. */
-static float *product(size_t m, size_t n, size_t k, const float *a, int32_t transpose_a, const float *b,
-                      int32_t transpose_b)
-{
-    float *c = malloc(m * n * sizeof *c);
-    ck_assert_ptr_nonnull(c);
-    const prune_gemm whole = {
-        m, n, k, a, b, c, transpose_a ? m : k, transpose_b ? k : n, n, transpose_a, transpose_b, 1.0f, 0.0f
-    };
-    prune_backend_reference()->run(prune_backend_reference()->user, &whole);
-    return c;
-}
-
-/* To rounding: sums over samples may be taken in another order. */
-static void expect_gradient(const prune_trainer *trainer, size_t param, const float *expected, size_t count)
-{
-    float most = 0.0f;
-    for (size_t i = 0; i < count; i++)
-        most = fmaxf(most, fabsf(expected[i]));
-    ck_assert(most > 0.0f);
-    ck_assert_double_le(world_distance(prune_trainer_gradient(trainer, param), expected, count),
-                        1e-5 * (double)most);
-}
-
-/* A pass of two linear layers without bias, beside the same from whole products: what a part misses, takes
- * twice or takes from the wrong place shows. */
-START_TEST(parts_are_together_the_whole)
-{
-    for (size_t s = 0; s < SHAPES; s++) {
-        const size_t *w = shapes[s].widths, batch = shapes[s].batch;
-        world_data world;
-        prune_trainer_options options = world_options(PRUNE_MSE, PRUNE_SGD);
-        options.max_batch = batch;
-        options.backend = prune_backend_reference();
-        world_data_make(&world, batch, w[0], w[2], 3);
-        prune_model *model = world_model(NULL, w, 2, PRUNE_LINEAR, 5);
-        prune_trainer *trainer = world_trainer(model, &options);
-        const float *w1 = prune_model_param(model, 0), *w2 = prune_model_param(model, 2);
-        float loss;
-        ck_assert_ok(prune_trainer_forward(trainer, world.x_tensor));
-        ck_assert_ok(prune_trainer_loss(&loss, trainer, world.y_tensor));
-        ck_assert_ok(prune_trainer_backward(trainer, NULL));
-        float *h = product(batch, w[1], w[0], world.x, 0, w1, 1),
-              *d = product(batch, w[2], w[1], h, 0, w2, 1);
-        for (size_t i = 0; i < batch * w[2]; i++)
-            d[i] = (d[i] - world.y[i]) / (float)batch;
-        float *back = product(batch, w[1], w[2], d, 0, w2, 0);
-        float *g2 = product(w[2], w[1], batch, d, 1, h, 0),
-              *g1 = product(w[1], w[0], batch, back, 1, world.x, 0);
-        expect_gradient(trainer, 2, g2, w[2] * w[1]);
-        expect_gradient(trainer, 0, g1, w[1] * w[0]);
-        float *const all[] = { h, d, back, g2, g1 };
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-            free(all[i]);
-        prune_trainer_free(trainer);
-        prune_model_free(model);
-        world_data_end(&world);
     }
 }
 END_TEST
@@ -474,8 +343,6 @@ int main(void)
     const TTest *const tests[] = {
         any_number_of_threads_gives_the_same_bits,
         the_reference_gives_the_bits_that_it_gives_alone,
-        parts_may_come_in_any_order,
-        parts_are_together_the_whole,
         a_pool_ends_while_its_threads_wake,
         tasks_may_ask_again,
         several_threads_may_share_a_pool,

@@ -244,17 +244,42 @@ START_TEST(bad_arguments_and_data_are_refused)
 }
 END_TEST
 
-START_TEST(layers_without_an_operation_are_refused)
+/* Named by their place in the model as it was given; behind the last softmax may be what does nothing. */
+START_TEST(softmax_in_the_midst_is_refused)
 {
     static const stack_step nets[][STACK_LAYERS] = {
-        { { D, 4, PRUNE_RELU, 0, 0 }, { B, 0, 0, 0.1f, 1e-5f } },
         { { S, 0, 0, 0, 0 }, { D, 4, PRUNE_RELU, 0, 0 } },
+        { { D, 4, PRUNE_RELU, 0, 0 },
+          { O, 0, 0, 0.5f, 0 },
+          { L, 0, 0, 0, 0 },
+          { O, 0, 0, 0.5f, 0 },
+          { S, 0, 0, 0, 0 } },
+        { { D, 4, PRUNE_LINEAR, 0, 0 }, { S, 0, 0, 0, 0 }, { B, 0, 0, 0.1f, 1e-5f } },
+        { { D, 4, PRUNE_RELU, 0, 0 }, { S, 0, 0, 0, 0 }, { O, 0, 0, 0.5f, 0 }, { A, 0, PRUNE_LINEAR, 0, 0 } },
     };
-    for (size_t n = 0; n < 2; n++) {
+    static const char *const places[] = { "layer 0", "layer 2", "layer 1", NULL };
+    for (size_t n = 0; n < 4; n++) {
         prune_model *model = stack_model(NULL, 5, nets[n], n);
-        refused(PRUNE_E_UNSUPPORTED, model, NULL, n == 0 ? "operation 1" : "operation 0");
+        if (places[n] != NULL)
+            refused(PRUNE_E_UNSUPPORTED, model, NULL, places[n]);
+        else
+            prune_quantized_free(quantize(model, small_world(), NULL));
         prune_model_free(model);
     }
+}
+END_TEST
+
+/* gamma / sqrt(variance + epsilon) leaves float. */
+START_TEST(batch_norm_beyond_float_is_refused)
+{
+    const float large[5] = { 1.0f, 1.0f, 3e38f, 1.0f, 1.0f }, none[5] = { 0 };
+    prune_model *model;
+    ck_assert_ok(prune_model_create(&model, NULL, 5));
+    ck_assert_ok(prune_model_add_batch_norm(model, 0.1f, 1e-30f));
+    ck_assert_ok(prune_model_set_param(model, 0, large, 5));
+    ck_assert_ok(prune_model_set_param(model, 3, none, 5));
+    refused(PRUNE_E_NONFINITE, model, NULL, "layer 0 of the folded model");
+    prune_model_free(model);
 }
 END_TEST
 
@@ -264,7 +289,7 @@ START_TEST(a_layer_too_wide_is_named)
     ck_assert_ok(prune_model_create(&model, NULL, 5));
     ck_assert_ok(prune_model_add_dense(model, 3, PRUNE_RELU));
     ck_assert_ok(prune_model_add_dense(model, 65533, PRUNE_RELU));
-    refused(PRUNE_E_LIMIT, model, NULL, "layer 1 of the folded model");
+    refused(PRUNE_E_LIMIT, model, NULL, "layer 1");
     prune_model_free(model);
 }
 END_TEST
@@ -337,7 +362,8 @@ int main(void)
         a_range_is_no_finer_than_its_products,
         bad_options_are_refused,
         bad_arguments_and_data_are_refused,
-        layers_without_an_operation_are_refused,
+        softmax_in_the_midst_is_refused,
+        batch_norm_beyond_float_is_refused,
         a_layer_too_wide_is_named,
         structs_of_other_versions,
         every_refused_allocation_is_survived,

@@ -37,6 +37,7 @@
  *              u16, and a step for each, in fours of columns. The walk starts at column 0; blocks that
  *              bridge a gap are 0
  *     TABLE    256 int8: what comes out for -128 .. 127; in place
+ *     AFFINE8  a u32 j below 32; for each output b, w i32; in place
  *     NARROW   to int8, the first O of I; no data
  *     REAL     a scale f32 and a zero i32: y = scale (x - zero), float; the first O of I
  *
@@ -49,6 +50,7 @@
  * DENSE8 and BLOCKS8 compute, with no rounding but the last, s = bias + sum w x in 32 bits, modulo 2^32; with
  * c the row's scale, a positive i32, j its lowest five bits: y = zero + s c 2^-(33 + j), rounded to nearest,
  * halves up, cut to -128 .. 127. So ReLU is a zero of -128. What the zero of the inputs adds is in the bias.
+ * AFFINE8 computes y = (b + w x) 2^-j, b + w x modulo 2^32, rounded down, cut to -128 .. 127.
  * The same bits on every machine, by any back end.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
@@ -83,6 +85,7 @@ enum {
     PRUNE_BLOB_TABLE = 9,
     PRUNE_BLOB_NARROW = 10,
     PRUNE_BLOB_REAL = 11,
+    PRUNE_BLOB_AFFINE8 = 12,
     PRUNE_BLOB_ACTIVATION = 32,
     PRUNE_BLOB_SOFTMAX = 48,
     PRUNE_BLOB_LOG_SOFTMAX = 49
@@ -174,8 +177,8 @@ extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, pru
     prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
     prune_op_softplus;
 extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
-extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_table, prune_op_narrow,
-    prune_op_real;
+extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_affine8,
+    prune_op_table, prune_op_narrow, prune_op_real;
 
 /* All of the above but prune_op_dense_vfp, then NULL. */
 extern const prune_blob_op *const prune_blob_ops[];

@@ -48,6 +48,11 @@ const prune_backend *prune_backend_blas(void);
  * bits do not change with M and N. Else prune_backend_reference(). Never NULL. */
 const prune_backend *prune_backend_default(void);
 
+/* "small+blas" with these kernels, of sparse.h: PRUNE_KERNELS_PLAIN, _AVX2, _AVX512 (here F and VL), or _AUTO
+ * for the best, which is prune_backend_default(). The last two give the same bits. NULL: there is no BLAS, or
+ * library or processor do not have them. */
+const prune_backend *prune_backend_small(int32_t kernels);
+
 /* The BLAS's own thread count. It belongs to the whole process, so the library never changes it by
  * itself. Same seed gives same bits only at one fixed count, and 1 is best for small networks.
  * PRUNE_E_UNSUPPORTED: built without OpenBLAS; PRUNE_E_RANGE: threads < 1. */

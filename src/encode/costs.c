@@ -10,10 +10,16 @@
 #include "gemm_small.h"
 #include "pack.h"
 
-/* Dense: a BLAS reads W as it lies for one sample, of a matrix that is not small; else copies it first, for
- * tiles of 8 rows, and then multiplies, by vectors of 8. */
-static const float CALL = 100.0f, ONE = 0.05f, COPIED = 0.15f, MULTIPLIED = 0.0195f;
-enum { TILE = 8, AS_IT_LIES = 64 * 64 };
+/* Dense by a BLAS. One sample: W is read as it lies, a weight and a row. More: W is copied first, for tiles
+ * of 8 rows, and then multiplied, by vectors of 8; OpenBLAS's kernels for vectors of 16
+ * (sgemm_small_matrix_permit of 0.3.21) do not copy where the result has at most UNCOPIED elements. */
+static const float CALL = 100.0f, MULTIPLIED = 0.0195f, COPIED = 0.15f;
+static const float ONE_CALL = 40.0f, ONE = 0.047f, ONE_ROW = 1.0f;
+enum { TILE = 8, UNCOPIED = 1200, UNCOPIED_DEPTH = 32, UNCOPIED_WORK = 1000000 };
+/* Dense by gemm_small.c: W laid out in panels of 8 rows, an element; then, for 4 samples at a time, a panel
+ * and each of its columns; a sample of a result of fewer than 8. */
+static const float SMALL = 33.0f, LAID_OUT = 0.09f, SMALL_PANEL = 3.0f, SMALL_COLUMN = 0.6f, SMALL_FEW = 2.0f;
+enum { ABREAST = 4 };
 /* Rows: a weight for one sample; in panels a weight, and more with each sample; a number that is moved into
  * the panel or out of it; a panel. Samples and moving take plain C twice as long. */
 static const float PLAIN_WEIGHT = 0.42f, WEIGHT = 0.28f, SAMPLE = 0.016f, MOVED = 0.12f, PANEL = 40.0f;
@@ -46,15 +52,39 @@ static float of_bytes(float bytes)
     return bytes <= CACHE ? bytes * NEAR : CACHE * NEAR + of_far(bytes);
 }
 
+static size_t pieces(size_t count, size_t of)
+{
+    return count / of + (count % of != 0);
+}
+
+/* A single row is multiplied as a column. */
+static float small_time(size_t samples, size_t rows, size_t columns)
+{
+    const size_t m = rows == 1 ? 1 : samples, n = rows == 1 ? samples : rows;
+    const float panels = (float)pieces(n, TILE), turns = (float)pieces(m, ABREAST), deep = (float)columns;
+    const float few = n < TILE ? SMALL_FEW * (float)m : 0.0f;
+    return SMALL + panels * (float)TILE * deep * LAID_OUT +
+           turns * panels * (SMALL_PANEL + SMALL_COLUMN * deep) + few;
+}
+
+static int32_t is_uncopied(const prn_costs *c, size_t batch)
+{
+    return c->has_uncopied && c->columns >= UNCOPIED_DEPTH && batch <= UNCOPIED / c->rows &&
+           batch * c->rows <= UNCOPIED_WORK / c->columns;
+}
+
 static float dense_time(const prn_costs *c, size_t batch)
 {
-    const float weights = (float)c->rows * (float)c->columns, bytes = 4.0f * weights;
-    if (batch < 2 && weights >= (float)AS_IT_LIES)
-        return CALL + c->dense * larger(weights * ONE, of_bytes(bytes));
-    const uint32_t tiles = c->rows / TILE + (c->rows % TILE != 0);
-    const float tiled = (float)tiles * (float)TILE * (float)c->columns;
-    const float each = COPIED + MULTIPLIED * (float)batch * 8.0f / (float)c->blas_vector;
-    return CALL + c->dense * (tiled * each + of_far(bytes));
+    const float rows = (float)c->rows, weights = rows * (float)c->columns, bytes = 4.0f * weights;
+    if (batch < 2)
+        return c->dense * (ONE_CALL + larger(weights * ONE, of_bytes(bytes)) + ONE_ROW * rows);
+    if (c->has_small && prn_gemm_is_small(batch, c->rows, c->columns))
+        return small_time(batch, c->rows, c->columns);
+    const float each = MULTIPLIED * (float)batch * 8.0f / (float)c->blas_speed;
+    if (is_uncopied(c, batch))
+        return CALL + weights * larger(ONE, each);
+    const float tiled = (float)(pieces(c->rows, TILE) * TILE) * (float)c->columns;
+    return CALL + c->dense * (tiled * (COPIED + each) + of_far(bytes));
 }
 
 /* Each panel reads all weights again. */
@@ -63,7 +93,7 @@ static float panels_time(const prn_costs *c, size_t batch)
     const prn_sparse *k = c->kernels;
     const float rows = (float)c->rows, kept = (float)c->kept, twice = k->lanes != 0 ? 1.0f : 2.0f;
     const uint32_t width = prn_panel_width(k, batch), tiles = c->columns / k->tile + 1;
-    const size_t panels = batch / width + (batch % width != 0);
+    const size_t panels = pieces(batch, width);
     const float weights = larger((WEIGHT + twice * SAMPLE * (float)width) * kept, of_bytes(6.0f * kept));
     const float moved = (rows + (float)c->columns) * (float)width;
     return (float)panels * (PANEL + weights + ROW * rows * (float)tiles + twice * MOVED * moved);
@@ -164,9 +194,9 @@ static void find_height(prn_costs *c, const prn_kept *kept)
 }
 
 /* Of a BLAS that is not known vectors are taken to be as long as our own. */
-static uint32_t blas_vector(const prn_sparse *kernels)
+static uint32_t blas_speed(const prn_sparse *kernels)
 {
-    const uint32_t known = prn_blas_vector(), own = kernels->vector;
+    const uint32_t known = prn_blas_speed(), own = kernels->vector;
     return known == 0 || (own < known && known == 8) ? own : known;
 }
 
@@ -174,13 +204,16 @@ void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kern
                   const prune_backend *backend)
 {
     const int32_t told_apart = kept->columns <= PRN_SPARSE_COLUMNS;
+    const int32_t by_blas = prn_blas_vector() != 0 && backend != prune_backend_reference();
     *costs = (prn_costs){ .kernels = kernels,
                           .has = { 1, 1, 1, told_apart && kernels->lanes != 0,
                                    told_apart && kernels->heights[0] != 0, 1 },
                           .rows = kept->rows,
                           .columns = kept->columns,
                           .kept = kept->count,
-                          .blas_vector = blas_vector(kernels),
+                          .blas_speed = blas_speed(kernels),
+                          .has_small = by_blas,
+                          .has_uncopied = by_blas && prn_blas_vector() == 16,
                           .dense = backend == prune_backend_reference() ? 4.0f : 1.0f };
     if (costs->has[PRUNE_LAYOUT_WINDOWS])
         find_window(costs, kept);

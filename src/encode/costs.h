@@ -12,7 +12,8 @@ typedef struct prn_costs {
     const prn_sparse *kernels;
     int32_t has[PRN_LAYOUTS];                                    /* AUTO always */
     uint32_t rows, columns, kept, steps, window, blocks, height; /* window, height: the best */
-    uint32_t blas_vector;                                        /* floats in one of the BLAS's */
+    uint32_t blas_speed;                                         /* floats in the time of 8 of the BLAS's */
+    int32_t has_small, has_uncopied;                             /* kernels for small products */
     float dense;                                                 /* how much slower than a BLAS dense is */
 } prn_costs;
 

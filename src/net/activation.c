@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
 #include "nonlinear.h"
+#include "wide.h"
 #include "libprune/fmath.h"
 
 #include <string.h>
@@ -36,12 +37,26 @@ static void relu_forward(float *y, const float *bias, size_t count)
     } while (++i != count);
 }
 
-static void relu_backward(float *dy, const float *y, size_t count)
+PRN_INLINE void relu_back(float *dy, const float *y, size_t count)
 {
     size_t i = 0;
     do
         dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
     while (++i != count);
+}
+
+PRN_WIDE static void relu_back_wide(float *dy, const float *y, size_t count)
+{
+    relu_back(dy, y, count);
+}
+
+static void relu_backward(float *dy, const float *y, size_t count)
+{
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    if (prn_wide())
+        relu_back_wide(dy, y, count);
+    else
+        relu_back(dy, y, count);
 }
 
 static void sigmoid_forward(float *y, const float *bias, size_t count)

@@ -328,6 +328,7 @@ const prn_layer_ops prn_batch_norm_ops = {
     .name = "batch_norm",
     .settings = 2,
     .unitwise = 1,
+    .mixes = 1,
     .least_batch = 2,
     .check = batch_norm_check,
     .plan = batch_norm_plan,

@@ -90,6 +90,7 @@ const prn_layer_ops prn_dropout_ops = {
     .name = "dropout",
     .settings = 1,
     .unitwise = 1,
+    .mixes = 1,
     .identity = 1,
     .check = dropout_check,
     .plan = prn_layer_same_shape,

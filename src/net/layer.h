@@ -5,9 +5,11 @@
 #ifndef PRN_LAYER_H
 #define PRN_LAYER_H
 
+#include "libprune/activation.h"
 #include "libprune/gemm.h"
 #include "libprune/layer.h"
 #include "libprune/rng.h"
+#include "gemm_small.h"
 #include "mem.h"
 
 enum { PRN_LAYER_PARAMS = 4, PRN_UNIT_SLICES = 2, PRN_LAYER_SETTINGS = PRUNE_LAYER_SETTINGS };
@@ -52,6 +54,7 @@ struct prn_thin;
  * `training` is the same in both directions; without it there may be no cache, no memory and no rng. */
 typedef struct prn_pass {
     const prune_backend *backend;
+    prn_small *small; /* of the back end, or NULL */
     size_t batch;
     const float *x;
     float *y;
@@ -59,6 +62,7 @@ typedef struct prn_pass {
     float *cache;
     float *memory; /* what training keeps for the batch as a whole, from forward to commit */
     int32_t training;
+    int32_t apart; /* forward, on one of several threads that have rows each: products are not cut again */
     prune_rng *rng;
     float *dy;
     float *dx;
@@ -107,9 +111,10 @@ typedef struct prn_layer_ops {
     size_t settings;                     /* how many of the spec's are used */
     /* Output unit u is a function of input unit u alone; when that goes, its unit_slices here go too. */
     int32_t unitwise;
-    int32_t identity;                                  /* y = x in inference */
-    int32_t is_activation;                             /* y = f(x), and nothing else */
-    size_t least_batch;                                /* a smaller batch passes as in inference */
+    int32_t identity;      /* y = x in inference */
+    int32_t is_activation; /* y = f(x), and nothing else */
+    int32_t mixes;         /* in training, what is made of a sample hangs on the others, or on their order */
+    size_t least_batch;    /* a smaller batch passes as in inference */
     prune_status (*check)(const prn_layer_spec *spec); /* its settings; NULL: none */
     /* Fills in output and parameters (name, shape, prunable, ...) from the input and spec, of a layer of
      * zeros that has room for PRN_LAYER_PARAMS. PRUNE_E_OVERFLOW. */
@@ -172,6 +177,12 @@ prune_status prn_layer_same_shape(prn_layer *layer);
 size_t prn_layer_no_size(const prn_layer *layer);
 uint64_t prn_layer_no_macs(const prn_layer *layer);
 size_t prn_layer_no_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
+
+/* In inference it does nothing. */
+static inline int32_t prn_layer_is_identity(const prn_layer *layer)
+{
+    return layer->ops->identity || (layer->ops->is_activation && layer->spec.activation == PRUNE_LINEAR);
+}
 
 /* The product of the dimensions. */
 size_t prn_shape_count(const prune_shape *shape);

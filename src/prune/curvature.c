@@ -210,7 +210,7 @@ static prune_status add_batch(prune_curvature *c, prune_trainer *t, const prn_ba
 {
     const size_t rows = prn_tensor_rows(&batch->inputs);
     float loss;
-    prn_trainer_forward(t, &batch->inputs);
+    prn_trainer_forward(t, &batch->inputs, 0);
     const prune_status status = prn_trainer_loss(&loss, t, &batch->target);
     if (status != PRUNE_OK)
         return status;

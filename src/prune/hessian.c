@@ -305,7 +305,7 @@ static prune_status add_batch(prune_hessian *h, const prn_batch *batch)
 {
     prune_tensor scaled;
     prn_loss_sums sums;
-    prn_trainer_forward(h->trainer, &batch->inputs);
+    prn_trainer_forward(h->trainer, &batch->inputs, 0);
     prune_status status = measure(&sums, h, &scaled, &batch->target);
     if (status != PRUNE_OK)
         return status;

@@ -261,7 +261,7 @@ prune_status prune_importance_add(prune_importance *importance, const prune_trai
 static prune_status add_batch(prune_importance *importance, prune_trainer *trainer, const prn_batch *batch)
 {
     float loss;
-    prn_trainer_forward(trainer, &batch->inputs);
+    prn_trainer_forward(trainer, &batch->inputs, 0);
     prune_status status = prn_trainer_loss(&loss, trainer, &batch->target);
     if (status == PRUNE_OK)
         status = prn_trainer_check(trainer); /* an own loss may have changed the model */

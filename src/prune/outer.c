@@ -148,7 +148,7 @@ static prune_status add_sample(double *h, prn_outer *o, size_t row)
 {
     prune_tensor x;
     prn_rows_slice(&x, &o->batch.inputs, row, 1);
-    prn_trainer_forward(o->trainer, &x);
+    prn_trainer_forward(o->trainer, &x, 0);
     const double whole = answer(o, row);
     for (size_t i = 0; i < o->data.outputs; i++) {
         const double part = make_step(o, i) * whole;

@@ -214,7 +214,7 @@ static prune_status validation_batch(session *s, prn_tally *tally, size_t first,
         status = check_model(s);
     if (status != PRUNE_OK)
         return order->held == 0 ? prn_error_within(s->error, status, "validation") : status;
-    prn_trainer_forward(s->trainer, &s->batch.inputs);
+    prn_trainer_forward(s->trainer, &s->batch.inputs, 0);
     s->trainer->asking = 1;
     status = prn_tally_add(tally, &s->trainer->loss, &s->trainer->h, &s->batch.target);
     s->trainer->asking = 0;

@@ -47,37 +47,6 @@ float prn_trainer_penalty_value(const prune_trainer *t)
 
 /* ---- steps ---- */
 
-/* A frozen layer does what it does in inference. */
-static void forward(prune_trainer *t, const prune_tensor *x, int32_t training)
-{
-    const prune_model *model = t->model;
-    const size_t batch = prn_tensor_rows(x);
-    prn_rows_slice(&t->x, x, 0, batch);
-    t->x.ld = prn_tensor_step(x);
-    prn_pass pass = { .backend = t->backend, .batch = batch, .x = x->data, .ldx = t->x.ld, .rng = &t->rng };
-    for (size_t l = 0; l < model->layer_count; l++) {
-        pass.y = t->outputs[l];
-        pass.ldy = prn_shape_count(&model->layers[l]->output);
-        pass.cache = t->caches[l];
-        pass.memory = t->memories[l];
-        pass.thin = &t->thins[l];
-        pass.training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
-        t->rules[l].training = pass.training;
-        model->layers[l]->ops->forward(model->layers[l], &pass);
-        pass.x = pass.y;
-        pass.ldx = pass.ldy;
-    }
-    prn_tensor_view(&t->h, pass.y, batch, pass.ldy);
-    prn_tensor_view(&t->h_delta, t->delta[0], batch, pass.ldy);
-    t->h.read_only = 1;
-    t->stage = PRN_FORWARD;
-}
-
-void prn_trainer_forward(prune_trainer *t, const prune_tensor *x)
-{
-    forward(t, x, 0);
-}
-
 prune_status prune_trainer_set_training(prune_trainer *t, int32_t training)
 {
     if (t == NULL || (training != 0 && training != 1))
@@ -103,7 +72,7 @@ prune_status prune_trainer_forward(prune_trainer *t, const prune_tensor *x)
         return PRUNE_E_SHAPE;
     const prune_status finite = prn_rows_check_finite(x, NULL, "x", NULL);
     if (finite == PRUNE_OK)
-        forward(t, x, t->training);
+        prn_trainer_forward(t, x, t->training);
     return finite;
 }
 
@@ -204,57 +173,6 @@ prune_status prune_trainer_loss(float *loss, prune_trainer *t, const prune_tenso
     return prune_trainer_weighted_loss(loss, t, targets, NULL);
 }
 
-/* Pointers to a layer's part of an array laid out like all parameters; `part` is where it begins. */
-static void point_at(float *to[PRN_LAYER_PARAMS], float *part, const prn_layer *layer)
-{
-    for (size_t p = 0; p < layer->param_count; p++) {
-        to[p] = part;
-        part += layer->params[p].count;
-    }
-}
-
-static void backward_layer(const prune_trainer *t, size_t l, size_t offset, float *const dy_dx[2],
-                           int32_t wants)
-{
-    const prn_layer *layer = t->model->layers[l];
-    prn_pass pass = { .backend = t->backend,
-                      .batch = prn_tensor_rows(&t->x),
-                      .x = l == 0 ? t->x.data : t->outputs[l - 1],
-                      .ldx = l == 0 ? t->x.ld : prn_shape_count(&layer->input),
-                      .y = t->outputs[l],
-                      .ldy = prn_shape_count(&layer->output),
-                      .cache = t->caches[l],
-                      .memory = t->memories[l],
-                      .training = t->rules[l].training,
-                      .dy = dy_dx[0],
-                      .dx = l == 0 ? NULL : dy_dx[1],
-                      .unread = !(wants & PRN_WANTS_KEPT),
-                      .scratch = t->scratch,
-                      .shares = t->weighted ? t->shares : NULL,
-                      .power = t->per_sample,
-                      .thin = &t->thins[l],
-                      .kept_only = !(wants & PRN_WANTS_REMOVED) };
-    point_at(pass.gradient, t->gradient + offset, layer);
-    layer->ops->backward(layer, &pass);
-    if (t->samples == NULL || !(wants & PRN_WANTS_SAMPLES) || layer->ops->sample_gradients == NULL)
-        return;
-    point_at(pass.samples, t->samples + offset, layer);
-    layer->ops->sample_gradients(layer, &pass);
-}
-
-void prn_trainer_backward(prune_trainer *t, int32_t wants)
-{
-    size_t offset = t->floats;
-    if (t->accumulate > 1 && wants & PRN_WANTS_KEPT)
-        wants |= PRN_WANTS_REMOVED; /* they may return before the step */
-    for (size_t l = t->model->layer_count, turn = 0; l-- > 0; turn = 1 - turn) {
-        float *const dy_dx[2] = { t->delta[turn], t->delta[1 - turn] };
-        offset -= prn_layer_floats(t->model->layers[l]);
-        backward_layer(t, l, offset, dy_dx, wants);
-    }
-    t->stage = PRN_BACKWARD;
-}
-
 prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output_gradient)
 {
     const prune_status status = prn_trainer_check(t);
@@ -279,7 +197,7 @@ prune_status prune_trainer_backward(prune_trainer *t, const prune_tensor *output
 prune_status prn_trainer_gradients(float *loss, prune_trainer *t, const prune_tensor *x,
                                    const prn_target *target, int32_t wants)
 {
-    forward(t, x, 1);
+    prn_trainer_forward(t, x, 1);
     const prune_status status = prn_trainer_loss(loss, t, target);
     if (status == PRUNE_OK)
         prn_trainer_backward(t, wants);
@@ -382,10 +300,8 @@ prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
 
 static const prn_sparse *kernels_for(const prune_backend *backend, int32_t sparse, int32_t kernels)
 {
-    const prune_backend *blas = prune_backend_blas();
     const int32_t exact = backend->run == prune_backend_reference()->run;
-    const int32_t known =
-        exact || backend->run == prune_backend_default()->run || (blas != NULL && backend->run == blas->run);
+    const int32_t known = exact || prn_backend_is_blas(backend);
     if (sparse == PRUNE_SPARSE_OFF || (sparse == PRUNE_SPARSE_AUTO && !known))
         return NULL;
     return prn_platform_kernels(exact && kernels == PRUNE_KERNELS_AUTO ? PRUNE_KERNELS_PLAIN : kernels);

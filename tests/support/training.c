@@ -32,7 +32,7 @@ size_t world_count(const prune_model *model, size_t param)
 }
 
 /* FNV-1a, 64 bits. */
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
+uint64_t world_hash_bytes(uint64_t hash, const void *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
@@ -43,11 +43,11 @@ uint64_t world_trainer_hash(prune_trainer *trainer)
 {
     const prune_model *model = prune_trainer_model(trainer);
     const uint64_t counts[] = { prune_trainer_steps(trainer), prune_trainer_epochs(trainer) };
-    uint64_t hash = hash_bytes(world_hash(model), counts, sizeof counts);
+    uint64_t hash = world_hash_bytes(world_hash(model), counts, sizeof counts);
     for (size_t p = 0; p < prune_model_param_count(model); p++)
         for (size_t slot = 0; prune_trainer_state(trainer, p, slot) != NULL; slot++)
-            hash = hash_bytes(hash, prune_trainer_state(trainer, p, slot),
-                              world_count(model, p) * sizeof(float));
+            hash = world_hash_bytes(hash, prune_trainer_state(trainer, p, slot),
+                                    world_count(model, p) * sizeof(float));
     return hash;
 }
 
@@ -123,4 +123,13 @@ prune_tensor *world_far_rows(float *values, size_t rows, size_t columns)
     ck_assert_status(prune_tensor_wrap(&tensor, NULL, PRUNE_F32, &shape, far, values),
                      rows == 1 || far <= SIZE_MAX / sizeof(float) ? PRUNE_OK : PRUNE_E_OVERFLOW);
     return tensor;
+}
+
+void world_backwards(void *user, size_t pieces, prune_task task, void *arg)
+{
+    size_t *calls = user;
+    ck_assert_uint_gt(pieces, 1);
+    *calls += 1;
+    while (pieces-- > 0)
+        task(arg, pieces);
 }

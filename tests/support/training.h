@@ -17,6 +17,14 @@ prune_trainer *world_trainer(prune_model *model, const prune_trainer_options *op
 /* The bits of the model, the optimizer state and the counts of steps and epochs: what training changes. */
 uint64_t world_trainer_hash(prune_trainer *trainer);
 
+/* More bytes into a hash that began with WORLD_HASH. */
+#define WORLD_HASH UINT64_C(0xcbf29ce484222325)
+uint64_t world_hash_bytes(uint64_t hash, const void *bytes, size_t count);
+
+/* A host application's own prune_parallel: on one thread, from the last piece to the first. The user is a
+ * size_t that counts the calls. */
+void world_backwards(void *user, size_t pieces, prune_task task, void *arg);
+
 /* Elements of a parameter. */
 size_t world_count(const prune_model *model, size_t param);
 
