@@ -31,6 +31,7 @@ RANKS    = base \
            / status arena text options crc fmath real scan parallel platform system threads \
            / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
            / gemm_small four \
+           / gemm_small_avx512 \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
            / host bare pool \
@@ -45,7 +46,7 @@ RANKS    = base \
            / race \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
-             run_dense8 run_blocks8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
+             run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
            / run_dense_vfp blob_code8 \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
@@ -79,9 +80,9 @@ RANKS    = base \
            / tables \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
-           sparse_avx2 sparse_avx512 sparse_neon
+           gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
 RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
-           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_map8 run_ops blob_scale
+           run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
            encoding code_dense code_csr code_sliced code_blocks code_n_of_m code_bitmask code_deltas encode \
@@ -180,7 +181,7 @@ sources  = $(foreach module,$1,$(wildcard lib/$(module).c src/*/$(module).c))
 programs = $(patsubst %.c,$B/%,$(sort $(wildcard $1)))
 SYSTEM  := $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
 SRC      = $(call sources,$(filter-out bare %_$(if $(filter posix,$(SYSTEM)),windows,posix) \
-           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small) \
+           $(if $(BLAS_PC),gemm_none,gemm_blas gemm_small gemm_small_avx512) \
            $(if $(filter openblas,$(BLAS)),linalg_none,linalg_lapack),$(RANKS)))
 OBJ      = $(SRC:%.c=$B/%.o) $B/run_text.o
 files    = $(foreach module,$1,$(wildcard $(foreach suffix,h c,lib/$(module).$(suffix) src/*/$(module).$(suffix))))
@@ -190,7 +191,7 @@ CHIP_OBJ = $(call chip_obj,$(FIRMWARE))
 CHIP_LIBS = $(addprefix $B/firmware/libprune-,firmware.a runtime.a)
 TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
-PEERS    = $(addprefix $B/bench/peers/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),fann))
+PEERS    = $(addprefix $B/bench/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),peers/fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
 TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
@@ -231,8 +232,9 @@ $(TESTS): %: %.o $(addsuffix .o,$(call programs,tests/support/*.c $(CHECK_OWN:%=
 	$(LINK) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 $(BENCHES) $(DEMOS): %: %.o $(addsuffix .o,$(call programs,bench/common/*.c)) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
+$B/bench/ours: $B/bench/common/noise.o
 $(PEERS): %: %.o $B/libprune.a
-	$(LINK) -o $@ $< $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
+	$(LINK) -o $@ $(filter %.o,$^) $(if $(filter %fann,$@),-lfann -lm,$B/libprune.a $(LIBS))
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # All is built anew when what it is built with changes.
@@ -291,7 +293,7 @@ bench-peers: $(PEERS)
 	command -v npm >/dev/null && { [ -d $B/peers/node_modules ] || npm install --prefix $B/peers --ignore-scripts --no-audit \
 	    --no-fund --loglevel=error onnxruntime-node; } || echo "bench-peers: without onnxruntime-node" >&2
 	export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 NODE_PATH='$(abspath $B)/peers/node_modules'; \
-	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/peers/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
+	$(PYTHON) bench/peers/peers.py $B/bench-peers.csv $B/bench/ours torch='$(DEBIAN) bench/peers/torch_peer.py' \
 	    numpy='$(DEBIAN) bench/peers/numpy_peer.py' fann=$B/bench/peers/fann onnxruntime='node bench/peers/onnx_peer.js'
 	echo "written: $B/bench-peers.csv"
 ffi: $B/libprune.so
@@ -322,7 +324,7 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_export blob_hostile c_export c_save quantize quantize_use rounding tiny_blob
+LITTLE   = blob8 blob_data blob_export blob_hostile c_export c_save quantize quantize_use rounding rounding_use tiny_blob
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.

@@ -5,6 +5,7 @@
  * By the clock on the wall, see versus.h. usage: threads_bench CSV
  *
  * SPDX-License-Identifier: MIT */
+#include "common/noise.h"
 #include "common/versus.h"
 #include "libprune.h"
 
@@ -31,7 +32,7 @@ typedef struct job {
 
 static void start(job *j, size_t batch, const prune_backend *backend)
 {
-    const prune_shape input = { 2, { batch, INPUTS, 0, 0 } }, target = { 2, { batch, 1, 0, 0 } };
+    const prune_shape target = { 2, { batch, 1, 0, 0 } };
     prune_rng rng;
     prune_trainer_options options;
     prune_rng_seed(&rng, 1);
@@ -43,12 +44,9 @@ static void start(job *j, size_t batch, const prune_backend *backend)
     options.learning_rate = 1e-6f;
     options.backend = backend;
     must(prune_trainer_create(&j->trainer, NULL, j->model, &options, NULL), "trainer");
-    must(prune_tensor_create(&j->x, NULL, PRUNE_F32, &input), "x");
+    j->x = random_rows(batch, INPUTS, -0.5f);
     must(prune_tensor_create(&j->labels, NULL, PRUNE_I32, &target), "labels");
-    float *x = prune_tensor_data_mut(j->x);
     int32_t *label = prune_tensor_data_mut(j->labels);
-    for (size_t i = 0; i < batch * INPUTS; i++)
-        x[i] = prune_rng_uniform(&rng) - 0.5f;
     for (size_t i = 0; i < batch; i++)
         label[i] = (int32_t)prune_rng_below(&rng, CLASSES);
 }

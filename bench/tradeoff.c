@@ -352,7 +352,7 @@ static void measure_row(const study *s, sheet_row *row, const prune_model *dense
     row->accuracy = dataset_accuracy(model, test);
     row->dense = dataset_accuracy(dense, test);
     must(prune_mask_units(&all, &row->weights, model, NULL), "masks", NULL);
-    must(prune_model_encoded_bytes(&row->bytes, model, NULL), "bytes", NULL);
+    must(prune_model_encoded_bytes(&row->bytes, model, NULL, NULL), "bytes", NULL);
     prune_model_free(model);
 }
 

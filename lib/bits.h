@@ -27,6 +27,19 @@ static inline float prn_bits_float(uint32_t bits)
     return b.number;
 }
 
+/* |x|, by an instruction where there is one. */
+#if defined(__GNUC__)
+static inline float prn_size(float x)
+{
+    return __builtin_fabsf(x);
+}
+#else
+static inline float prn_size(float x)
+{
+    return prn_bits_float(prn_bits_of(x) & 0x7fffffffu);
+}
+#endif
+
 /* The largest power of two up to x, for x > 0, but not below the smallest normal one: exact to divide by. */
 static inline float prn_bits_power(float x)
 {

@@ -5,6 +5,9 @@
  * intermediates (FLT_EVAL_METHOD 0). Coefficients are minimax fits of our own, by Remez exchange where no
  * other way is named.
  *
+ * Written for few bytes on a chip, too: 0.296875, 0.6875 and small whole numbers are part of an instruction
+ * there, tests of bits take less than those of floats, and special cases leave by the way that others take.
+ *
  * SPDX-License-Identifier: MIT */
 #include "fmath.h"
 #include "bits.h"
@@ -16,6 +19,10 @@
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW (-2.12194442e-4f)
 #define LOG2_E 1.44269502f
+
+/* The same for the logarithm, which can do with a coarser first part, 11/16. */
+#define LN2_MOST 0.6875f
+#define LN2_REST 0.0056471806f
 
 /* ROUNDER added to a float below 2^22 leaves its nearest integer in the low bits, unless compilers cancel
  * what is added and taken away, or compute in a wider format. Exported C too has this with what uses it.
@@ -32,95 +39,84 @@
 #endif
 #endif
 
-/* The least and the greatest float whose exponential is a finite normal number. */
-#define EXP_LOWEST (-87.3365402f)
+/* The greatest float whose exponential is finite. */
 #define EXP_HIGHEST 88.7228317f
+#define EXP_HIGHEST_BITS 0x42B17217u
 
+#define NORMAL_BITS 0x00800000u /* of the least normal number */
 #define SQRT_HALF_BITS 0x3F3504F3u
 #define ONE_BITS 0x3F800000u
 #define INFINITY_BITS 0x7F800000u
-#define NAN_BITS 0x7FC00000u
 #define SIGN_BIT 0x80000000u
 
-/* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. Needs |x| < 2^20; NaN gives NaN.
- * x = n ln 2 + r, and e^r = 1 + r + r^2 q(r). */
+/* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. For |x| < 2^20; NaN gives NaN.
+ * x = n ln 2 + r, and e^r = 1 + r + r c / (2 - c), c = r - r^2 P(r^2), of r coth(r / 2) = 2 + r^2 P(r^2). */
 PRN_INLINE float exp_split(float x, uint32_t *n)
 {
     const float rounded = x * LOG2_E + ROUNDER;
     const float whole = rounded - ROUNDER;
     const float r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
-    const float q =
-        0.5f + r * (0.166665428f + r * (0.0416662805f + r * (0.00836661085f + r * 0.00139464985f)));
+    const float s = r * r;
+    const float c = r - s * (0.16666618f - s * 0.00276600709f);
     *n = prn_bits_of(rounded) - prn_bits_of(ROUNDER);
-    return r + r * r * q;
+    return r + r * (c / (2.0f - c));
 }
 
-static inline float clamp(float x, float low, float high)
-{
-    const float y = x < low ? low : x;
-    return y > high ? high : y;
-}
-
-static inline float exponential(float x)
-{
-    uint32_t n;
-    if (!(x >= EXP_LOWEST))
-        return x < EXP_LOWEST ? 0.0f : x + x;
-    if (x > EXP_HIGHEST)
-        return prn_bits_float(INFINITY_BITS);
-    const float f = exp_split(x, &n);
-    return prn_bits_float(prn_bits_of(1.0f + f) + (n << 23)); /* times 2^n: stays a normal number */
-}
-
+/* Times 2^n by adding to the exponent; what that leaves is 0 unless it is a normal number above 0. */
 float prune_expf(float x)
 {
-    return exponential(x);
+    const uint32_t bits = prn_bits_of(x), size = bits & ~SIGN_BIT;
+    uint32_t n;
+    if (size > EXP_HIGHEST_BITS)
+        return size > INFINITY_BITS ? x : prn_bits_float((int32_t)bits < 0 ? 0 : INFINITY_BITS);
+    const float f = exp_split(x, &n);
+    const uint32_t y = prn_bits_of(1.0f + f) + (n << 23);
+    return prn_bits_float((int32_t)y < (int32_t)NORMAL_BITS ? 0 : y);
 }
 
-/* log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2). With s = f / (2 + f):
- * log(1 + f) = 2 atanh(s) = 2 s + s R(s^2) = f - (f^2/2 - s (f^2/2 + R)), where the error of s and R
- * is scaled down by f^2 and only f itself, which is exact, counts in full. */
-static inline float log_normal(uint32_t bits, int32_t offset)
-{
-    const uint32_t shifted = bits + (ONE_BITS - SQRT_HALF_BITS);
-    const float e = (float)((int32_t)(shifted >> 23) - 127 + offset);
-    const float f = prn_bits_float((shifted & 0x7FFFFFu) + SQRT_HALF_BITS) - 1.0f;
-    const float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
-    const float r = z * (0.666667759f + z * (0.399774969f + z * 0.298730731f));
-    return e * LN2_HIGH - ((half - (s * (half + r) + e * LN2_LOW)) - f);
-}
-
+/* log x = e ln 2 + log m, sqrt(1/2) <= m < sqrt(2). With f = m - 1, s = f / (m + 1):
+ * log m = 2 atanh(s) = 2 s + s R(s^2) = f - s (f - R), where the errors of s and R count by a fifth at most,
+ * and only f, which is exact, in full. The bits of a subnormal number are a whole number, x 2^149. */
 float prune_logf(float x)
 {
-    const uint32_t bits = prn_bits_of(x);
-    if (bits - 1 >= INFINITY_BITS - 1) /* neither a number nor above 0, or Inf */
-        return bits << 1 == 0 ? prn_bits_float(SIGN_BIT | INFINITY_BITS)
-               : x < 0.0f     ? prn_bits_float(NAN_BITS)
-                              : x + x;
-    const int32_t tiny = x < FLT_MIN;
-    return log_normal(tiny ? prn_bits_of(x * 0x1p23f) : bits, tiny ? -23 : 0);
+    uint32_t bits = prn_bits_of(x);
+    if (bits - NORMAL_BITS >= INFINITY_BITS - NORMAL_BITS) {
+        const int32_t zero = bits << 1 == 0;
+        if (zero || bits >= NORMAL_BITS) /* below zero all bits become 1, a NaN */
+            return x + prn_bits_float(zero ? SIGN_BIT | INFINITY_BITS : bits | (0u - (bits >> 31)));
+        bits = prn_bits_of((float)(int32_t)bits) - (149u << 23);
+    }
+    const int32_t exponent = (int32_t)(bits - SQRT_HALF_BITS) >> 23;
+    const float e = (float)exponent, m = prn_bits_float(bits - ((uint32_t)exponent << 23));
+    const float f = m - 1.0f, s = f / (m + 1.0f), z = s * s;
+    const float r = z * (0.666666925f + z * (0.399856985f + z * 0.296875f));
+    return e * LN2_MOST - ((s * (f - r) - e * LN2_REST) - f);
 }
 
-/* a - a s P(s) / Q(s), s = a^2, up to a = 27/32: a fit of our own of least relative error (5e-11), by
- * reweighted least squares. Beyond, 1 - 2 / (e^2a + 1). Either way what carries rounding errors is less than
- * a third of what it is taken from. */
-static float tanh_of_size(float a)
-{
-    const float s = a * a;
-    if (a < 0.84375f)
-        return a - a * (s * (21.1571121f + s * 0.934063256f) / (63.4713364f + s * (28.1907196f + s)));
-    return 1.0f - 2.0f / (exponential(2.0f * a) + 1.0f);
-}
-
+/* x - x s / D(s), s = x^2, D = 3 + 6/5 s - ..., for |x| < 1; beyond, 1 - 2 / (e^2|x| + 1), with the sign
+ * of x. Either way what carries rounding errors is less than a third of what it is taken from. */
 float prune_tanhf(float x)
 {
-    const uint32_t sign = prn_bits_of(x) & SIGN_BIT;
-    return prn_bits_float(prn_bits_of(tanh_of_size(prn_bits_float(prn_bits_of(x) ^ sign))) | sign);
+    const uint32_t bits = prn_bits_of(x), twice = bits << 1;
+    float most = x, above, below;
+    if (twice == 0) /* of -0, x - x s / D would make 0 */
+        return x;
+    if (twice < ONE_BITS << 1) {
+        above = x * x;
+        below = 3.0f + above * (1.19999862f + above * (-0.00570329372f + above * 0.000232820908f));
+    } else {
+        below = prune_expf(2.0f * prn_size(x)) + 1.0f;
+        above = 2.0f;
+        most = 1.0f;
+        if ((int32_t)bits < 0)
+            most = -most;
+    }
+    return most - most * (above / below);
 }
 
 float prune_sigmoidf(float x)
 {
-    return 1.0f / (1.0f + exponential(-x));
+    return 1.0f / (1.0f + prune_expf(-x));
 }
 
 /* 2^n f + (2^n - 1) keeps the digits of f for small x; halves, since 2^n itself may be beyond a float. Below
@@ -128,19 +124,22 @@ float prune_sigmoidf(float x)
 float prune_expm1f(float x)
 {
     uint32_t n;
-    const float f = exp_split(clamp(x, -20.0f, EXP_HIGHEST), &n);
+    if (x > EXP_HIGHEST)
+        return prn_bits_float(INFINITY_BITS);
+    const float f = exp_split(x < -20.0f ? -20.0f : x, &n);
+    if (n == 0)
+        return f;
     const float half = prn_bits_float(ONE_BITS + ((n - 1) << 23));
-    const float y = 2.0f * (half * f + (half - 0.5f));
-    return x > EXP_HIGHEST ? prn_bits_float(INFINITY_BITS) : y;
+    return 2.0f * (half * f + (half - 0.5f));
 }
 
 /* max(x, 0) + log(1 + u), u = e^-|x| <= 1. What 1 + u loses by rounding, c, comes back as c / (1 + u): of u
  * itself when it is small. */
 float prune_softplusf(float x)
 {
-    const float u = exponential(prn_bits_float(prn_bits_of(x) | SIGN_BIT));
+    const float u = prune_expf(prn_bits_float(prn_bits_of(x) | SIGN_BIT));
     const float w = 1.0f + u;
-    const float rest = log_normal(prn_bits_of(w), 0) + (u - (w - 1.0f)) / w;
+    const float rest = prune_logf(w) + (u - (w - 1.0f)) / w;
     return (x > 0.0f ? x : 0.0f) + rest;
 }
 
@@ -160,14 +159,15 @@ static inline float tail_ratio(float t)
  * exact, and the rest, at most 0.11: else its rounding error would count 100 times in the exponential. */
 float prune_normcdff(float x)
 {
-    const float t = clamp(prn_bits_float(prn_bits_of(x) & ~SIGN_BIT), 0.0f, 14.0f);
+    const float size = prn_size(x), t = size > 14.0f ? 14.0f : size;
     const float high = prn_bits_float(prn_bits_of(t) & 0xFFFFF000u);
     const float b = -0.5f * ((t - high) * (t + high));
     const float eb = 1.0f + b * (1.0f + b * (0.5f + b * (0.166666672f + b * 0.0416666679f)));
-    const float tail = exponential(-0.5f * (high * high)) * eb * tail_ratio(t);
+    const float tail = prune_expf(-0.5f * (high * high)) * eb * tail_ratio(t);
     return x > 0.0f ? 1.0f - tail : tail;
 }
 
+#if !PRN_HAS_ROOT
 /* x = m 4^e, 1 <= m < 4: the root of m to 24 bits and one for rounding, bit by bit. It is never half
  * way between two floats, since the square of an odd number of 25 bits has too many digits. */
 static float root_normal(uint32_t bits, int32_t offset)
@@ -186,13 +186,14 @@ static float root_normal(uint32_t bits, int32_t offset)
 float prn_square_root(float x)
 {
     if (!(x > 0.0f))
-        return x == 0.0f ? x : x < 0.0f ? prn_bits_float(NAN_BITS) : x + x;
+        return x == 0.0f ? x : x < 0.0f ? prn_bits_float(0x7FC00000u) : x + x;
     if (x > FLT_MAX)
         return x;
     return x < FLT_MIN ? root_normal(prn_bits_of(x * 0x1p24f), -12) : root_normal(prn_bits_of(x), 0);
 }
+#endif
 
 float prune_sqrtf(float x)
 {
-    return PRN_HAS_ROOT ? prn_root(x) : prn_square_root(x);
+    return prn_root(x);
 }

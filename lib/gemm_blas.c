@@ -7,7 +7,9 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "gemm_small.h"
+#include "libprune/sparse.h"
 #include "system.h"
+#include "wide.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -23,11 +25,15 @@ extern void blas_memory_free(void *buffer) __attribute__((weak));
 enum {
     BUFFER_BYTES = 130 * 1024 * 1024, /* of address space, for each thread that is in OpenBLAS; measured */
     WORK_BYTES = 256 * 1024 * 1024,   /* enough for the first */
-    WARM = 64,     /* so large that OpenBLAS takes its general path, which needs the buffer */
-    LONG = 64 * 64 /* elements of B that are not worth a copy; for fewer sgemm is as fast */
+    WARM = 64 /* so large that OpenBLAS takes its general path, which needs the buffer */
 };
 
-/* One row of A with B^T: B is read as it lies, where sgemm would copy it first. */
+/* One row of A with B^T: B is read as it lies, where sgemm, and the own kernels, would copy it first. */
+static int32_t is_vector(const prune_gemm *g)
+{
+    return g->m == 1 && g->transpose_b && !g->transpose_a;
+}
+
 static void run_vector(const prune_gemm *g)
 {
     for (size_t j = 0; j < g->n && g->beta == 0.0f; j++)
@@ -39,7 +45,7 @@ static void run_vector(const prune_gemm *g)
 static void run(void *user, const prune_gemm *g)
 {
     (void)user;
-    if (g->m == 1 && g->transpose_b && !g->transpose_a && g->n >= LONG / g->k)
+    if (is_vector(g))
         run_vector(g);
     else
         cblas_sgemm(CblasRowMajor, g->transpose_a ? CblasTrans : CblasNoTrans,
@@ -47,14 +53,44 @@ static void run(void *user, const prune_gemm *g)
                     g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
 }
 
-static void run_by_size(void *user, const prune_gemm *g)
+static void run_plain(void *user, const prune_gemm *g)
 {
-    if (!prn_gemm_small(g))
+    if (is_vector(g) || !prn_gemm_small_plain(g))
         run(user, g);
 }
 
-static const prune_backend blas = { "blas", run, NULL, NULL },
-                           sized = { "small+blas", run_by_size, NULL, NULL };
+static void run_avx2(void *user, const prune_gemm *g)
+{
+    if (is_vector(g) || !prn_gemm_small_avx2(g))
+        run(user, g);
+}
+
+static int32_t small_avx512(const prune_gemm *g, const prn_beside *beside)
+{
+    return !is_vector(g) && prn_gemm_small_avx512(g, beside);
+}
+
+static void run_avx512(void *user, const prune_gemm *g)
+{
+    const prn_beside nothing = { NULL, 0, NULL };
+    if (!small_avx512(g, &nothing))
+        run(user, g);
+}
+
+static const prune_backend blas = { "blas", run, NULL, NULL };
+static const prune_backend sized[] = {
+    [PRUNE_KERNELS_PLAIN] = { "small+blas", run_plain, NULL, NULL },
+    [PRUNE_KERNELS_AVX2] = { "small+blas", run_avx2, NULL, NULL },
+    [PRUNE_KERNELS_AVX512] = { "small+blas", run_avx512, NULL, NULL },
+};
+
+static int32_t best_kernels(void)
+{
+    if (prn_gemm_small_has_avx512())
+        return PRUNE_KERNELS_AVX512;
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    return prn_gemm_small_has_avx2() ? PRUNE_KERNELS_AVX2 : PRUNE_KERNELS_PLAIN;
+}
 
 static int32_t warm_up(void)
 {
@@ -83,9 +119,23 @@ const prune_backend *prune_backend_blas(void)
     return warm_up() ? &blas : NULL;
 }
 
-const prune_backend *prn_backend_by_size(void)
+const prune_backend *prune_backend_small(int32_t kernels)
 {
-    return prune_backend_blas() != NULL ? &sized : NULL;
+    if (kernels < PRUNE_KERNELS_AUTO || kernels > PRUNE_KERNELS_AVX512 ||
+        (kernels == PRUNE_KERNELS_AVX2 && !prn_gemm_small_has_avx2()) ||
+        (kernels == PRUNE_KERNELS_AVX512 && !prn_gemm_small_has_avx512()) || prune_backend_blas() == NULL)
+        return NULL;
+    return &sized[kernels == PRUNE_KERNELS_AUTO ? best_kernels() : kernels];
+}
+
+int32_t prn_backend_is_blas(const prune_backend *b)
+{
+    return b->run == run || b->run == run_plain || b->run == run_avx2 || b->run == run_avx512;
+}
+
+prn_small *prn_small_of(const prune_backend *backend)
+{
+    return backend->run == run_avx512 ? small_avx512 : NULL;
 }
 
 /* OpenBLAS tells for which processor its kernels are, which need not be this one: OPENBLAS_CORETYPE. */
@@ -98,6 +148,13 @@ uint32_t prn_blas_vector(void)
         if (strcmp(openblas_get_corename(), wide[i]) == 0)
             return 16;
     return 8;
+}
+
+uint32_t prn_blas_speed(void)
+{
+    const uint32_t vector = prn_blas_vector();
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    return vector == 16 && prn_wide_in_halves() ? 8 : vector;
 }
 
 prune_status prune_blas_set_threads(int32_t threads)

@@ -8,12 +8,30 @@ const prune_backend *prune_backend_blas(void)
     return NULL;
 }
 
-const prune_backend *prn_backend_by_size(void)
+const prune_backend *prune_backend_small(int32_t kernels)
 {
+    (void)kernels;
     return NULL;
 }
 
+prn_small *prn_small_of(const prune_backend *backend)
+{
+    (void)backend;
+    return NULL;
+}
+
+int32_t prn_backend_is_blas(const prune_backend *backend)
+{
+    (void)backend;
+    return 0;
+}
+
 uint32_t prn_blas_vector(void)
+{
+    return 0;
+}
+
+uint32_t prn_blas_speed(void)
 {
     return 0;
 }

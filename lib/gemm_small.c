@@ -7,9 +7,7 @@
 #include "gemm_small.h"
 #include "wide.h"
 
-/* Up to LARGEST multiplications the call of OpenBLAS 0.3.21 took longer (Zen 5, its AVX2 kernels): measured
- * by train_bench. */
-enum { COLUMNS = 8, ROWS = 4, DEEPEST = 128, LARGEST = 32768 };
+enum { COLUMNS = 8, ROWS = 4, DEEPEST = PRN_SMALL_DEEPEST };
 
 typedef float vector __attribute__((vector_size(4 * COLUMNS)));
 
@@ -110,25 +108,23 @@ PRN_WIDE static void run_wide(const prune_gemm g)
     run(&g);
 }
 
-/* C^T = op(B)^T op(A)^T, for one column without gaps: as a row it is made of whole vectors. */
-static prune_gemm turned(const prune_gemm *g)
+int32_t prn_gemm_small_plain(const prune_gemm *g)
 {
-    prune_gemm t = *g;
-    t.m = 1, t.n = g->m, t.ldc = g->m;
-    t.a = g->b, t.lda = g->ldb, t.transpose_a = !g->transpose_b;
-    t.b = g->a, t.ldb = g->lda, t.transpose_b = !g->transpose_a;
-    return t;
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
+        return 0;
+    run_plain(prn_gemm_is_column(g) ? prn_gemm_turned(g) : *g);
+    return 1;
 }
 
-int32_t prn_gemm_small(const prune_gemm *g)
+int32_t prn_gemm_small_avx2(const prune_gemm *g)
 {
-    if (g->k > DEEPEST || g->m * g->n > LARGEST / g->k || g->beta != 0.0f)
+    if (!prn_gemm_is_small(g->m, g->n, g->k) || g->beta != 0.0f)
         return 0;
-    const prune_gemm row = g->n == 1 && g->ldc == 1 ? turned(g) : *g;
-    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
-    if (prn_wide())
-        run_wide(row);
-    else
-        run_plain(row);
+    run_wide(prn_gemm_is_column(g) ? prn_gemm_turned(g) : *g);
     return 1;
+}
+
+int32_t prn_gemm_small_has_avx2(void)
+{
+    return prn_wide();
 }

@@ -44,6 +44,6 @@ const prn_sparse *prn_platform_kernels(int32_t kernels)
 
 const prune_backend *prune_backend_default(void)
 {
-    const prune_backend *fast = prn_backend_by_size();
+    const prune_backend *fast = prune_backend_small(PRUNE_KERNELS_AUTO);
     return fast != NULL ? fast : prune_backend_reference();
 }

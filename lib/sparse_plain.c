@@ -22,6 +22,25 @@ static void add_row(float *y, const prn_rows *w, uint32_t begin, uint32_t end, c
     prn_lanes_store(y + PRN_LANES, s1);
 }
 
+/* The same for two vectors: sums that do not wait for each other. */
+static void add_row_twice(float *y, const prn_rows *w, uint32_t begin, uint32_t end, const float *x,
+                          uint32_t width)
+{
+    prn_lanes s0 = prn_lanes_load(y), s1 = prn_lanes_load(y + PRN_LANES);
+    prn_lanes s2 = prn_lanes_load(y + VECTOR), s3 = prn_lanes_load(y + VECTOR + PRN_LANES);
+    for (uint32_t k = begin; k < end; k++) {
+        const float *at = x + (size_t)w->column[k] * width;
+        s0 = prn_lanes_add_scaled(s0, w->value[k], prn_lanes_load(at));
+        s1 = prn_lanes_add_scaled(s1, w->value[k], prn_lanes_load(at + PRN_LANES));
+        s2 = prn_lanes_add_scaled(s2, w->value[k], prn_lanes_load(at + VECTOR));
+        s3 = prn_lanes_add_scaled(s3, w->value[k], prn_lanes_load(at + VECTOR + PRN_LANES));
+    }
+    prn_lanes_store(y, s0);
+    prn_lanes_store(y + PRN_LANES, s1);
+    prn_lanes_store(y + VECTOR, s2);
+    prn_lanes_store(y + VECTOR + PRN_LANES, s3);
+}
+
 static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
 {
     const uint32_t *ends = w->ends;
@@ -29,7 +48,11 @@ static void panel(float *y, const prn_rows *w, const float *x, uint32_t width)
     memset(y, 0, (size_t)w->rows * width * sizeof *y);
     for (uint32_t first = 0; first < w->columns; first += w->tile)
         for (uint32_t r = 0; r < w->rows; r++) {
-            for (uint32_t s = 0; s < width; s += VECTOR)
+            uint32_t s = 0;
+            for (; s + 2 * VECTOR <= width; s += 2 * VECTOR)
+                add_row_twice(y + (size_t)r * width + s, w, begin, *ends, x + (size_t)first * width + s,
+                              width);
+            if (s < width)
                 add_row(y + (size_t)r * width + s, w, begin, *ends, x + (size_t)first * width + s, width);
             begin = *ends++;
         }

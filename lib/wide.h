@@ -12,17 +12,30 @@
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 
 #define PRN_WIDE __attribute__((target("avx2,fma")))
+enum { PRN_MAY_BE_WIDE = 1 };
 
 static inline int32_t prn_wide(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+/* Whether vectors of 512 bits, where there are such, take twice the time of 256. */
+static inline int32_t prn_wide_in_halves(void)
+{
+    return __builtin_cpu_is("amdfam19h");
+}
+
 #else
 
 #define PRN_WIDE
+enum { PRN_MAY_BE_WIDE = 0 };
 
 static inline int32_t prn_wide(void)
+{
+    return 0;
+}
+
+static inline int32_t prn_wide_in_halves(void)
 {
     return 0;
 }

@@ -75,6 +75,45 @@ START_TEST(sums_are_scaled_as_whole_numbers)
 }
 END_TEST
 
+/* Rounded down, modulo 2^32 before. */
+static int8_t affine(int32_t b, int32_t w, int8_t x, uint32_t shift)
+{
+    const int64_t whole = INT64_C(1) << 32, by = INT64_C(1) << shift;
+    const int64_t sum = (((int64_t)b + (int64_t)w * x + whole / 2) % whole + whole) % whole - whole / 2;
+    const int64_t y = (sum - (sum % by + by) % by) / by;
+    return (int8_t)(y > 127 ? 127 : y < -128 ? -128 : y);
+}
+
+/* In place, and to the place behind it. */
+START_TEST(an_affine_layer_gives_what_int64_does)
+{
+    enum { WIDTH = 36 };
+    static const int32_t ends[] = { 0, 1, -1, INT32_MAX, INT32_MIN, 1 << 30 };
+    static blobs blob;
+    prune_rng rng;
+    prune_rng_seed(&rng, 5);
+    for (uint32_t shift = 0; shift < 32; shift++)
+        for (uint32_t to = 0; to <= WIDTH * 2; to += WIDTH * 2) {
+            int8_t x[WIDTH], y[WIDTH], wanted[WIDTH];
+            blobs8_start(&blob, WIDTH);
+            const size_t at = blobs_open_layer(&blob, PRUNE_BLOB_AFFINE8, WIDTH, WIDTH, to);
+            blobs_put(&blob, shift);
+            for (size_t i = 0; i < WIDTH; i++) {
+                const uint32_t b = i < 36 / 2 ? prune_rng_next(&rng) : (uint32_t)ends[i % 6];
+                const uint32_t w = i % 3 == 0 ? prune_rng_next(&rng) : prune_rng_next(&rng) >> (31 - shift);
+                x[i] = (int8_t)(prune_rng_next(&rng) & 255u);
+                wanted[i] = affine((int32_t)b, (int32_t)w, x[i], shift);
+                blobs_put(&blob, b);
+                blobs_put(&blob, w);
+            }
+            blobs_close_layer(&blob, at, 0.0f);
+            blobs8_finish(&blob, WIDTH, WIDTH * 4);
+            run(y, &blob, x);
+            ck_assert_mem_eq(y, wanted, sizeof y);
+        }
+}
+END_TEST
+
 START_TEST(a_net_runs_in_the_scratch_that_it_asks_for)
 {
     static blobs blob;
@@ -114,9 +153,12 @@ START_TEST(numbers_become_the_nearest_integers)
 {
     static blobs blob;
     static blobs8_drawn d[2];
-    const float x[BLOBS8_NET_I] = { 0.0f,   0.2f,     0.25f,     -0.25f, -0.2f, 1e30f,
+    const float x[BLOBS8_NET_I] = { 60.65f, 0.2f,     0.25f,     -2.15f, -0.2f, 1e30f,
                                     -1e30f, INFINITY, -INFINITY, NAN,    30.0f };
-    const int8_t wanted[] = { 5, 5, 6, 5, 5, 127, -128, 127, -128, -128, 65 };
+    const int8_t wanted[] = { 126, 5, 6, 1, 5, 127, -128, 127, -128, -128, 65 };
+    const float low[BLOBS8_NET_I] = { -66.85f, -65.9f, -2.85f, -2.75f,
+                                      0.0f }; /* -128.7, -126.8, -0.7, -0.5 */
+    const int8_t wanted_low[] = { -128, -127, -1, -1, 5 };
     int8_t q[BLOBS8_NET_I + 1], out[BLOBS8_NET_O];
     const int8_t given[] = { -128, 2, 127 };
     float y[BLOBS8_NET_O];
@@ -130,6 +172,8 @@ START_TEST(numbers_become_the_nearest_integers)
     ck_assert_ok(prune_blob_quantize(q, blob.words, x));
     ck_assert_mem_eq(q, wanted, sizeof wanted);
     ck_assert_int_eq(q[BLOBS8_NET_I], 99);
+    ck_assert_ok(prune_blob_quantize(q, blob.words, low));
+    ck_assert_mem_eq(q, wanted_low, sizeof wanted_low);
     ck_assert_ok(prune_blob_dequantize(y, blob.words, given));
     ck_assert(y[0] == -32.5f && y[1] == 0.0f && y[2] == 31.25f);
 
@@ -145,12 +189,83 @@ START_TEST(numbers_become_the_nearest_integers)
 }
 END_TEST
 
+/* One float more or less counts. */
+START_TEST(what_lies_beside_a_half_is_no_half)
+{
+    static blobs blob;
+    static blobs8_drawn d[2];
+    int8_t q[BLOBS8_NET_I], out[BLOBS8_NET_O];
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    h->input_scale = 1.0f;
+    for (int32_t zero = -128; zero < 128; zero++)
+        for (int32_t half = -600; half <= 600; half++) {
+            const float at = (float)half * 0.5f;
+            const float x[BLOBS8_NET_I] = { at,
+                                            nextafterf(at, 999.0f),
+                                            nextafterf(at, -999.0f),
+                                            at + 0.125f,
+                                            at - 0.125f,
+                                            0.49999997f,
+                                            -0.49999997f,
+                                            0.0f };
+            h->input_zero = zero;
+            ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+            for (size_t i = 0; i < BLOBS8_NET_I; i++) {
+                const long wanted = lroundf(x[i]) + zero;
+                ck_assert_msg(q[i] == (wanted > 127    ? 127
+                                       : wanted > -128 ? wanted
+                                                       : -128),
+                              "%.9g with %d is %d, not %ld", (double)x[i], (int)zero, q[i], wanted);
+            }
+        }
+}
+END_TEST
+
+/* A blob that has passed a check may hold any. */
+START_TEST(what_is_no_scale_or_zero_is_refused)
+{
+    static const float scales[] = { 0.0f, -0.0f, -1.0f, INFINITY, -INFINITY, NAN };
+    static const int32_t zeros[] = { -129, 128, -2147483644, INT32_MIN, INT32_MAX };
+    static blobs blob;
+    static blobs8_drawn d[2];
+    const float x[BLOBS8_NET_I] = { 0 };
+    int8_t q[BLOBS8_NET_I] = { 99 }, out[BLOBS8_NET_O] = { 16 };
+    float y[BLOBS8_NET_O] = { 99.0f };
+    blobs8_net(&blob, d, out);
+    prune_blob_header *h = blobs_header(&blob);
+    for (size_t i = 0; i < 6; i++) {
+        h->input_scale = h->output_scale = scales[i];
+        ck_assert_status(prune_blob_quantize(q, blob.words, x), PRUNE_E_FORMAT);
+        ck_assert_status(prune_blob_dequantize(y, blob.words, out), PRUNE_E_FORMAT);
+    }
+    h->input_scale = h->output_scale = 1e-45f; /* the least there is */
+    for (size_t i = 0; i < 5; i++) {
+        h->input_zero = h->output_zero = zeros[i];
+        ck_assert_status(prune_blob_quantize(q, blob.words, x), PRUNE_E_FORMAT);
+        ck_assert_status(prune_blob_dequantize(y, blob.words, out), PRUNE_E_FORMAT);
+    }
+    ck_assert(q[0] == 99 && y[0] == 99.0f);
+    for (int32_t zero = -128; zero < 128; zero += 255) {
+        h->input_zero = h->output_zero = zero;
+        ck_assert_ok(prune_blob_quantize(q, blob.words, x));
+        ck_assert_ok(prune_blob_dequantize(y, blob.words, out));
+        ck_assert(q[0] == zero && y[0] == 1e-45f * (float)(out[0] - zero));
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        every_encoding_gives_the_sums_of_int64,     sums_are_scaled_as_whole_numbers,
-        a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
+        every_encoding_gives_the_sums_of_int64,
+        sums_are_scaled_as_whole_numbers,
+        an_affine_layer_gives_what_int64_does,
+        a_net_runs_in_the_scratch_that_it_asks_for,
+        outputs_leave_as_float_too,
         numbers_become_the_nearest_integers,
+        what_lies_beside_a_half_is_no_half,
+        what_is_no_scale_or_zero_is_refused,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);
 }

@@ -137,6 +137,27 @@ static prune_model *model_of(const blobs_drawn *d, int32_t activation)
     return model;
 }
 
+START_TEST(layers_are_more_than_16_bits_count)
+{
+    enum { LAYERS = (1 << 16) + 2 };
+    prune_model *model;
+    prune_blob_info info;
+    const float x = 0.75f;
+    float y;
+    ck_assert_ok(prune_model_create(&model, NULL, 1));
+    for (size_t l = 0; l < LAYERS; l++)
+        ck_assert_ok(prune_model_add_activation(model, l == LAYERS - 1 ? PRUNE_SIGMOID : PRUNE_RELU));
+    uint32_t *blob = export(&info, model, NULL);
+    ck_assert_uint_eq(info.layers, LAYERS);
+    if (runs_here()) {
+        run(&y, blob, &info, &x);
+        ck_assert(y == prune_sigmoidf(x));
+    }
+    free(blob);
+    prune_model_free(model);
+}
+END_TEST
+
 /* Against the tests' own blobs, whose words are in the machine's order; an index has half words. */
 static void check_coding(blobs *mine, const blobs_drawn *d, int32_t op)
 {
@@ -378,6 +399,7 @@ int main(void)
     const TTest *const tests[] = {
         random_nets_compute_what_the_formulas_say,
         layers_that_stay_by_themselves,
+        layers_are_more_than_16_bits_count,
         bytes_are_what_the_header_says,
         a_bias_of_minus_zero_becomes_zero,
         the_best_is_chosen_and_never_one_larger_than_dense,

@@ -69,6 +69,19 @@ START_TEST(every_truncation_is_refused)
 }
 END_TEST
 
+/* What is shorter than any blob is not read, so that what it says does not matter; one word more is. */
+START_TEST(less_than_a_blob_is_not_looked_at)
+{
+    const size_t least = sizeof(prune_blob_header) + 4;
+    uint32_t *bytes = block(least);
+    memset(bytes, 0, least);
+    for (size_t length = 0; length < least; length++)
+        ck_assert_status(prune_blob_open(bytes, length, prune_blob_ops), PRUNE_E_TRUNCATED);
+    ck_assert_status(prune_blob_open(bytes, least, prune_blob_ops), PRUNE_E_FORMAT);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(a_longer_block_is_read_as_far_as_the_blob_goes)
 {
     make_net();
@@ -203,7 +216,13 @@ START_TEST(each_lie_is_refused)
     h->takes = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
     h->gives = PRUNE_BLOB_I8, refused(PRUNE_E_FORMAT);
     h->gives = 255, refused(PRUNE_E_FORMAT);
+    h->layers += 1u << 16, refused(PRUNE_E_FORMAT);
+    h->layers += 7u << 16, refused(PRUNE_E_FORMAT);
     h->scratch -= 4, refused(PRUNE_E_FORMAT);
+    for (uint32_t odd = 1; odd < 4; odd++)
+        h->scratch += odd, refused(PRUNE_E_FORMAT);
+    for (size_t l = 0; l < h->layers; l++)
+        layer_at(l)->zero = (uint16_t)(1u << 3 * l), refused(PRUNE_E_UNSUPPORTED);
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
@@ -223,121 +242,6 @@ START_TEST(each_lie_is_refused)
     blobs_add_map(&net, PRUNE_BLOB_SOFTMAX, PRUNE_BLOB_OUTPUT);
     blobs_finish(&net, 0);
     refused(PRUNE_E_FORMAT);
-}
-END_TEST
-
-/* ---- data, by the operation that they are for ---- */
-
-enum { DATA = 16 };
-
-typedef struct lone {
-    prune_blob_layer layer;
-    uint32_t data[DATA];
-} lone;
-
-/* In a block of exactly its size. */
-static int32_t check_data(const prune_blob_op *op, const lone *l)
-{
-    const uint32_t words = l->layer.words < DATA ? l->layer.words : DATA;
-    prune_blob_layer *copy = block(sizeof *copy + words * 4);
-    memcpy(copy, l, sizeof *copy + words * 4);
-    const int32_t good = op->check(copy);
-    free(copy);
-    return good;
-}
-
-/* That word of the data becomes `value`, or, if it is DATA, the number of words does. */
-static void wrong(const prune_blob_op *op, const lone *good, size_t word, uint32_t value)
-{
-    lone l = *good;
-    ck_assert_int_eq(check_data(op, &l), 1);
-    if (word < DATA)
-        l.data[word] = value;
-    else
-        l.layer.words = value;
-    ck_assert_msg(!check_data(op, &l), "operation %d: word %u as %#x", op->id, (unsigned)word,
-                  (unsigned)value);
-}
-
-/* Two half words as they lie in memory. */
-static uint32_t halves(uint16_t first, uint16_t second)
-{
-    const uint16_t pair[] = { first, second };
-    uint32_t word;
-    memcpy(&word, pair, sizeof word);
-    return word;
-}
-
-START_TEST(blocks_are_checked)
-{
-    /* 5 x 3: a block in column 2, and in the last row a weight in column 0 */
-    const lone l = { { .inputs = 3, .outputs = 5, .words = 13 },
-                     { [0] = 10, [11] = halves(1, 2), [12] = halves(1, 0) } };
-    const uint32_t values[] = { 0, 6, 8, 9, 11, 12, 13, 0x80000000u, 0xFFFFFFFFu },
-                   words[] = { 0, 1, 11, 12, 14 };
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        wrong(&prune_op_blocks, &l, 0, values[i]);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        wrong(&prune_op_blocks, &l, DATA, words[i]);
-    wrong(&prune_op_blocks, &l, 11, halves(1, 3));
-    wrong(&prune_op_blocks, &l, 11, halves(0, 2));
-    wrong(&prune_op_blocks, &l, 11, halves(2, 2));
-    wrong(&prune_op_blocks, &l, 11, halves(0xFFFF, 2));
-    wrong(&prune_op_blocks, &l, 12, halves(0, 0));
-    wrong(&prune_op_blocks, &l, 12, halves(2, 0));
-    wrong(&prune_op_blocks, &l, 12, halves(1, 3));
-    /* 4 x 9, all values there, but columns for two of four blocks */
-    const lone cut = { { .inputs = 9, .outputs = 4, .words = 14 }, { [0] = 12, [13] = halves(2, 0) } };
-    ck_assert_int_eq(check_data(&prune_op_blocks, &cut), 0);
-}
-END_TEST
-
-START_TEST(deltas_are_checked)
-{
-    /* 1 x 65: the last column by a step of 63 and one of 1, and again by fillers of 0 */
-    const lone l = { { .inputs = 65, .outputs = 1, .words = 12 }, { [1] = 2, [2] = 0x000004FCu } };
-    wrong(&prune_op_deltas, &l, 1, 0);
-    wrong(&prune_op_deltas, &l, 1, 1);
-    wrong(&prune_op_deltas, &l, 1, 3);
-    wrong(&prune_op_deltas, &l, 1, 0xFFFFFFFFu);
-    wrong(&prune_op_deltas, &l, 2, 0x000008FCu);
-    wrong(&prune_op_deltas, &l, 2, 0x040004FCu);
-    wrong(&prune_op_deltas, &l, 7, 0x04000000u);
-    wrong(&prune_op_deltas, &l, 2, 0x000001FCu);
-    wrong(&prune_op_deltas, &l, 2, 0x00020000u);
-    wrong(&prune_op_deltas, &l, 7, 0x01000000u);
-    for (uint32_t words = 0; words <= 13; words += words == 11 ? 2 : 1)
-        wrong(&prune_op_deltas, &l, DATA, words);
-}
-END_TEST
-
-START_TEST(bitmasks_are_checked)
-{
-    /* 1 x 33: columns 0, 31 and 32 */
-    const lone l = { { .inputs = 33, .outputs = 1, .words = 6 }, { [1] = 0x80000001u, [4] = 0x80000000u } };
-    wrong(&prune_op_bitmask, &l, 1, 0x80000000u);
-    wrong(&prune_op_bitmask, &l, 1, 0xFFFFFFFFu);
-    wrong(&prune_op_bitmask, &l, 4, 0);
-    wrong(&prune_op_bitmask, &l, 4, 0x40000000u);
-    wrong(&prune_op_bitmask, &l, 4, 0xC0000000u);
-    for (uint32_t words = 0; words <= 7; words += words == 5 ? 2 : 1)
-        wrong(&prune_op_bitmask, &l, DATA, words);
-}
-END_TEST
-
-START_TEST(what_works_in_place_has_as_many_outputs)
-{
-    lone affine = { { .inputs = 2, .outputs = 2, .words = 4 }, { 0 } };
-    lone map = { { .inputs = 2, .outputs = 2 }, { 0 } };
-    lone dense = { { .inputs = 2, .outputs = 5, .words = 15 }, { 0 } };
-    wrong(&prune_op_affine, &affine, DATA, 3);
-    wrong(&prune_op_affine, &affine, DATA, 5);
-    wrong(&prune_op_tanh, &map, DATA, 1);
-    wrong(&prune_op_dense, &dense, DATA, 14);
-    wrong(&prune_op_dense, &dense, DATA, 16);
-    affine.layer.inputs = map.layer.inputs = 3;
-    ck_assert_int_eq(check_data(&prune_op_affine, &affine), 0);
-    ck_assert_int_eq(check_data(&prune_op_tanh, &map), 0);
 }
 END_TEST
 
@@ -406,20 +310,89 @@ START_TEST(a_layer_that_gives_float_is_checked_too)
 }
 END_TEST
 
+/* ---- borders ---- */
+
+/* WIDEN and NARROW of 4 in turn, each right beside what it reads: 0 .. 8, 8 .. 12, 0 .. 8, outputs. */
+static void make_turns(void)
+{
+    static const uint32_t places[] = { 0, 8, 0, PRUNE_BLOB_OUTPUT };
+    blobs_start(&net, 4);
+    for (size_t i = 0; i < 4; i++)
+        blobs_open_layer(&net, i % 2 == 0 ? PRUNE_BLOB_WIDEN : PRUNE_BLOB_NARROW, 4, 4, places[i]);
+    blobs_header(&net)->takes = blobs_header(&net)->gives = PRUNE_BLOB_I8;
+    blobs_finish(&net, 12);
+}
+
+static void refused_turns(void)
+{
+    refused_of(make_turns, PRUNE_E_FORMAT);
+}
+
+START_TEST(neighbours_are_let_through_and_what_overlaps_is_not)
+{
+    make_turns();
+    ck_assert_ok(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops));
+    run(net.words);
+    layer_at(1)->to = 4, refused_turns();
+    layer_at(2)->to = 4, refused_turns();
+    layer_at(0)->to = PRUNE_BLOB_OUTPUT, refused_turns(); /* 8 bytes into 4 */
+    layer_at(1)->to = PRUNE_BLOB_OUTPUT;                  /* outputs may be written more than once */
+    blobs_sign(net.words, bytes_of(&net));
+    ck_assert_ok(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops));
+}
+END_TEST
+
+/* Lets everything through that lies within the net, and fails the test where it is shown what does not. */
+static int32_t check_is_inside(const prune_blob_layer *layer)
+{
+    const uint32_t *data = (const uint32_t *)(const void *)(layer + 1);
+    ck_assert(data < net.words + net.count && layer->words < (size_t)(net.words + net.count - data));
+    return 1;
+}
+
+static void run_nothing(void *y, const void *x, const prune_blob_layer *layer)
+{
+    (void)y, (void)x, (void)layer;
+}
+
+/* Another operation may believe `words`: what is told behind the end, or over the checksum, it never sees. */
+START_TEST(a_layer_that_leaves_the_blob_is_shown_to_no_operation)
+{
+    static const prune_blob_op anything = {
+        9, PRUNE_BLOB_I8, PRUNE_BLOB_I8, 1, check_is_inside, run_nothing
+    };
+    static const prune_blob_op *const ops[] = { &anything, NULL };
+    for (size_t layers = 1; layers < 4; layers++)
+        for (uint32_t more = 0; more < 40; more++) {
+            size_t at = 0;
+            blobs_start(&net, 4);
+            for (size_t l = 0; l < layers; l++)
+                at = blobs_open_layer(&net, 9, 4, 4, PRUNE_BLOB_OUTPUT);
+            blobs_put(&net, 5);
+            blobs_close_layer(&net, at, 0.0f);
+            blobs_header(&net)->takes = blobs_header(&net)->gives = PRUNE_BLOB_I8;
+            blobs_finish(&net, 0);
+            layer_at(layers - 1)->words += more < 32 ? more : UINT32_C(0) - (more - 31);
+            blobs_header(&net)->layers += more % 2; /* and perhaps one more, of what lies behind */
+            ck_assert_status(prune_blob_open(net.words, bytes_of(&net), ops),
+                             more == 0 ? PRUNE_OK : PRUNE_E_FORMAT);
+        }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         every_flipped_bit_is_seen,
         every_truncation_is_refused,
+        less_than_a_blob_is_not_looked_at,
         a_longer_block_is_read_as_far_as_the_blob_goes,
         mutants_that_are_let_through_stay_in_bounds,
         each_lie_is_refused,
-        blocks_are_checked,
-        deltas_are_checked,
-        bitmasks_are_checked,
-        what_works_in_place_has_as_many_outputs,
         each_lie_about_int8_is_refused,
         a_layer_that_gives_float_is_checked_too,
+        neighbours_are_let_through_and_what_overlaps_is_not,
+        a_layer_that_leaves_the_blob_is_shown_to_no_operation,
     };
     return run_tests("blob_hostile", tests, sizeof tests / sizeof tests[0]);
 }

@@ -212,6 +212,8 @@ START_TEST(bad_arguments_are_refused)
                      PRUNE_E_MEMORY);
     ck_assert(y[0] == 7.0f && y[1] == 7.0f && y[2] == 7.0f);
     ck_assert_status(prune_blob_run(bytes, few, y, d[0].x, scratch, sizeof scratch), PRUNE_E_UNSUPPORTED);
+    blobs_header(&blob)->scratch = 1;
+    ck_assert_status(prune_blob_run(bytes, prune_blob_ops, y, d[0].x, NULL, 1), PRUNE_E_MEMORY);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* c_export_test.c -- models as C source: what is written, and what is refused; tests/source.sh compiles it
  *
  * SPDX-License-Identifier: MIT */
-#include "support/blobs.h"
+#include "support/blobs8.h"
 #include "support/bytes.h"
 #include "support/heap.h"
 #include "support/versions.h"
@@ -294,6 +294,40 @@ START_TEST(bad_blobs_are_refused)
 }
 END_TEST
 
+START_TEST(a_model_without_inputs_is_refused)
+{
+    static blobs blob;
+    one_row(&blob, NULL, 0);
+    refused(&blob, NULL, PRUNE_E_UNSUPPORTED, "blob");
+}
+END_TEST
+
+/* They become macros, which no C could hold. */
+START_TEST(what_is_no_scale_or_zero_is_refused)
+{
+    static const float scales[] = { 0.0f, -1.0f, INFINITY, NAN };
+    static const int32_t zeros[] = { -129, 128, INT32_MIN };
+    static blobs blob;
+    prune_blob_header *h = blobs_header(&blob);
+    for (size_t n = 0; n < 14; n++) {
+        blobs8_start(&blob, 4);
+        blobs8_finish(&blob, 4, 8);
+        float *scale = n % 2 == 0 ? &h->input_scale : &h->output_scale;
+        int32_t *zero = n % 2 == 0 ? &h->input_zero : &h->output_zero;
+        if (n < 8)
+            *scale = scales[n / 2];
+        else
+            *zero = zeros[n / 2 - 4];
+        blobs_sign(blob.words, blob.count * 4);
+        refused(&blob, NULL, PRUNE_E_FORMAT, "blob");
+    }
+    one_row(&blob, scales + 1, 1); /* between floats they mean nothing */
+    h->input_scale = h->output_scale = NAN;
+    blobs_sign(blob.words, blob.count * 4);
+    free(text_of(&blob, 0, NULL));
+}
+END_TEST
+
 START_TEST(samples_that_are_no_numbers_are_refused)
 {
     static const float w[2] = { FLT_MAX, 1.0f },
@@ -408,6 +442,8 @@ int main(void)
         samples_of_the_callers_own,
         bad_options_are_refused,
         bad_blobs_are_refused,
+        a_model_without_inputs_is_refused,
+        what_is_no_scale_or_zero_is_refused,
         samples_that_are_no_numbers_are_refused,
         a_writer_that_fails_ends_it,
         a_refused_allocation_is_survived,

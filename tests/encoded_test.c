@@ -77,12 +77,12 @@ START_TEST(dense_model_by_hand)
     ck_assert_ok(prune_model_add_batch_norm(model, 0.1f, 1e-5f));
     ck_assert_ok(prune_model_add_activation(model, PRUNE_RELU));
     ck_assert_ok(prune_model_add_dense(model, 2, PRUNE_LINEAR));
-    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &dense));
+    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &dense, NULL));
     /* the model, 4 layers, weights and bias of two, 4 parameters of 3 between */
     ck_assert_uint_eq(bytes, 32 + 4 * 32 + (24 + 60) + 12 + (24 + 24) + 8 + 4 * 12);
     /* without weights there is nothing to encode: all it has to be is there */
     ck_assert_ok(prune_mask_set(model, 0, (const uint8_t[15]){ 0 }, 15));
-    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, NULL));
+    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, NULL, NULL));
     ck_assert_uint_eq(bytes, 32 + 4 * 32 + (24 + 4) + 12 + (24 + 24) + 8 + 4 * 12);
     prune_model_free(model);
 }
@@ -92,12 +92,12 @@ START_TEST(model_is_the_sum_of_its_parts)
 {
     prune_model *model = pruned_model();
     uint64_t best = 0;
-    ck_assert_ok(prune_model_encoded_bytes(&best, model, NULL));
+    ck_assert_ok(prune_model_encoded_bytes(&best, model, NULL, NULL));
     for (int32_t id = CODED_LAST; id >= PRUNE_ENCODING_BEST; id--) {
         const prune_encoding_options options = coded_options(id);
         uint64_t bytes = 7, sum = PRUNE_ENCODED_MODEL + 3 * PRUNE_ENCODED_LAYER + 4 * (20 + 12 + 3);
         if (id == PRUNE_ENCODING_N_OF_M) {
-            ck_assert_status(prune_model_encoded_bytes(&bytes, model, &options), PRUNE_E_UNSUPPORTED);
+            ck_assert_status(prune_model_encoded_bytes(&bytes, model, &options, NULL), PRUNE_E_UNSUPPORTED);
             ck_assert_uint_eq(bytes, 7);
             continue;
         }
@@ -107,11 +107,40 @@ START_TEST(model_is_the_sum_of_its_parts)
             ck_assert_ok(prune_encoded_param(&info, model, p, &options));
             sum += info.bytes;
         }
-        ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &options));
+        ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &options, NULL));
         ck_assert_uint_eq(bytes, sum);
         ck_assert_uint_le(best, bytes);
         ck_assert(id != PRUNE_ENCODING_BEST || bytes == best);
     }
+    prune_model_free(model);
+}
+END_TEST
+
+/* Only the last of three layers keeps three of four. */
+START_TEST(errors_name_the_layer)
+{
+    prune_model *model = pruned_model();
+    uint64_t bytes = 7;
+    prune_error error = { 0 };
+    prune_encoding_options options = coded_options(PRUNE_ENCODING_N_OF_M);
+    for (size_t p = 0; p < 6; p += 2) {
+        prune_param_info info = { .size = sizeof info };
+        uint8_t kept[4096];
+        ck_assert_ok(prune_model_param_info(&info, model, p));
+        ck_assert_uint_le(info.count, sizeof kept);
+        for (size_t i = 0; i < info.count; i++)
+            kept[i] = i == 0 || (p == 4 && i < 3);
+        ck_assert_ok(prune_mask_set(model, p, kept, (size_t)info.count));
+    }
+    ck_assert_status(prune_model_encoded_bytes(&bytes, model, &options, &error), PRUNE_E_UNSUPPORTED);
+    ck_assert_int_eq(error.status, PRUNE_E_UNSUPPORTED);
+    ck_assert_str_eq(error.place, "layer 2 weight");
+    options.keep = 0;
+    ck_assert_status(prune_model_encoded_bytes(&bytes, model, &options, &error), PRUNE_E_RANGE);
+    ck_assert_str_eq(error.place, "options");
+    ck_assert_status(prune_model_encoded_bytes(&bytes, NULL, NULL, &error), PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(error.place, "model");
+    ck_assert_uint_eq(bytes, 7);
     prune_model_free(model);
 }
 END_TEST
@@ -135,10 +164,10 @@ START_TEST(refusals)
     ck_assert_status(prune_encoded_write(room, 8, NULL, 0, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_encoded_write(room, 8, model, SIZE_MAX, NULL), PRUNE_E_RANGE);
     ck_assert_status(prune_encoded_write(room, 8, model, 0, NULL), PRUNE_E_SHAPE);
-    ck_assert_status(prune_model_encoded_bytes(NULL, model, NULL), PRUNE_E_ARGUMENT);
-    ck_assert_status(prune_model_encoded_bytes(&bytes, NULL, NULL), PRUNE_E_ARGUMENT);
-    ck_assert_status(prune_model_encoded_bytes(&bytes, empty, NULL), PRUNE_E_NO_LAYERS);
-    ck_assert_status(prune_model_encoded_bytes(&bytes, model, &unknown), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_model_encoded_bytes(NULL, model, NULL, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_model_encoded_bytes(&bytes, NULL, NULL, NULL), PRUNE_E_ARGUMENT);
+    ck_assert_status(prune_model_encoded_bytes(&bytes, empty, NULL, NULL), PRUNE_E_NO_LAYERS);
+    ck_assert_status(prune_model_encoded_bytes(&bytes, model, &unknown, NULL), PRUNE_E_ARGUMENT);
     ck_assert_uint_eq(bytes, 7);
     ck_assert_mem_eq(room, ((const unsigned char[8]){ 0 }), 8);
     ck_assert_mem_eq(&info, &before, sizeof info);
@@ -150,6 +179,6 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { parameters_are_matrices_with_their_masks, dense_model_by_hand,
-                                   model_is_the_sum_of_its_parts, refusals };
+                                   model_is_the_sum_of_its_parts, errors_name_the_layer, refusals };
     return run_tests("encoded", tests, sizeof tests / sizeof tests[0]);
 }

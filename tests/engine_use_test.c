@@ -120,6 +120,10 @@ START_TEST(what_makes_no_sense_is_refused)
                                         PRUNE_E_ARGUMENT, PRUNE_E_ARGUMENT, PRUNE_E_SIZE,
                                         PRUNE_E_LIMIT,    PRUNE_E_SHAPE,    PRUNE_E_ARGUMENT,
                                         PRUNE_E_VERSION };
+    static const char *const place[10] = {
+        "choice",    "layouts",   "backend",      "clock",      "kernels",
+        "max_batch", "max_batch", "layout_count", "layouts[2]", "options"
+    };
     for (size_t i = 0; i < 10; i++)
         bad[i] = good;
     bad[0].choice = PRUNE_CHOOSE_BYTES + 1;
@@ -140,11 +144,32 @@ START_TEST(what_makes_no_sense_is_refused)
         ck_assert_status(prune_engine_create(&engine, NULL, f.model, &bad[i], &error), expected[i]);
         ck_assert_ptr_null(engine);
         ck_assert_int_eq(error.status, expected[i]);
+        ck_assert_str_eq(error.place, place[i]);
     }
     prune_engine *engine = (prune_engine *)(uintptr_t)&f;
     ck_assert_status(prune_engine_create(NULL, NULL, f.model, &good, NULL), PRUNE_E_ARGUMENT);
     ck_assert_status(prune_engine_create(&engine, NULL, NULL, &good, NULL), PRUNE_E_ARGUMENT);
     ck_assert_ptr_null(engine);
+    engines_close(&f);
+}
+END_TEST
+
+/* Plain C has no groups: of three layers the second asks for them. */
+START_TEST(errors_name_the_layer)
+{
+    const int32_t layouts[3] = { PRUNE_LAYOUT_ROWS, PRUNE_LAYOUT_GROUPS, PRUNE_LAYOUT_DENSE };
+    prune_engine_options options = options_of(1, PRUNE_CHOOSE_MODELLED);
+    options.kernels = PRUNE_KERNELS_PLAIN;
+    options.layouts = layouts;
+    options.layout_count = 3;
+    engines f;
+    engines_open(&f);
+    prune_engine *engine = (prune_engine *)(uintptr_t)&f;
+    prune_error error = { 0 };
+    ck_assert_status(prune_engine_create(&engine, NULL, f.model, &options, &error), PRUNE_E_UNSUPPORTED);
+    ck_assert_ptr_null(engine);
+    ck_assert_str_eq(error.place, "layer 1 of the folded model");
+    ck_assert_ptr_nonnull(strstr(error.reason, "layout"));
     engines_close(&f);
 }
 END_TEST
@@ -243,9 +268,13 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        an_engine_outlives_its_model,         inputs_that_are_not_finite_spoil_only_their_sample,
-        one_engine_serves_many_threads,       what_makes_no_sense_is_refused,
-        what_does_not_fit_leaves_the_outputs, every_failing_allocation_is_survived,
+        an_engine_outlives_its_model,
+        inputs_that_are_not_finite_spoil_only_their_sample,
+        one_engine_serves_many_threads,
+        what_makes_no_sense_is_refused,
+        errors_name_the_layer,
+        what_does_not_fit_leaves_the_outputs,
+        every_failing_allocation_is_survived,
     };
     return run_tests("engine_use", tests, sizeof tests / sizeof tests[0]);
 }

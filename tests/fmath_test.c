@@ -100,8 +100,10 @@ static void check_seams(const function *f, const float *seams, size_t count)
 
 START_TEST(exponential_is_accurate)
 {
-    static const function f = { prune_expf, exp, 8.4e-8 };
-    static const float seams[] = { 0.34657359f, 0.6931472f, 1.0397208f, 1.0f, 10.0f, 43.0f, 86.0f };
+    static const function f = { prune_expf, exp, 8.5e-8 };
+    static const float seams[] = {
+        0.34657359f, 0.6931472f, 1.0397208f, 1.0f, 10.0f, 26.6886406f, 43.0f, 86.0f
+    };
     check_sweep(&f, 0.0f, 87.33654f);
     check_seams(&f, seams, sizeof seams / sizeof seams[0]);
     for (uint64_t bits = to_bits(87.33654f); bits <= to_bits(88.72283f); bits++)
@@ -111,8 +113,10 @@ END_TEST
 
 START_TEST(logarithm_is_accurate)
 {
-    static const function f = { prune_logf, log, 8.2e-8 };
-    static const float seams[] = { 0.70710678f, 1.0f, 1.41421356f, 2.0f, FLT_MIN, 1e-40f, 1e38f };
+    static const function f = { prune_logf, log, 8.7e-8 };
+    static const float seams[] = {
+        0.35326281f, 0.70710678f, 1.0f, 1.41421356f, 2.0f, FLT_MIN, 1e-40f, 1e38f
+    };
     check_sweep(&f, 0.0f, INFINITY);
     check_seams(&f, seams, sizeof seams / sizeof seams[0]);
 }
@@ -120,8 +124,8 @@ END_TEST
 
 START_TEST(hyperbolic_tangent_is_accurate)
 {
-    static const function f = { prune_tanhf, tanh, 9.6e-8 };
-    static const float seams[] = { 0.80237776f, 0.84375f, 0.8664340f, 1.0f, 9.01f, 44.361416f, FLT_MIN };
+    static const function f = { prune_tanhf, tanh, 9.3e-8 };
+    static const float seams[] = { 0.5493061f, 0.9341559f, 1.0f, 1.2130076f, 9.01f, 44.361416f, FLT_MIN };
     check_sweep(&f, 0.0f, INFINITY);
     check_seams(&f, seams, sizeof seams / sizeof seams[0]);
 }
@@ -149,8 +153,9 @@ END_TEST
 
 START_TEST(softplus_is_accurate)
 {
-    static const function f = { prune_softplusf, softplus, 1.77e-7 };
-    static const float seams[] = { 0.34657359f, 0.8813736f, 1.0f, 15.9f, 16.635532f, 17.3f, 87.33654f };
+    static const function f = { prune_softplusf, softplus, 1.84e-7 };
+    static const float seams[] = { 0.34657359f, 0.8813736f, 1.0f,  1.24491847f,
+                                   15.9f,       16.635532f, 17.3f, 87.33654f };
     check_sweep(&f, 0.0f, INFINITY);
     check_seams(&f, seams, sizeof seams / sizeof seams[0]);
 }
@@ -271,13 +276,13 @@ START_TEST(bits_are_the_same_everywhere)
         float (*f)(float);
         uint64_t hash;
     } pinned[] = {
-        { "exp", prune_expf, UINT64_C(0xac51b19915a5fa33) },
-        { "log", prune_logf, UINT64_C(0x4afa97bb12d77346) },
-        { "tanh", prune_tanhf, UINT64_C(0x0d7fcc34a81a38dd) },
-        { "sigmoid", prune_sigmoidf, UINT64_C(0x1ab45caf49c12059) },
-        { "expm1", prune_expm1f, UINT64_C(0x657904c55c250384) },
-        { "softplus", prune_softplusf, UINT64_C(0xea4c0263cadeb5d2) },
-        { "normcdf", prune_normcdff, UINT64_C(0x28ae7ec11f8f9a39) },
+        { "exp", prune_expf, UINT64_C(0xf5d576016895474e) },
+        { "log", prune_logf, UINT64_C(0xc1fcda8165113afb) },
+        { "tanh", prune_tanhf, UINT64_C(0x33ff3b3e270ec59f) },
+        { "sigmoid", prune_sigmoidf, UINT64_C(0xd9e4ef99229c509d) },
+        { "expm1", prune_expm1f, UINT64_C(0x9f7a7ba5bd8e4102) },
+        { "softplus", prune_softplusf, UINT64_C(0x7a5e7f79044622c9) },
+        { "normcdf", prune_normcdff, UINT64_C(0x2dbd0cf3241b9046) },
         { "sqrt", prune_sqrtf, UINT64_C(0x961a58d4a0aba3d2) },
     };
     for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; i++) {

@@ -133,7 +133,7 @@ enum { FACTORS = sizeof factors / sizeof factors[0] };
 /* Sizes on both sides of every tile; each with another pair of factors. */
 static void check_all_sizes(const prune_backend *backend)
 {
-    static const size_t edges[] = { 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 40 };
+    static const size_t edges[] = { 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 23, 24, 32, 33, 40 };
     enum { EDGES = sizeof edges / sizeof edges[0] };
     for (size_t i = 0; i < EDGES * EDGES * EDGES * 4; i++) {
         const size_t at = i / 4;
@@ -173,6 +173,31 @@ START_TEST(default_agrees_with_a_triple_loop)
     const prune_backend *backend = prune_backend_default();
     check_all_sizes(backend);
     check_all_factors(backend);
+}
+END_TEST
+
+START_TEST(small_kernels_agree_with_a_triple_loop)
+{
+    for (int32_t kernels = PRUNE_KERNELS_PLAIN; kernels <= PRUNE_KERNELS_AVX512; kernels++) {
+        const prune_backend *backend = prune_backend_small(kernels);
+        if (backend == NULL)
+            continue;
+        check_all_sizes(backend);
+        check_all_factors(backend);
+    }
+}
+END_TEST
+
+START_TEST(small_kernels_are_there_where_a_blas_is)
+{
+    const int32_t without = prune_backend_blas() == NULL;
+    ck_assert_int_eq(prune_backend_small(PRUNE_KERNELS_PLAIN) == NULL, without);
+    ck_assert_int_eq(prune_backend_small(PRUNE_KERNELS_AUTO) == NULL, without);
+    if (!without)
+        ck_assert_ptr_eq(prune_backend_small(PRUNE_KERNELS_AUTO), prune_backend_default());
+    ck_assert_ptr_null(prune_backend_small(PRUNE_KERNELS_NEON));
+    ck_assert_ptr_null(prune_backend_small(PRUNE_KERNELS_AUTO - 1));
+    ck_assert_ptr_null(prune_backend_small(PRUNE_KERNELS_NEON + 1));
 }
 END_TEST
 
@@ -248,6 +273,33 @@ START_TEST(reference_bits_do_not_depend_on_m_and_n)
 }
 END_TEST
 
+static int32_t same_bits(const prune_backend *const backends[2], const sizes *s)
+{
+    problem p[2];
+    for (size_t i = 0; i < 2; i++) {
+        make(&p[i], s, s->m + s->n + s->k);
+        backends[i]->run(backends[i]->user, &p[i].g);
+    }
+    const int32_t same = memcmp(p[0].c, p[1].c, p[0].c_count * sizeof *p[0].c) == 0;
+    end(&p[0]);
+    end(&p[1]);
+    return same;
+}
+
+START_TEST(small_kernels_of_avx2_and_avx512_give_the_same_bits)
+{
+    const prune_backend *const backends[2] = { prune_backend_small(PRUNE_KERNELS_AVX2),
+                                               prune_backend_small(PRUNE_KERNELS_AVX512) };
+    static const size_t depths[] = { 1, 3, 8, 31, 127, 128 };
+    for (size_t i = 0; i < 40 * 12 * 6 * 4 && backends[0] != NULL && backends[1] != NULL; i++) {
+        const sizes s = { i / 160 % 12 + 1, i / 4 % 40 + 1,        depths[i / 1920],     i % 2,
+                          (int32_t)(i & 1), (int32_t)(i >> 1 & 1), i % 3 ? 1.0f : -0.7f, 0.0f };
+        ck_assert_msg(same_bits(backends, &s), "m %d n %d k %d transposed %d %d", (int)s.m, (int)s.n,
+                      (int)s.k, (int)s.transpose_a, (int)s.transpose_b);
+    }
+}
+END_TEST
+
 static uint64_t hash_rows(uint64_t hash, const problem *p)
 {
     for (size_t i = 0; i < p->g.m * p->g.n; i++) {
@@ -290,7 +342,10 @@ int main(void)
     const TTest *const tests[] = {
         reference_agrees_with_a_triple_loop,
         default_agrees_with_a_triple_loop,
+        small_kernels_agree_with_a_triple_loop,
+        small_kernels_are_there_where_a_blas_is,
         default_agrees_with_the_reference_on_large_products,
+        small_kernels_of_avx2_and_avx512_give_the_same_bits,
         reference_bits_do_not_depend_on_m_and_n,
         reference_bits_are_the_same_everywhere,
         names_tell_back_ends_apart,

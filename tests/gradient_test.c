@@ -1,17 +1,17 @@
 /* gradient_test.c -- every gradient of the library against the double-precision reference
  *
- * The reference is first held against its own central differences. The comparison that must hold for the
- * library must also fail when a single entry of its gradient is wrong by 1 %: a test asserts that too.
+ * The reference is first held against its own central differences. How far from it the library may be is
+ * derived, number by number (support/bounds.h). The comparison that must hold for the library must also fail
+ * when a single entry of its gradient is wrong by 1 %: a test asserts that too.
  *
  * SPDX-License-Identifier: MIT */
-#include "support/reference.h"
+#include "support/bounds.h"
 #include "support/runner.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const double TOLERANCE = 1e-5; /* of the largest |g| of a parameter */
 static const double EPS = 1e-5;
 static const double CLEAR = 1e-3; /* inputs of a ReLU, or another kink, stay this far from 0 */
 
@@ -19,6 +19,9 @@ enum { MAX_DEPTH = 3, SIZES = 2, ACTIVATIONS = PRUNE_SOFTPLUS + 1 };
 
 /* What the tests compute with; asked for once, since asking makes sure of a BLAS's memory. */
 static const prune_backend *backend;
+
+/* Entries whose errors of 1 % rounding may hide. */
+static size_t all_hidden;
 
 /* [0] is small enough for differences; [1] is beyond the tiles of the matrix products, and odd. */
 static const size_t widths_of[SIZES][MAX_DEPTH][MAX_DEPTH + 1] = {
@@ -203,17 +206,6 @@ static void run_plan(float *g, float *loss, float *penalty, plan *p, const world
 
 /* ---- comparing ---- */
 
-/* The one comparison: each parameter's gradient, at most TOLERANCE of its largest entry off. */
-static int32_t agrees(const float *g, const double *expected, const ref_net *net)
-{
-    double worst = 0.0;
-    for (size_t p = 0; p < 2 * net->layers; p++) {
-        const size_t begin = ref_begin(net, p), count = ref_begin(net, p + 1) - begin;
-        worst = fmax(worst, ref_scaled_error(g + begin, expected + begin, count));
-    }
-    return worst <= TOLERANCE;
-}
-
 static void expect(double *g, const world *w)
 {
     ref_data_gradient(g, &w->net, &w->task);
@@ -225,23 +217,22 @@ static int32_t near(double a, double b)
     return fabs(a - b) <= 2e-6 * fmax(fabs(b), 1.0);
 }
 
-static int32_t outputs_agree(const plan *p, const world *w)
+/* Of the outputs, in units of their bounds. */
+static double outputs_excess(const plan *p, const world *w, const double *bound)
 {
     const size_t inputs = w->net.width[0], outputs = w->net.width[w->net.layers];
     const float *h = prune_tensor_data(prune_trainer_outputs(p->trainer));
-    int32_t good = prune_tensor_dim(prune_trainer_outputs(p->trainer), 0) == w->task.n;
-    for (size_t s = 0; s < w->task.n; s++) {
-        double expected[REF_WIDTH];
-        ref_forward(expected, &w->net, w->task.x + s * inputs);
-        for (size_t o = 0; o < outputs; o++)
-            good = good && near((double)h[s * outputs + o], expected[o]);
-    }
-    return good;
+    double expected[REF_BATCH * REF_WIDTH];
+    ck_assert_uint_eq(prune_tensor_dim(prune_trainer_outputs(p->trainer), 0), w->task.n);
+    for (size_t s = 0; s < w->task.n; s++)
+        ref_forward(expected + s * outputs, &w->net, w->task.x + s * inputs);
+    return ref_excess(h, expected, bound, w->task.n * outputs);
 }
 
 static size_t library_agrees(world *w)
 {
     static plan p;
+    static ref_bounds bounds;
     double expected[REF_PARAMS];
     float g[REF_PARAMS], loss, penalty;
     char text[160];
@@ -249,11 +240,15 @@ static size_t library_agrees(world *w)
     make_plan(&p, w, PRUNE_SGD);
     run_plan(g, &loss, &penalty, &p, w);
     expect(expected, w);
-    ck_assert_msg(outputs_agree(&p, w), "outputs: %s", text);
-    ck_assert_msg(near((double)loss, ref_data_loss(&w->net, &w->task)), "loss: %s", text);
+    ref_bound(&bounds, &w->net, &w->task);
+    const double of_loss = ref_data_loss(&w->net, &w->task);
+    const double outputs = outputs_excess(&p, w, bounds.h);
+    const double losses = ref_excess(&loss, &of_loss, &bounds.loss, 1);
+    const double gradients = ref_excess(g, expected, bounds.g, w->net.count);
+    ck_assert_msg(outputs <= 1.0, "outputs: %s, off by %g of what may be", text, outputs);
+    ck_assert_msg(losses <= 1.0, "loss: %s, off by %g of what may be", text, losses);
     ck_assert_msg(near((double)penalty, ref_penalty(&w->net, &w->task)), "penalty: %s", text);
-    ck_assert_msg(agrees(g, expected, &w->net), "gradient: %s, off by %g of the largest of all", text,
-                  ref_scaled_error(g, expected, w->net.count));
+    ck_assert_msg(gradients <= 1.0, "gradient: %s, off by %g of what may be", text, gradients);
     end_plan(&p);
     return 1;
 }
@@ -271,29 +266,33 @@ static size_t differences_agree(world *w)
     return 1;
 }
 
-/* Entries that a 1 % error could hide in are those below 1/500 of the largest: too few to matter. */
+/* Entries that a 1 % error could hide in are those below 1/500 of the largest, too few to matter, and those
+ * that rounding may move as much: fewer than one in a hundred. */
 static size_t planted_errors_are_found(world *w)
 {
     static plan p;
+    static ref_bounds bounds;
     double expected[REF_PARAMS];
     float g[REF_PARAMS], loss;
-    size_t planted = 0, found = 0;
+    size_t planted = 0, found = 0, hidden = 0;
     make_plan(&p, w, PRUNE_SGD);
     run_plan(g, &loss, NULL, &p, w);
     expect(expected, w);
+    ref_bound(&bounds, &w->net, &w->task);
     for (size_t i = 0; i < w->net.count; i++) {
         const float right = g[i];
         if (!(fabs(expected[i]) > 2e-3 * ref_largest(expected, w->net.count)))
             continue;
+        hidden += 0.005 * fabs(expected[i]) < bounds.g[i];
         g[i] = right * 1.01f;
-        found += !agrees(g, expected, &w->net);
+        found += ref_excess(g, expected, bounds.g, w->net.count) > 1.0;
         g[i] = right;
         planted++;
     }
-    ck_assert_uint_eq(found, planted);
-    ck_assert(agrees(g, expected, &w->net));
+    ck_assert_uint_ge(found + hidden, planted);
+    all_hidden += hidden;
     end_plan(&p);
-    return planted;
+    return found;
 }
 
 /* ---- tests ---- */
@@ -323,7 +322,10 @@ END_TEST
 START_TEST(one_percent_in_one_entry_is_found)
 {
     backend = prune_backend_reference();
-    ck_assert_uint_ge(for_all_worlds(0, planted_errors_are_found), 10000);
+    all_hidden = 0;
+    const size_t found = for_all_worlds(0, planted_errors_are_found);
+    ck_assert_uint_ge(found, 10000);
+    ck_assert_uint_le(100 * all_hidden, found);
 }
 END_TEST
 
@@ -342,6 +344,7 @@ static void aim_at(world *w, const double *c)
 static size_t callers_gradient_agrees(world *w)
 {
     static plan p;
+    static ref_bounds bounds;
     const size_t outputs = w->net.width[w->net.layers];
     double expected[REF_PARAMS], c[REF_BATCH * REF_WIDTH] = { 0 };
     float g[REF_PARAMS], own[REF_BATCH * REF_WIDTH], loss;
@@ -360,7 +363,8 @@ static size_t callers_gradient_agrees(world *w)
     w->task.loss = PRUNE_MSE;
     aim_at(w, c);
     expect(expected, w);
-    ck_assert(agrees(g, expected, &w->net));
+    ref_bound(&bounds, &w->net, &w->task);
+    ck_assert_double_le(ref_excess(g, expected, bounds.g, w->net.count), 1.0);
     prune_tensor_free(gradient);
     end_plan(&p);
     return 1;

@@ -102,6 +102,35 @@ START_TEST(squared_error_has_exactly_the_factor_1_2n)
 }
 END_TEST
 
+/* Samples of one output are looked at together; with weights, be they 1, one by one. */
+START_TEST(a_column_has_the_bits_of_its_samples_one_by_one)
+{
+    enum { MOST = 70 };
+    float h[MOST], y[MOST], ones[MOST], g[2][MOST], loss[2];
+    prune_rng rng;
+    prune_loss_options options;
+    prune_rng_seed(&rng, 1);
+    prune_loss_options_init(&options);
+    options.kind = PRUNE_MSE;
+    for (size_t i = 0; i < MOST; i++)
+        h[i] = prune_rng_uniform(&rng), y[i] = 1000.0f * prune_rng_uniform(&rng), ones[i] = 1.0f;
+    for (size_t n = 1; n <= MOST; n++) {
+        prune_tensor *weights[2] = { NULL, matrix(PRUNE_F32, n, 1, ones) };
+        prune_tensor *outputs = matrix(PRUNE_F32, n, 1, h), *targets = matrix(PRUNE_F32, n, 1, y);
+        for (size_t i = 0; i < 2; i++) {
+            prune_tensor *gradient = matrix(PRUNE_F32, n, 1, g[i]);
+            ck_assert_ok(prune_loss_with(&loss[i], gradient, &options, outputs, targets, weights[i]));
+            prune_tensor_free(gradient);
+        }
+        ck_assert_mem_eq(&loss[0], &loss[1], sizeof loss[0]);
+        ck_assert_mem_eq(g[0], g[1], n * sizeof g[0][0]);
+        prune_tensor_free(weights[1]);
+        prune_tensor_free(outputs);
+        prune_tensor_free(targets);
+    }
+}
+END_TEST
+
 START_TEST(cross_entropy_of_equal_outputs_is_log_of_their_number)
 {
     static const float h[8] = { 2.5f, 2.5f, 2.5f, 2.5f, -1, -1, -1, -1 };
@@ -425,6 +454,7 @@ int main(void)
         the_gradient_may_overwrite_the_outputs,
         losses_and_gradients_agree_with_the_reference,
         squared_error_has_exactly_the_factor_1_2n,
+        a_column_has_the_bits_of_its_samples_one_by_one,
         cross_entropy_of_equal_outputs_is_log_of_their_number,
         one_class_costs_nothing,
         cross_entropy_is_right_from_tiny_to_huge,

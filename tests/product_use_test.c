@@ -210,9 +210,56 @@ START_TEST(names)
 }
 END_TEST
 
+/* The bytes of W in that layout, as far as products tell: they have gaps of up to a line of the cache. */
+static uint64_t laid_out(const prune_tensor *w, int32_t kernels, int32_t layout)
+{
+    prune_product *product;
+    prune_product_options options;
+    prune_product_options_init(&options);
+    options.kernels = kernels;
+    options.layout = layout;
+    ck_assert_ok(prune_product_create_weights(&product, NULL, w, NULL, &options));
+    const uint64_t bytes = prune_product_bytes(product);
+    prune_product_free(product);
+    return bytes;
+}
+
+/* Blocks of a full matrix have their columns beside: faster for one sample or not, they are larger. */
+START_TEST(nothing_larger_than_dense_is_chosen)
+{
+    enum { ROWS = 96, COLUMNS = 640, GAPS = 6 * 64 };
+    static float full[ROWS * COLUMNS];
+    prune_kernels_info kernels;
+    prune_tensor *w;
+    for (size_t i = 0; i < ROWS * COLUMNS; i++)
+        full[i] = 1.0f + (float)(i % 7);
+    prune_kernels_info_init(&kernels);
+    ck_assert_ok(prune_backend_info(&kernels));
+    ck_assert_ok(prune_tensor_const_matrix(&w, NULL, PRUNE_F32, ROWS, COLUMNS, full));
+    for (int32_t k = PRUNE_KERNELS_PLAIN; k <= PRUNE_KERNELS_NEON; k++)
+        for (size_t batch = 1; batch <= 256 && kernels.offered >> k & 1; batch *= 4) {
+            prune_product *product;
+            prune_product_options options;
+            prune_product_info info;
+            prune_product_options_init(&options);
+            prune_product_info_init(&info);
+            options.kernels = k;
+            options.max_batch = batch;
+            ck_assert_ok(prune_product_create_weights(&product, NULL, w, NULL, &options));
+            ck_assert_ok(prune_product_describe(&info, product));
+            const uint64_t dense = laid_out(w, k, PRUNE_LAYOUT_DENSE);
+            ck_assert_uint_le(laid_out(w, k, info.layout), dense + GAPS);
+            ck_assert_uint_le(laid_out(w, k, info.layout_many), dense + GAPS);
+            prune_product_free(product);
+        }
+    prune_tensor_free(w);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { layouts_are_chosen_by_what_is_kept, memory_refused_at_every_step,
-                                   options_that_are_refused, arguments_that_do_not_fit, names };
+    const TTest *const tests[] = { layouts_are_chosen_by_what_is_kept, nothing_larger_than_dense_is_chosen,
+                                   memory_refused_at_every_step,       options_that_are_refused,
+                                   arguments_that_do_not_fit,          names };
     return run_tests("product_use", tests, sizeof tests / sizeof tests[0]);
 }

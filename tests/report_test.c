@@ -91,7 +91,7 @@ static void check_bytes(const prune_report *total, const prune_model *model)
     for (int32_t e = 0; e < PRUNE_REPORT_ENCODINGS; e++) {
         uint64_t bytes = 0;
         options.encoding = e;
-        const prune_status status = prune_model_encoded_bytes(&bytes, model, &options);
+        const prune_status status = prune_model_encoded_bytes(&bytes, model, &options, NULL);
         ck_assert(status == PRUNE_OK || status == PRUNE_E_UNSUPPORTED || status == PRUNE_E_ARGUMENT);
         ck_assert_uint_eq(total->bytes[e], bytes);
     }

@@ -54,7 +54,7 @@ static prune_status aim(world *w)
 static uint64_t amount_of(const world *w, const prune_model *model)
 {
     uint64_t parameters = 0, macs = 0, bytes;
-    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &w->encoding));
+    ck_assert_ok(prune_model_encoded_bytes(&bytes, model, &w->encoding, NULL));
     for (size_t p = 0; p < prune_model_param_count(model); p++) {
         prune_param_info info;
         prune_param_info_init(&info);

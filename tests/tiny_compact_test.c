@@ -221,6 +221,27 @@ START_TEST(padding_stands_in_nobodys_way)
 }
 END_TEST
 
+/* What compaction alone has masked, where nothing was removed before, a step leaves 0 too. */
+START_TEST(padding_stays_when_nothing_was_removed)
+{
+    world_data world;
+    chip c;
+    open_world(&world);
+    open_chip(&c, 1, PRUNE_SIGMOID, PRUNE_TINY_MASK, 9);
+    const size_t read = (size_t)(IN + 1) * c.t.width[1];
+    memset(c.t.weight + read, 0, (size_t)OUT * c.t.width[1] * sizeof *c.t.weight);
+    ck_assert_uint_eq(chip_check(&c), 0);
+    ck_assert_ok(prune_tiny_compact(&c.t));
+    ck_assert_uint_eq(c.t.width[1], 1);
+    const size_t removed = chip_check(&c);
+    ck_assert_uint_eq(removed, IN + 1 + OUT);
+    ck_assert_ok(prune_tiny_step(NULL, &c.t, world.x, world.y));
+    ck_assert_uint_eq(chip_check(&c), removed);
+    chip_close(&c);
+    world_data_end(&world);
+}
+END_TEST
+
 START_TEST(a_bias_that_would_leave_float_is_refused)
 {
     chip c;
@@ -244,6 +265,7 @@ int main(void)
         a_full_net_stays_bit_by_bit,
         what_is_left_learns_on,
         padding_stands_in_nobodys_way,
+        padding_stays_when_nothing_was_removed,
         a_bias_that_would_leave_float_is_refused,
     };
     return run_tests("tiny_compact", tests, sizeof tests / sizeof tests[0]);

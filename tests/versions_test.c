@@ -103,7 +103,7 @@ static prune_status try_refit(prune_model *model, void *given)
 static prune_status try_encoding(prune_model *model, void *given)
 {
     uint64_t bytes;
-    return prune_model_encoded_bytes(&bytes, model, given);
+    return prune_model_encoded_bytes(&bytes, model, given, NULL);
 }
 
 static prune_status try_report_options(prune_model *model, void *given)

@@ -35,7 +35,7 @@ static void print_net(const footprint_net *net, const prune_model *first, const 
     prune_report report;
     prune_report_init(&report);
     must(prune_report_total(&report, net->model, NULL), "report", NULL);
-    must(prune_model_encoded_bytes(&encoded, net->model, NULL), "bytes", NULL);
+    must(prune_model_encoded_bytes(&encoded, net->model, NULL, NULL), "bytes", NULL);
     printf("%-22s %8.2f %8d %11d %9d %9d %9d %9d", net->name, 100.0 * dataset_accuracy(net->model, test),
            (int)report.neurons, (int)report.parameters, (int)report.weights_kept, (int)report.macs,
            (int)file_bytes(net->model), (int)encoded);

@@ -1,4 +1,4 @@
-# numpy_peer.py -- what peers.py times of NumPy: training by hand with Adam, and a dense model for one sample
+# numpy_peer.py -- what peers.py times of NumPy: training by hand with Adam, a dense model for one sample, selection
 #
 # SPDX-License-Identifier: MIT
 import numpy as np
@@ -72,10 +72,21 @@ def running(widths):
     return lambda: forward(layers, x)
 
 
+def choosing(count):
+    """The lowest 90 % of so many scores, and a mask without them."""
+    scores, removed = np.abs(np.random.default_rng(3).normal(size=count).astype(np.float32)), count * 9 // 10
+
+    def run():
+        return scores > np.partition(scores, removed - 1)[removed - 1]
+
+    return run
+
+
 peer.serve({
     "train/784-300-100-10/b32": training(LARGE, 32),
     "train/784-300-100-10/b128": training(LARGE, 128),
     "train/784-300-100-10/b512": training(LARGE, 512),
     "train/20-10-10-1/b32": training(SMALL, 32),
     "model/784-300-100-10/s90/b1": running(LARGE),
+    "select/1000000": choosing(1000000),
 })

@@ -1,4 +1,4 @@
-# torch_peer.py -- what peers.py times of PyTorch: Adam, and a dense model for one sample
+# torch_peer.py -- what peers.py times of PyTorch: Adam, a dense model for one sample, selection
 #
 # SPDX-License-Identifier: MIT
 import torch
@@ -42,10 +42,22 @@ def running(widths):
     return run
 
 
+def choosing(count):
+    """As torch.nn.utils.prune.global_unstructured chooses: the lowest 90 % of so many scores, and their mask."""
+    scores = torch.randn(count).abs()
+
+    def run():
+        mask = torch.ones_like(scores)
+        mask[torch.topk(scores, k=count * 9 // 10, largest=False).indices] = 0
+
+    return run
+
+
 peer.serve({
     "train/784-300-100-10/b32": training(LARGE, 32),
     "train/784-300-100-10/b128": training(LARGE, 128),
     "train/784-300-100-10/b512": training(LARGE, 512),
     "train/20-10-10-1/b32": training(SMALL, 32),
     "model/784-300-100-10/s90/b1": running(LARGE),
+    "select/1000000": choosing(1000000),
 })

@@ -5,6 +5,7 @@
 #define LIBPRUNE_AGREE_H
 
 #include "libprune/data.h"
+#include "libprune/gemm.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
@@ -19,9 +20,10 @@ typedef struct prune_agreement {
     uint64_t sample; /* where the largest is, the first such; its two outputs */
     uint64_t output;
     float a, b;
+    const prune_backend *backend; /* given; NULL: prune_backend_default() */
 } prune_agreement;
 
-/* Sets size and tolerance, the rest 0. NULL is fine. */
+/* Sets size and tolerance, the rest 0 and NULL. NULL is fine. */
 void prune_agreement_init(prune_agreement *agreement);
 
 /* Runs two models, in inference, on all inputs of `data`; targets are not needed and weights do not count.
@@ -30,7 +32,7 @@ void prune_agreement_init(prune_agreement *agreement);
  * PRUNE_E_DISAGREE: relative is over the tolerance; the agreement is filled then too. PRUNE_E_NONFINITE: an
  * input or an output is; PRUNE_E_SHAPE: outputs differ, or inputs without `kept`; PRUNE_E_RANGE: the first
  * has no such input, the tolerance; PRUNE_E_NO_LAYERS, PRUNE_E_VERSION, PRUNE_E_ARGUMENT (agreement may be
- * NULL), PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_data_check(). */
+ * NULL; also a back end without a function), PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_data_check(). */
 prune_status prune_models_agree(prune_agreement *agreement, const prune_model *a, const prune_model *b,
                                 const size_t *kept, const prune_data *data, prune_error *error);
 /* FFI-END */

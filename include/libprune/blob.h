@@ -37,6 +37,7 @@
  *              u16, and a step for each, in fours of columns. The walk starts at column 0; blocks that
  *              bridge a gap are 0
  *     TABLE    256 int8: what comes out for -128 .. 127; in place
+ *     AFFINE8  a u32 j below 32; for each output b, w i32; in place
  *     NARROW   to int8, the first O of I; no data
  *     REAL     a scale f32 and a zero i32: y = scale (x - zero), float; the first O of I
  *
@@ -49,6 +50,7 @@
  * DENSE8 and BLOCKS8 compute, with no rounding but the last, s = bias + sum w x in 32 bits, modulo 2^32; with
  * c the row's scale, a positive i32, j its lowest five bits: y = zero + s c 2^-(33 + j), rounded to nearest,
  * halves up, cut to -128 .. 127. So ReLU is a zero of -128. What the zero of the inputs adds is in the bias.
+ * AFFINE8 computes y = (b + w x) 2^-j, b + w x modulo 2^32, rounded down, cut to -128 .. 127.
  * The same bits on every machine, by any back end.
  *
  * Threads: all of it may be used by any number of threads at once, each with scratch of its own.
@@ -84,6 +86,7 @@ enum {
     PRUNE_BLOB_TABLE = 9,
     PRUNE_BLOB_NARROW = 10,
     PRUNE_BLOB_REAL = 11,
+    PRUNE_BLOB_AFFINE8 = 12,
     PRUNE_BLOB_ACTIVATION = 32,
     PRUNE_BLOB_SOFTMAX = 48,
     PRUNE_BLOB_LOG_SOFTMAX = 49
@@ -96,8 +99,7 @@ typedef struct prune_blob_header {
     uint8_t takes;     /* what the inputs are, PRUNE_BLOB_F32, ... */
     uint8_t gives;     /* and the outputs */
     uint32_t words;    /* 32 bits each, of the whole, checksum included */
-    uint16_t layers;   /* at least 1 */
-    uint16_t zero;     /* 0 */
+    uint32_t layers;   /* at least 1 */
     uint16_t inputs;   /* of a sample */
     uint16_t outputs;  /* at least 1 */
     uint32_t scratch;  /* bytes; a multiple of 4 */
@@ -109,12 +111,12 @@ typedef struct prune_blob_header {
 
 typedef struct prune_blob_layer {
     uint16_t op;      /* PRUNE_BLOB_DENSE, ... */
-    uint16_t zero;    /* 0 */
+    uint16_t zero;    /* 0: any more is another operation */
     uint16_t inputs;  /* what the layer before writes */
     uint16_t outputs; /* at least 1 */
     uint32_t to;      /* where it writes: bytes into the scratch, a multiple of 4, or PRUNE_BLOB_OUTPUT */
     uint32_t words;   /* of data, right behind this struct */
-    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf none */
+    float floor;      /* of float weights: the least output; 0 is ReLU (a NaN stays one), -Inf or NaN none */
 } prune_blob_layer;
 
 typedef struct prune_blob_op {
@@ -128,8 +130,10 @@ typedef struct prune_blob_op {
 } prune_blob_op;
 
 /* Whether blob[length] is one that prune_blob_run() may run with these operations (a list that ends with
- * NULL), for bytes from anywhere: header, checksum, and every size, offset, count and index in it. Reads
- * nothing beyond them. The blob may be shorter than `length`, the rest of a page of flash behind it.
+ * NULL), for bytes from anywhere: the checksum; of the header all but scales and zeros, which those check
+ * who use them (below); of each layer all but `floor`; of data every size, count, index and zero. What is
+ * only computed with may be any number, NaN and Inf too: weights, biases, floors, scales. It reads nothing
+ * beyond the blob, which may be shorter than `length`, the rest of a page of flash behind it.
  * PRUNE_E_ARGUMENT: NULL, or blob not aligned to 4; PRUNE_E_TRUNCATED; PRUNE_E_VERSION: of another version,
  * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list; PRUNE_E_FORMAT;
  * PRUNE_E_CHECKSUM. */
@@ -153,14 +157,15 @@ const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,
                             void *scratch, size_t room);
 
-/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale + input_zero, to the
- * nearest, halves away from 0, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255, input_zero
- * -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8. */
+/* q[inputs] = the integers that x[inputs] are to a checked blob: x / input_scale to the nearest whole number,
+ * halves away from 0, plus input_zero, cut to -128 .. 127; NaN gives -128. Where input_scale is 1 / 255 and
+ * input_zero -128, as for models that have learned from u8 / 255, pixels are (int8_t)(u8 - 128).
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob takes something else than int8; PRUNE_E_FORMAT: input_scale
+ * is not above 0 and finite, or input_zero no int8. Nothing is written then. */
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x);
 
 /* y[outputs] = output_scale (q - output_zero). The largest output is the largest q, softmax before or behind.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8. */
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_TYPE: the blob gives something else than int8; PRUNE_E_FORMAT: likewise. */
 prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 /* FFI-END */
 
@@ -175,8 +180,8 @@ extern const prune_blob_op prune_op_affine, prune_op_relu, prune_op_sigmoid, pru
     prune_op_leaky_relu, prune_op_elu, prune_op_selu, prune_op_gelu, prune_op_gelu_tanh, prune_op_silu,
     prune_op_softplus;
 extern const prune_blob_op prune_op_softmax, prune_op_log_softmax;
-extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_table, prune_op_narrow,
-    prune_op_real;
+extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, prune_op_affine8,
+    prune_op_table, prune_op_narrow, prune_op_real;
 
 /* All of the above but prune_op_dense_vfp, then NULL. */
 extern const prune_blob_op *const prune_blob_ops[];

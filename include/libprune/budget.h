@@ -39,8 +39,9 @@ typedef struct prune_budget_options {
     const prune_data *validation;   /* to choose by; must be set */
     const prune_data *confirmation; /* to confirm with; must be set, and share no sample with the
                                        others: PRUNE_E_ARGUMENT if its tensor or source is theirs */
-    /* Loss, metric (or own metric) and tolerance; its reference is not looked at: it is what the model
-     * has at the start. Default NULL: prune_validation_init(), with a tolerance of 0. */
+    /* Loss, metric (or own metric), tolerance and back end (NULL: that of `training`); its reference is not
+     * looked at: it is what the model has at the start. Default NULL: prune_validation_init(), with a
+     * tolerance of 0. */
     const prune_validation *metric;
     const prune_selection *selection; /* default NULL: weights, global */
     int32_t criterion; /* default PRUNE_MAGNITUDE; from `train` where it needs data; not SUPPLIED, MOVEMENT */

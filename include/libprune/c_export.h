@@ -48,13 +48,15 @@ void prune_c_options_init(prune_c_options *options);
 /* Writes <prefix>.h of a blob, which is checked first. options and error may be NULL; error names the option
  * or the layer.
  * PRUNE_E_ARGUMENT: NULL, a prefix or runtime that cannot be; PRUNE_E_RANGE: sample_count; PRUNE_E_VERSION:
- * options of another; and as prune_blob_check() with prune_blob_ops; all before anything is written. Then
- * what the writer returns, which ends it. */
+ * options of another; as prune_blob_check() with prune_blob_ops; PRUNE_E_FORMAT: of integers a scale that is
+ * not above 0 and finite, or a zero that is no int8; PRUNE_E_UNSUPPORTED: the model takes no inputs;
+ * PRUNE_E_NONFINITE: a weight or bias of DENSE, BLOCKS or AFFINE, or a floor other than -Inf; all before
+ * anything is written. Then what the writer returns, which ends it. */
 prune_status prune_c_export_header(const prune_writer *writer, const void *blob, size_t length,
                                    const prune_c_options *options, prune_error *error);
 
 /* Writes <prefix>.c, likewise; the options are the same. mem gives room for scratch, inputs and outputs, and
- * gets it back. Also PRUNE_E_MEMORY; PRUNE_E_NONFINITE: a weight, a sample or an output of the self-test. */
+ * gets it back. Also PRUNE_E_MEMORY; PRUNE_E_NONFINITE: a sample or an output of the self-test. */
 prune_status prune_c_export_source(const prune_writer *writer, const prune_allocator *mem, const void *blob,
                                    size_t length, const prune_c_options *options, prune_error *error);
 /* FFI-END */

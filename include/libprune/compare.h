@@ -40,8 +40,8 @@ typedef struct prune_comparison {
 void prune_comparison_init(prune_comparison *comparison);
 
 /* Compares two models of any architecture with the same outputs on data that neither was trained on or chosen
- * by. Of `validation` (NULL: its defaults) loss, metric, own metric and loss options are used. Each model
- * runs once over the data, one after the other; an own metric is asked for all outputs, then for each
+ * by. Of `validation` (NULL: its defaults) loss, metric, own metric, loss options and back end are used. Each
+ * model runs once over the data, one after the other; an own metric is asked for all outputs, then for each
  * section. Takes memory as prune_evaluate_metric() does, from each model's allocator while it runs, and where
  * samples are compared one by one a double for each, from that of the first.
  * PRUNE_E_RANGE: confidence; PRUNE_E_EMPTY: fewer than two samples, or two for each section; PRUNE_E_SHAPE:

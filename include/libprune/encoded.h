@@ -23,9 +23,10 @@ prune_status prune_encoded_write(void *bytes, size_t length, const prune_model *
 /* Bytes of the whole model: PRUNE_ENCODED_MODEL, PRUNE_ENCODED_LAYER for each layer, every weight matrix (a
  * prunable parameter of two dimensions and more) encoded as the options say, by BEST each in the one that
  * suits it, and 4 bytes for each element of all other parameters (biases, gamma, statistics).
- * PRUNE_E_NO_LAYERS; errors else as prune_encoding_measure(). On failure *bytes stays. */
+ * PRUNE_E_NO_LAYERS; errors else as prune_encoding_measure(). error names the layer and its parameter, or the
+ * option, and may be NULL. On failure *bytes stays. */
 prune_status prune_model_encoded_bytes(uint64_t *bytes, const prune_model *model,
-                                       const prune_encoding_options *options);
+                                       const prune_encoding_options *options, prune_error *error);
 /* FFI-END */
 PRUNE_API_END
 

@@ -31,8 +31,9 @@ PRUNE_API_BEGIN
 /* How layouts are chosen. */
 enum {
     PRUNE_CHOOSE_MODELLED = 0, /* PRUNE_LAYOUT_AUTO of product.h: by modelled cost, for each size of batch */
-    /* All are timed for max_batch samples, AUTO too, and the fastest stays; AUTO unless another one is 2 %
-     * faster. Takes some milliseconds a layer, and memory for all of them at a time. */
+    /* All that are not larger than DENSE are timed for max_batch samples, AUTO too, and the fastest
+     * stays; AUTO unless another one is 2 % faster. Takes some milliseconds a layer, and memory for all
+     * of them at a time. */
     PRUNE_CHOOSE_MEASURED = 1,
     PRUNE_CHOOSE_BYTES = 2 /* the one that takes the fewest bytes, which may be slower than dense */
 };
@@ -77,7 +78,8 @@ void prune_engine_layer_init(prune_engine_layer *layer);
  * counted; PRUNE_E_SHAPE: layout_count is more than there are dense layers; PRUNE_E_UNSUPPORTED: kernels are
  * not offered, or not such a layout by them, or there is no clock; PRUNE_E_SIZE: max_batch is 0;
  * PRUNE_E_LIMIT: it is over INT_MAX, or a matrix is too large for a product; PRUNE_E_VERSION,
- * PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_model_verify(). On failure *out is NULL. */
+ * PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_model_verify(). error names the
+ * option, or "layer N of the folded model" (prune_model_fold()), and says why. On failure *out is NULL. */
 prune_status prune_engine_create(prune_engine **out, const prune_allocator *mem, const prune_model *model,
                                  const prune_engine_options *options, prune_error *error);
 

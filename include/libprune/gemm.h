@@ -45,9 +45,15 @@ const prune_backend *prune_backend_reference(void);
 const prune_backend *prune_backend_blas(void);
 
 /* Where there is a BLAS: "small+blas", the library's own kernels for products so small that a call of the
- * BLAS costs more (M N K up to 32768, K up to 128, beta 0), and the BLAS for others; of the small ones, the
- * bits do not change with M and N. Else prune_backend_reference(). Never NULL. */
+ * BLAS costs more (M N K up to 32768, K up to 128, beta 0; but not one row with B^T, which a BLAS reads as it
+ * lies), and the BLAS for others; of the small ones, the bits do not change with M and N. Else
+ * prune_backend_reference(). Never NULL. */
 const prune_backend *prune_backend_default(void);
+
+/* "small+blas" with these kernels, of sparse.h: PRUNE_KERNELS_PLAIN, _AVX2, _AVX512 (here F and VL), or _AUTO
+ * for the best, which is prune_backend_default(). The last two give the same bits. NULL: there is no BLAS, or
+ * library or processor do not have them. */
+const prune_backend *prune_backend_small(int32_t kernels);
 
 /* The BLAS's own thread count. It belongs to the whole process, so the library never changes it by
  * itself. Same seed gives same bits only at one fixed count, and 1 is best for small networks.

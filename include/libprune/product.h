@@ -14,6 +14,8 @@
  *              the weights that are; a vector of them is spread over its columns once for several samples
  *     GROUPS   W whose neighbouring rows keep the same columns (blocks of 8 x 1 or 16 x 1, NEON also 4 x 1):
  *              vectors of weights times one element of x
+ * AUTO takes for each size of batch the one of the lowest modelled cost among those that are not larger than
+ * DENSE, and DENSE unless another one is 5 % cheaper.
  * Kernels: plain C, everywhere, is what the others are held to. They sum in other orders, and fuse
  * multiplication and addition, so for each element
  *     |y - what prune_encoding_apply() gives| <= 2 (n + 2) 2^-24 (|y before, if accumulating| + sum |w x|),

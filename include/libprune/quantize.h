@@ -4,6 +4,8 @@
  * - a dense layer: DENSE8 or BLOCKS8; ReLU is the end of what its outputs can be, any other activation a
  *   table of 256 numbers behind it. Weights that become 0 count as not there;
  * - an activation layer: a table;
+ * - batch normalisation that did not fold, behind an activation for example: AFFINE8. Its inputs have one
+ *   scale for all of them, so that units whose numbers are much smaller than those of others get few steps;
  * - softmax or log-softmax, as the last layer: in float, of the outputs as float (REAL). Then the blob gives
  *   float, and the program that runs it lists these operations. Without, it gives int8.
  *
@@ -55,10 +57,12 @@ typedef struct prune_quantized prune_quantized;
 
 /* Makes one of a model and of samples, which are read twice (once with MINMAX). mem NULL: the platform's;
  * options and error may be NULL; error names the layer. *out is NULL on failure.
+ * A blob that would be of no use is refused by PRUNE_E_RANGE, too: where all that the data or a dense layer
+ * give, not being 0, is less than one step of their int8, and where such a step would leave float.
  * PRUNE_E_ARGUMENT: NULL, an unknown constant, encodings NULL but counted, a back end without a function;
  * PRUNE_E_RANGE: percentile; PRUNE_E_SHAPE: encoding_count is more than there are dense layers, data;
- * PRUNE_E_UNSUPPORTED: batch normalisation that could not be folded, softmax that is not last; PRUNE_E_LIMIT:
- * more than 65532 inputs or outputs, or the blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf;
+ * PRUNE_E_UNSUPPORTED: softmax that is not last; PRUNE_E_LIMIT: more than 65532 inputs or outputs, or the
+ * blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf, or batch normalisation has such a factor;
  * PRUNE_E_VERSION, PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_model_fold() and prune_data_check(). */
 prune_status prune_quantize(prune_quantized **out, const prune_allocator *mem, const prune_model *model,
                             const prune_data *data, const prune_quantize_options *options,

@@ -14,13 +14,15 @@
 #define LIBPRUNE_REFIT_H
 
 #include "libprune/data.h"
+#include "libprune/gemm.h"
 
 PRUNE_API_BEGIN
 /* FFI-BEGIN */
 typedef struct prune_refit_options {
     size_t size;
-    int32_t layer;  /* only this layer; default -1: all dense ones */
-    double damping; /* 0 or more; default 1e-4 */
+    int32_t layer;                /* only this layer; default -1: all dense ones */
+    double damping;               /* 0 or more; default 1e-4 */
+    const prune_backend *backend; /* NULL: prune_backend_default() */
 } prune_refit_options;
 
 /* Sets size and the defaults above. NULL is fine. A call that takes such options has them for NULL. */
@@ -30,11 +32,11 @@ void prune_refit_options_init(prune_refit_options *options);
  * `kept`; with NULL both have the same shapes: a masked model and the one it comes from. Of the data the
  * inputs count, those of `model`; each dense layer reads them once. A model with room for a copy of itself
  * and for squares of the widest layer, in double, from small's allocator. options and error may be NULL.
- * PRUNE_E_SHAPE: other layers, or other widths than `kept` says; PRUNE_E_RANGE: `kept` names a unit that the
- * model has not, no such dense layer, damping; PRUNE_E_SINGULAR: with so little damping there is no single
- * answer; PRUNE_E_NONFINITE: a number on the way, or a weight, leaves float; PRUNE_E_ARGUMENT,
- * PRUNE_E_NO_LAYERS, PRUNE_E_VERSION, PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_data_check(). On
- * failure small is as before. */
+ * PRUNE_E_SHAPE: other layers, or other widths than `kept` says; PRUNE_E_RANGE: `kept` names a unit that
+ * the model has not, no such dense layer, damping; PRUNE_E_SINGULAR: with so little damping there is no
+ * single answer; PRUNE_E_NONFINITE: a number on the way, or a weight, leaves float; PRUNE_E_ARGUMENT
+ * (also a back end without a function), PRUNE_E_NO_LAYERS, PRUNE_E_VERSION, PRUNE_E_MEMORY,
+ * PRUNE_E_OVERFLOW; and as prune_data_check(). On failure small is as before. */
 prune_status prune_refit(prune_model *small, const prune_model *model, const size_t *kept,
                          const prune_data *data, const prune_refit_options *options, prune_error *error);
 /* FFI-END */

@@ -76,18 +76,18 @@ typedef struct prune_tiny {
     uint32_t neurons;    /* N */
     uint32_t samples;    /* whose gradients are added up */
     float rate;          /* 0.01 at first */
-    float factor, epsilon, complement[2]; /* Adam's: of this step; 1 - beta^steps */
-    float *weight;                        /* [P] */
-    float *gradient;                      /* [P], the sum over `samples`; or NULL */
-    float *moment[2];                     /* [P] each; or NULL. Adam's: sums, not means */
-    float *output;                        /* [N]; the last O of it are the model's */
-    float *delta;                         /* [N]: dL/dz of the last sample */
-    uint32_t *mask;                       /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    float factor, epsilon, powers[2];    /* Adam's: of this step; 1 + beta + ... */
+    float *weight;                       /* [P] */
+    float *gradient;                     /* [P], the sum over `samples`; or NULL */
+    float *moment[2];                    /* [P] each; or NULL. Adam's: sums, not means */
+    float *output;                       /* [N]; the last O of it are the model's */
+    float *delta;                        /* [N]: dL/dz of the last sample */
+    uint32_t *mask;                      /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
+    void (*clear)(struct prune_tiny *t); /* keeps removed weights 0; NULL before there are any */
 } prune_tiny;
 
 /* Bytes that a plan takes; 0 if it is none: NULL anywhere, no layers, a width out of range, more than 2^26
- * parameters, an activation that is refused, a loss that cannot teach such outputs, unknown parts. For
- * static arrays: PRUNE_TINY_WORDS. */
+ * parameters, an activation that is refused, unknown parts. For static arrays: PRUNE_TINY_WORDS. */
 size_t prune_tiny_bytes(const prune_tiny_plan *plan);
 
 /* Starts with weights and state 0, nothing removed. The plan must outlive t. bytes may be more than needed.
@@ -104,8 +104,8 @@ prune_status prune_tiny_draw(prune_tiny *t, uint64_t seed);
 const float *prune_tiny_run(prune_tiny *t, const float *x);
 
 /* One step on one sample: forward, loss, backward, update. loss, of before the step, may be NULL.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_RANGE: an input is NaN or beyond +-1e8; PRUNE_E_LABEL;
- * PRUNE_E_DIVERGED: an activation or a derivative is. */
+ * PRUNE_E_ARGUMENT: NULL, cross-entropy of outputs that it cannot teach (see there); PRUNE_E_RANGE: an input
+ * is NaN or beyond +-1e8; PRUNE_E_LABEL; PRUNE_E_DIVERGED: an activation or a derivative is. */
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target);
 
 /* The same as far as backward, and the sample's gradient is added to t->gradient, removed weights' too.
@@ -176,7 +176,7 @@ prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
- * -log softmax(h)[label] of linear outputs, at least two (else the plan is refused), the target is one
+ * -log softmax(h)[label] of linear outputs, at least two (of others steps are refused), the target is one
  * int32_t, 0 .. O - 1. Both as in loss.h. */
 extern const prune_tiny_loss prune_tiny_mse;
 extern const prune_tiny_loss prune_tiny_softmax_cross_entropy;

@@ -5,6 +5,7 @@
 #define LIBPRUNE_VALIDATE_H
 
 #include "libprune/evaluate.h"
+#include "libprune/gemm.h"
 #include "libprune/snapshot.h"
 
 PRUNE_API_BEGIN
@@ -28,6 +29,7 @@ typedef struct prune_validation {
     int32_t accepted; /* out: 1 kept, 0 rolled back */
     const prune_metric *own; /* in: of PRUNE_METRIC_OWN, see evaluate.h: F1, ROC AUC, R2, ... */
     const prune_loss_options *loss_options; /* in: default NULL; else in place of `loss` */
+    const prune_backend *backend;           /* in: NULL: prune_backend_default() */
 } prune_validation;
 
 /* Sets size and defaults, the rest 0. NULL is fine. */
@@ -39,8 +41,8 @@ void prune_validation_init(prune_validation *validation);
  * for all metrics but accuracy, and the own one if it says so.
  * PRUNE_E_RANGE: tolerance or reference negative or NaN (that of an own metric or loss may be negative, but
  * is finite), or of accuracy not a fraction (tolerance below 1, reference at most 1); PRUNE_E_ARGUMENT: a
- * metric that the loss does not have, or no own one; PRUNE_E_SHAPE: the snapshot is of another
- * architecture; errors as prune_evaluate_with(), and what an own metric returns.
+ * metric that the loss does not have, or no own one, a back end without a function; PRUNE_E_SHAPE: the
+ * snapshot is of another architecture; errors as prune_evaluate_with(), and what an own metric returns.
  * On failure the model is untouched. */
 prune_status prune_validate(prune_validation *validation, prune_model *model, const prune_snapshot *snapshot,
                             const prune_data *data, prune_error *error);

@@ -12,8 +12,9 @@ typedef struct prn_costs {
     const prn_sparse *kernels;
     int32_t has[PRN_LAYOUTS];                                    /* AUTO always */
     uint32_t rows, columns, kept, steps, window, blocks, height; /* window, height: the best */
-    uint32_t blas_vector;                                        /* floats in one of the BLAS's */
-    float dense;                                                 /* how much slower than a BLAS dense is */
+    uint32_t blas_speed;                                         /* floats in the time of 8 of the BLAS's */
+    int32_t has_small, has_uncopied;                             /* kernels for small products */
+    int32_t by_reference;                                        /* dense, not by a BLAS */
 } prn_costs;
 
 void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kernels,
@@ -21,6 +22,11 @@ void prn_costs_of(prn_costs *costs, const prn_kept *kept, const prn_sparse *kern
 
 /* Nanoseconds, modelled, of a layout that there is. */
 float prn_costs_time(const prn_costs *costs, int32_t layout, size_t batch);
+
+/* The fastest by that, of those that are not larger than DENSE. */
 int32_t prn_costs_best(const prn_costs *costs, size_t batch);
+
+/* Whether a layout that there is takes more bytes than DENSE, but for gaps between its arrays. */
+int32_t prn_costs_larger(const prn_costs *costs, int32_t layout);
 
 #endif

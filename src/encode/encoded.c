@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "encoded.h"
+#include "text.h"
 
 prune_status prn_matrix_of(prn_matrix *m, const prn_param *param)
 {
@@ -34,12 +35,30 @@ prune_status prune_encoded_write(void *bytes, size_t length, const prune_model *
     return status == PRUNE_OK ? prn_encoding_encode(bytes, length, &m, options) : status;
 }
 
-prune_status prune_model_encoded_bytes(uint64_t *bytes, const prune_model *model,
-                                       const prune_encoding_options *options)
+/* What is wrong with the options is so for every layer. */
+static prune_status say(prune_error *error, prune_status status, size_t layer, const char *param)
 {
-    const prune_status checked = bytes == NULL ? PRUNE_E_ARGUMENT : prn_model_check(model);
+    char place[32];
+    prn_text text;
+    if (status == PRUNE_E_ARGUMENT || status == PRUNE_E_RANGE || status == PRUNE_E_VERSION)
+        return prn_error_set(error, status, "options", prune_status_string(status));
+    prn_text_start(&text, place, sizeof place);
+    prn_text_add(&text, "layer ");
+    prn_text_number(&text, layer);
+    prn_error_set(error, status, param,
+                  status == PRUNE_E_UNSUPPORTED ? "more are kept in a group than the encoding holds"
+                                                : prune_status_string(status));
+    return prn_error_within(error, status, place);
+}
+
+prune_status prune_model_encoded_bytes(uint64_t *bytes, const prune_model *model,
+                                       const prune_encoding_options *options, prune_error *error)
+{
+    if (bytes == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "bytes", "NULL");
+    const prune_status checked = prn_model_check(model);
     if (checked != PRUNE_OK)
-        return checked;
+        return prn_error_set(error, checked, "model", prune_status_string(checked));
     uint64_t sum = PRUNE_ENCODED_MODEL + (uint64_t)model->layer_count * PRUNE_ENCODED_LAYER;
     prn_walk w = { .model = model };
     for (const prn_param *param = prn_walk_next(&w); param != NULL; param = prn_walk_next(&w)) {
@@ -51,7 +70,7 @@ prune_status prune_model_encoded_bytes(uint64_t *bytes, const prune_model *model
             status = status == PRUNE_OK ? prn_encoding_measure(&info, &m, options) : status;
         }
         if (status != PRUNE_OK)
-            return status;
+            return say(error, status, w.layer, param->name);
         sum += info.bytes;
     }
     *bytes = sum;

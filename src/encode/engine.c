@@ -14,6 +14,7 @@
 #include "product.h"
 #include "race.h"
 #include "rows.h"
+#include "sparse.h"
 #include "text.h"
 
 #include <string.h>
@@ -55,32 +56,60 @@ void prune_engine_layer_init(prune_engine_layer *layer)
         *layer = (prune_engine_layer){ .size = sizeof *layer };
 }
 
-static prune_status check_choice(const prune_engine_options *options)
+static prune_status check_choice(const prune_engine_options *options, prune_error *error)
 {
-    if (options->choice < PRUNE_CHOOSE_MODELLED || options->choice > PRUNE_CHOOSE_BYTES ||
-        (options->layouts == NULL && options->layout_count != 0))
-        return PRUNE_E_ARGUMENT;
+    if (options->choice < PRUNE_CHOOSE_MODELLED || options->choice > PRUNE_CHOOSE_BYTES)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "choice", "unknown");
     if (options->clock != NULL && options->clock->now == NULL)
-        return PRUNE_E_ARGUMENT;
-    return options->clock != NULL || options->choice != PRUNE_CHOOSE_MEASURED ? PRUNE_OK
-                                                                              : PRUNE_E_UNSUPPORTED;
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "clock", "it has no function");
+    if (options->clock == NULL && options->choice == PRUNE_CHOOSE_MEASURED)
+        return prn_error_set(error, PRUNE_E_UNSUPPORTED, "clock", "there is none, and choice is by time");
+    return PRUNE_OK;
 }
 
-/* What products look at themselves is left to them. */
-static prune_status read_options(prune_engine_options *mine, const prune_engine_options *given)
+static prune_status check_layouts(const prune_engine_options *options, size_t dense, prune_error *error)
+{
+    if (options->layouts == NULL && options->layout_count != 0)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "layouts", "NULL, but counted");
+    if (options->layout_count > dense)
+        return prn_error_format(error, PRUNE_E_SHAPE, "layout_count", "% for % dense layers",
+                                (const ptrdiff_t[]){ (ptrdiff_t)options->layout_count, (ptrdiff_t)dense });
+    for (size_t i = 0; i < options->layout_count; i++)
+        if (options->layouts[i] != PRUNE_LAYOUT_AUTO && prune_layout_name(options->layouts[i]) == NULL)
+            return prn_error_at(error, PRUNE_E_ARGUMENT, "layouts", i, "unknown");
+    return PRUNE_OK;
+}
+
+static prune_status check_kernels(const prune_engine_options *options, prune_error *error)
+{
+    if (options->kernels != PRUNE_KERNELS_AUTO && prune_kernels_name(options->kernels) == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "kernels", "unknown");
+    if (prn_sparse_find(options->kernels) == NULL)
+        return prn_error_set(error, PRUNE_E_UNSUPPORTED, "kernels", "this machine does not offer them");
+    return PRUNE_OK;
+}
+
+static prune_status read_options(prune_engine_options *mine, const prune_engine_options *given,
+                                 prune_error *error)
 {
     prune_engine_options_init(mine);
     prune_status status = prn_options_read(mine, sizeof *mine, given);
     if (status != PRUNE_OK)
-        return status;
+        return prn_error_set(error, status, "options", prn_options_reason(status));
     if (mine->backend == NULL)
         mine->backend = prune_backend_default();
     if (mine->clock == NULL)
         mine->clock = prn_platform_clock();
     if (mine->backend->run == NULL)
-        return PRUNE_E_ARGUMENT;
-    status = check_choice(mine);
-    return status == PRUNE_OK ? prn_batch_check(mine->max_batch) : status;
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "backend", "it has no function");
+    status = check_choice(mine, error);
+    if (status == PRUNE_OK)
+        status = check_kernels(mine, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = prn_batch_check(mine->max_batch);
+    return status == PRUNE_OK ? status
+                              : prn_error_set(error, status, "max_batch", prune_status_string(status));
 }
 
 /* ---- making one ---- */
@@ -149,8 +178,19 @@ static prune_status take_dense(step *s, const prune_engine *e, const prn_layer *
     return status == PRUNE_OK ? make_product(s, e, &m, options, layout) : status;
 }
 
+/* Of a layer, why it could not be taken. */
+static prune_status say(prune_error *error, prune_status status, size_t layer)
+{
+    const ptrdiff_t number = (ptrdiff_t)layer;
+    const char *const reason = status == PRUNE_E_UNSUPPORTED
+                                   ? "the kernels have no such layout for its matrix"
+                               : status == PRUNE_E_LIMIT ? "its matrix is too large for a product"
+                                                         : prune_status_string(status);
+    return prn_error_format(error, status, "layer % of the folded model", reason, &number);
+}
+
 static prune_status take_layers(prune_engine *e, const prune_model *folded,
-                                const prune_engine_options *options)
+                                const prune_engine_options *options, prune_error *error)
 {
     prune_status status = PRUNE_OK;
     float *bias = e->biases;
@@ -170,6 +210,8 @@ static prune_status take_layers(prune_engine *e, const prune_model *folded,
             s->layer = prn_layer_clone(&e->mem, layer);
             status = s->layer == NULL ? PRUNE_E_MEMORY : PRUNE_OK;
         }
+        if (status != PRUNE_OK)
+            return say(error, status, l);
     }
     return status;
 }
@@ -197,25 +239,23 @@ static prune_status make_room(prune_engine *e)
     return e->room == NULL ? PRUNE_E_MEMORY : PRUNE_OK;
 }
 
+/* *out is the engine even if it is not whole, as long as there is one. */
 static prune_status build(prune_engine **out, const prune_allocator *mem, const prune_model *folded,
-                          const prune_engine_options *options)
+                          const prune_engine_options *options, prune_error *error)
 {
-    prune_engine *e;
-    if (options->layout_count > count_dense(folded))
-        return PRUNE_E_SHAPE;
-    prune_status status = lay_out(&e, mem, folded);
+    prune_status status = check_layouts(options, count_dense(folded), error);
     if (status != PRUNE_OK)
         return status;
-    e->backend = options->backend;
-    e->max_batch = options->max_batch;
-    status = take_layers(e, folded, options);
-    if (status == PRUNE_OK)
-        status = make_room(e);
-    if (status == PRUNE_OK)
-        *out = e;
-    else
-        prune_engine_free(e);
-    return status;
+    status = lay_out(out, mem, folded);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "engine", prune_status_string(status));
+    (*out)->backend = options->backend;
+    (*out)->max_batch = options->max_batch;
+    status = take_layers(*out, folded, options, error);
+    if (status != PRUNE_OK)
+        return status;
+    status = make_room(*out);
+    return status == PRUNE_OK ? status : prn_error_set(error, status, "engine", prune_status_string(status));
 }
 
 prune_status prune_engine_create(prune_engine **out, const prune_allocator *mem, const prune_model *model,
@@ -227,17 +267,22 @@ prune_status prune_engine_create(prune_engine **out, const prune_allocator *mem,
     if (out == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "out", "NULL");
     *out = NULL;
-    prune_status status = read_options(&options, given);
-    if (status == PRUNE_OK)
-        status = prn_mem_choose(&own, mem);
+    prune_status status = read_options(&options, given, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "options", prune_status_string(status));
+        return status;
+    status = prn_mem_choose(&own, mem);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "mem", prune_status_string(status));
     status = prune_model_fold(&folded, &own, model, error);
     if (status != PRUNE_OK)
         return status;
-    status = build(out, &own, folded, &options);
+    status = build(out, &own, folded, &options, error);
     prune_model_free(folded);
-    return status == PRUNE_OK ? status : prn_error_set(error, status, "engine", prune_status_string(status));
+    if (status != PRUNE_OK) {
+        prune_engine_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 static void end_step(const step *s, const prune_allocator *mem)

@@ -28,6 +28,7 @@ struct prune_product {
     uint32_t rows, columns, kept;
     size_t max_batch;
     float time;              /* modelled, of max_batch */
+    int32_t larger;          /* than DENSE; never by AUTO */
     int32_t layout[CLASSES]; /* of each class of batches */
     prn_rows by_rows;
     prn_windows windows;
@@ -103,6 +104,8 @@ static prune_status build(prune_product *p, const prn_kept *kept, const prune_pr
     p->backend = options->backend != NULL ? options->backend : prune_backend_default();
     prn_costs_of(&costs, kept, p->kernels, p->backend);
     prune_status status = costs.has[options->layout] ? PRUNE_OK : PRUNE_E_UNSUPPORTED;
+    p->larger = status == PRUNE_OK && options->layout != PRUNE_LAYOUT_AUTO &&
+                prn_costs_larger(&costs, options->layout);
     for (size_t c = 0; c < CLASSES && status == PRUNE_OK; c++) {
         const size_t batch = (size_t)1 << (c < class_of(p->max_batch) ? c : class_of(p->max_batch));
         p->layout[c] = options->layout != PRUNE_LAYOUT_AUTO ? options->layout : prn_costs_best(&costs, batch);
@@ -216,6 +219,11 @@ prune_status prune_product_describe(prune_product_info *info, const prune_produc
     if (status == PRUNE_OK)
         prn_result_write(info, &mine);
     return status;
+}
+
+int32_t prn_product_larger(const prune_product *product)
+{
+    return product->larger;
 }
 
 float prn_product_time(const prune_product *product)

@@ -21,6 +21,9 @@ typedef struct prn_product_call {
 /* As prune_product_run(), with nothing left to check. */
 void prn_product_run(const prune_product *product, const prn_product_call *call);
 
+/* Whether it is laid out in one way, by name, that takes more bytes than DENSE. */
+int32_t prn_product_larger(const prune_product *product);
+
 /* Nanoseconds of a run of max_batch samples, modelled. */
 float prn_product_time(const prune_product *product);
 

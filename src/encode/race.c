@@ -33,12 +33,16 @@ typedef struct runners {
     size_t bytes;
 } runners;
 
-/* PRUNE_OK and NULL if the kernels have no such layout. */
+/* PRUNE_OK and NULL if the kernels have no such layout, or if it is larger than dense. */
 static prune_status make(prune_product **out, const prn_race *race, int32_t layout)
 {
     prune_product_options options = race->options;
     options.layout = layout;
     const prune_status status = prn_product_create(out, race->mem, race->matrix, &options);
+    if (*out != NULL && prn_product_larger(*out)) {
+        prune_product_free(*out);
+        *out = NULL;
+    }
     return status == PRUNE_E_UNSUPPORTED && layout != PRUNE_LAYOUT_AUTO ? PRUNE_OK : status;
 }
 

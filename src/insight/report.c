@@ -223,8 +223,9 @@ const char *prn_report_encoding(int32_t encoding)
 
 /* ---- public ---- */
 
-prune_status prune_report_layer(prune_report *report, const prune_model *model, size_t layer,
-                                const prune_report_options *options)
+/* Of one layer, or with NULL of all. */
+static prune_status report_on(prune_report *report, const prune_model *model, const size_t *layer,
+                              const prune_report_options *options)
 {
     prn_reporting r;
     prune_report mine;
@@ -232,23 +233,20 @@ prune_status prune_report_layer(prune_report *report, const prune_model *model, 
     if (status == PRUNE_OK)
         status = prn_result_check(report, sizeof mine);
     if (status == PRUNE_OK)
-        status = prn_report_layer(&mine, &r, layer);
+        status = layer != NULL ? prn_report_layer(&mine, &r, *layer) : prn_report_total(&mine, &r);
     if (status == PRUNE_OK)
         prn_result_write(report, &mine);
     return status;
 }
 
+prune_status prune_report_layer(prune_report *report, const prune_model *model, size_t layer,
+                                const prune_report_options *options)
+{
+    return report_on(report, model, &layer, options);
+}
+
 prune_status prune_report_total(prune_report *report, const prune_model *model,
                                 const prune_report_options *options)
 {
-    prn_reporting r;
-    prune_report mine;
-    prune_status status = report == NULL ? PRUNE_E_ARGUMENT : prn_report_open(&r, model, options);
-    if (status == PRUNE_OK)
-        status = prn_result_check(report, sizeof mine);
-    if (status == PRUNE_OK)
-        status = prn_report_total(&mine, &r);
-    if (status == PRUNE_OK)
-        prn_result_write(report, &mine);
-    return status;
+    return report_on(report, model, NULL, options);
 }

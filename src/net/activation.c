@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
 #include "nonlinear.h"
+#include "wide.h"
 #include "libprune/fmath.h"
 
 #include <string.h>
@@ -26,18 +27,36 @@ static void linear_backward(float *dy, const float *y, size_t count)
     (void)count;
 }
 
+/* These two with one test a number, also where code is small: count is above 0. */
 static void relu_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    do {
         const float x = y[i] + bias[i];
         y[i] = x > 0.0f ? x : 0.0f;
-    }
+    } while (++i != count);
+}
+
+PRN_INLINE void relu_back(float *dy, const float *y, size_t count)
+{
+    size_t i = 0;
+    do
+        dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+    while (++i != count);
+}
+
+PRN_WIDE static void relu_back_wide(float *dy, const float *y, size_t count)
+{
+    relu_back(dy, y, count);
 }
 
 static void relu_backward(float *dy, const float *y, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    if (prn_wide())
+        relu_back_wide(dy, y, count);
+    else
+        relu_back(dy, y, count);
 }
 
 static void sigmoid_forward(float *y, const float *bias, size_t count)

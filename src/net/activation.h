@@ -4,7 +4,7 @@
 
 #include "libprune/activation.h"
 
-/* forward: y[i] = f(y[i] + bias[i]); backward: as prn_activation_backward(). */
+/* forward: y[i] = f(y[i] + bias[i]); backward: as prn_activation_backward(). Of at least one. */
 struct prune_activation {
     void (*forward)(float *y, const float *bias, size_t count);
     void (*backward)(float *dy, const float *from, size_t count);

@@ -39,8 +39,24 @@ static void keep_activation_input(const prn_layer *layer, const prn_pass *pass)
             pass->cache[r * outputs + c] = pass->y[r * pass->ldy + c] + bias[c];
 }
 
+static void activate(const prn_layer *layer, const prn_pass *pass)
+{
+    if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
+        keep_activation_input(layer, pass);
+    prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
+                           outputs_of(layer));
+}
+
+static int32_t is_plain(int32_t activation)
+{
+    return activation == PRUNE_LINEAR || activation == PRUNE_RELU;
+}
+
+/* Y = f(X W^T + b), of which small products may make all. */
 static void multiply(const prn_layer *layer, const prn_pass *pass)
 {
+    const int32_t activation = layer->spec.activation;
+    const prn_beside beside = { layer->params[BIAS].value, activation == PRUNE_RELU, NULL };
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
     const prune_gemm product = { .m = pass->batch,
                                  .n = outputs,
@@ -53,23 +69,24 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .c = pass->y,
                                  .ldc = pass->ldy,
                                  .alpha = 1.0f };
+    if (pass->small != NULL && is_plain(activation) && pass->small(&product, &beside))
+        return;
     if (pass->apart)
         pass->backend->run(pass->backend->user, &product);
     else
         prn_spread_product(pass->backend, &product);
+    activate(layer, pass);
 }
 
 static void dense_forward(const prn_layer *layer, const prn_pass *pass)
 {
     const prn_param *weight = &layer->params[WEIGHT];
-    if (prn_thin_takes(pass->thin, weight, pass->batch))
-        prn_thin_forward(pass->thin, weight, pass);
-    else
+    if (!prn_thin_takes(pass->thin, weight, pass->batch)) {
         multiply(layer, pass);
-    if (pass->cache != NULL && prn_activation_needs_input(layer->spec.activation))
-        keep_activation_input(layer, pass);
-    prn_activation_forward(layer->spec.activation, pass->y, pass->ldy, layer->params[BIAS].value, pass->batch,
-                           outputs_of(layer));
+        return;
+    }
+    prn_thin_forward(pass->thin, weight, pass);
+    activate(layer, pass);
 }
 
 enum { STRIPS = 4 };
@@ -101,35 +118,49 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
     }
 }
 
-static prune_gemm weight_gradient(const prn_layer *layer, const prn_pass *pass, const float *x, size_t ldx)
+static int32_t is_made_small(const prune_gemm *product, const prn_pass *pass, float *sums)
 {
-    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    return (prune_gemm){ .m = outputs,
-                         .n = inputs,
-                         .k = pass->batch,
-                         .a = pass->dy,
-                         .lda = outputs,
-                         .transpose_a = 1,
-                         .b = x,
-                         .ldb = ldx,
-                         .c = pass->gradient[WEIGHT],
-                         .ldc = inputs,
-                         .alpha = 1.0f };
+    const prn_beside beside = { NULL, 0, sums };
+    return pass->small != NULL && pass->small(product, &beside);
 }
 
-static prune_gemm input_gradient(const prn_layer *layer, const prn_pass *pass)
+/* The bias's at once, the weights' too if that is small; else it returns 1: the product is to be made. */
+static size_t weight_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass,
+                              const float *x, size_t ldx)
 {
     const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
-    return (prune_gemm){ .m = pass->batch,
-                         .n = inputs,
-                         .k = outputs,
-                         .a = pass->dy,
-                         .lda = outputs,
-                         .b = layer->params[WEIGHT].value,
-                         .ldb = inputs,
-                         .c = pass->dx,
-                         .ldc = inputs,
-                         .alpha = 1.0f };
+    *product = (prune_gemm){ .m = outputs,
+                             .n = inputs,
+                             .k = pass->batch,
+                             .a = pass->dy,
+                             .lda = outputs,
+                             .transpose_a = 1,
+                             .b = x,
+                             .ldb = ldx,
+                             .c = pass->gradient[WEIGHT],
+                             .ldc = inputs,
+                             .alpha = 1.0f };
+    if (is_made_small(product, pass, pass->gradient[BIAS]))
+        return 0;
+    sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
+    return 1;
+}
+
+/* The same. */
+static size_t input_gradient(prune_gemm *product, const prn_layer *layer, const prn_pass *pass)
+{
+    const size_t inputs = inputs_of(layer), outputs = outputs_of(layer);
+    *product = (prune_gemm){ .m = pass->batch,
+                             .n = inputs,
+                             .k = outputs,
+                             .a = pass->dy,
+                             .lda = outputs,
+                             .b = layer->params[WEIGHT].value,
+                             .ldb = inputs,
+                             .c = pass->dx,
+                             .ldc = inputs,
+                             .alpha = 1.0f };
+    return !is_made_small(product, pass, NULL);
 }
 
 static void dense_backward(const prn_layer *layer, const prn_pass *pass)
@@ -140,13 +171,13 @@ static void dense_backward(const prn_layer *layer, const prn_pass *pass)
     size_t count = 0;
     prn_activation_backward(layer->spec.activation, pass->dy, from, pass->batch * outputs_of(layer));
     const int32_t thin = prn_thin_takes(pass->thin, weight, pass->batch);
-    if (!pass->unread && !(thin && pass->kept_only))
-        products[count++] = weight_gradient(layer, pass, pass->x, pass->ldx);
-    if (!thin && pass->dx != NULL)
-        products[count++] = input_gradient(layer, pass);
-    prn_spread_products(pass->backend, products, count);
-    if (!pass->unread || thin)
+    if (thin && pass->kept_only)
         sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
+    else if (!pass->unread)
+        count = weight_gradient(products, layer, pass, pass->x, pass->ldx);
+    if (!thin && pass->dx != NULL)
+        count += input_gradient(&products[count], layer, pass);
+    prn_spread_products(pass->backend, products, count);
     if (thin)
         prn_thin_backward(pass->thin, weight, pass, pass->gradient[WEIGHT]);
 }
@@ -182,9 +213,9 @@ static void dense_sample_gradients(const prn_layer *layer, const prn_pass *pass)
         divide_by_shares(pass->dy, pass->shares, pass->batch, outputs);
     other.gradient[WEIGHT] = pass->samples[WEIGHT];
     other.gradient[BIAS] = pass->samples[BIAS];
-    const prune_gemm product = weight_gradient(layer, &other, pass->scratch, inputs);
-    prn_spread_product(pass->backend, &product);
-    sum_rows(other.gradient[BIAS], pass->dy, pass->batch, outputs_of(layer));
+    prune_gemm product;
+    if (weight_gradient(&product, layer, &other, pass->scratch, inputs))
+        prn_spread_product(pass->backend, &product);
 }
 
 /* ---- second derivatives: with h now by z = W x + b,  own = h_oo x_i^2,  hx = W^T h W ---- */

@@ -12,11 +12,6 @@ typedef struct folding {
     prn_layer *held;    /* the layer that will be next; NULL at the start */
 } folding;
 
-static int32_t is_identity(const prn_layer *layer)
-{
-    return layer->ops->identity || (layer->ops->is_activation && layer->spec.activation == PRUNE_LINEAR);
-}
-
 /* All units or none. */
 static int32_t absorb(prn_layer *into, const prn_layer *layer)
 {
@@ -35,7 +30,7 @@ static int32_t take_up(prn_layer *held, const prn_layer *layer)
 {
     if (held == NULL)
         return 0;
-    if (is_identity(layer))
+    if (prn_layer_is_identity(layer))
         return 1;
     if (held->ops->absorb == NULL || held->spec.activation != PRUNE_LINEAR)
         return 0;
@@ -62,7 +57,7 @@ static prune_status fold_layer(folding *f, const prn_layer *layer)
 {
     if (take_up(f->held, layer))
         return PRUNE_OK;
-    if (f->held != NULL && is_identity(f->held)) {
+    if (f->held != NULL && prn_layer_is_identity(f->held)) {
         prn_mem_free(&f->model->mem, f->held, 1, f->held->bytes);
         f->held = NULL;
     }

@@ -5,9 +5,11 @@
 #ifndef PRN_LAYER_H
 #define PRN_LAYER_H
 
+#include "libprune/activation.h"
 #include "libprune/gemm.h"
 #include "libprune/layer.h"
 #include "libprune/rng.h"
+#include "gemm_small.h"
 #include "mem.h"
 
 enum { PRN_LAYER_PARAMS = 4, PRN_UNIT_SLICES = 2, PRN_LAYER_SETTINGS = PRUNE_LAYER_SETTINGS };
@@ -52,6 +54,7 @@ struct prn_thin;
  * `training` is the same in both directions; without it there may be no cache, no memory and no rng. */
 typedef struct prn_pass {
     const prune_backend *backend;
+    prn_small *small; /* of the back end, or NULL */
     size_t batch;
     const float *x;
     float *y;
@@ -174,6 +177,12 @@ prune_status prn_layer_same_shape(prn_layer *layer);
 size_t prn_layer_no_size(const prn_layer *layer);
 uint64_t prn_layer_no_macs(const prn_layer *layer);
 size_t prn_layer_no_slices(const prn_layer *layer, size_t u, prn_slice slices[PRN_UNIT_SLICES]);
+
+/* In inference it does nothing. */
+static inline int32_t prn_layer_is_identity(const prn_layer *layer)
+{
+    return layer->ops->identity || (layer->ops->is_activation && layer->spec.activation == PRUNE_LINEAR);
+}
 
 /* The product of the dimensions. */
 size_t prn_shape_count(const prune_shape *shape);

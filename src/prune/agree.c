@@ -6,6 +6,7 @@
 #include "libprune/predict.h"
 #include "model.h"
 #include "options.h"
+#include "spread.h"
 #include "text.h"
 
 #include <float.h>
@@ -70,7 +71,9 @@ static prune_status read_agreement(prune_agreement *mine, const prune_agreement 
         return prn_error_set(error, status, "agreement", prn_options_reason(status));
     if (!(mine->tolerance >= 0.0 && mine->tolerance <= DBL_MAX))
         return prn_error_set(error, PRUNE_E_RANGE, "agreement.tolerance", "negative, infinite or NaN");
-    *mine = (prune_agreement){ .size = sizeof *mine, .tolerance = mine->tolerance };
+    if (!prn_backend_fits(mine->backend))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "agreement.backend", "it has no function");
+    *mine = (prune_agreement){ .size = sizeof *mine, .tolerance = mine->tolerance, .backend = mine->backend };
     return PRUNE_OK;
 }
 
@@ -95,10 +98,9 @@ static prune_status take_memory(run *r)
     r->x = r->block;
     for (size_t m = 0; m < 2; m++)
         r->y[m] = (float *)r->block + at[m] / sizeof(float);
-    const prune_backend *backend = prune_backend_default();
     for (size_t m = 0; m < 2; m++) {
         const prune_status status =
-            prune_workspace_create(&r->workspace[m], &r->mem, r->model[m], ROWS, backend);
+            prune_workspace_create(&r->workspace[m], &r->mem, r->model[m], ROWS, r->found.backend);
         if (status != PRUNE_OK)
             return status;
     }

@@ -7,6 +7,7 @@
 #include "model.h"
 #include "options.h"
 #include "snapshot.h"
+#include "spread.h"
 #include "text.h"
 #include "unit.h"
 #include "validate.h"
@@ -59,10 +60,28 @@ static int32_t is_same(const prune_data *a, const prune_data *b)
            (a->source != NULL && a->source == b->source);
 }
 
-static prune_status read_options(search *s, const prune_budget_options *given)
+/* Measured by the back end that trains, unless it has its own. */
+static prune_status open_metric(search *s)
 {
     prune_validation defaults;
+    prune_trainer_options training;
     prune_validation_init(&defaults);
+    prune_trainer_options_init(&training);
+    const prune_validation *given = s->options.metric != NULL ? s->options.metric : &defaults;
+    prune_status status = prn_validation_open(&s->metric, given, s->error);
+    if (status == PRUNE_OK && s->metric.backend == NULL) {
+        status = prn_options_read(&training, sizeof training, s->options.training);
+        s->metric.backend = training.backend;
+        if (status != PRUNE_OK)
+            status = fail(s, status, "options.training", prn_options_reason(status));
+        else if (!prn_backend_fits(training.backend))
+            status = fail(s, PRUNE_E_ARGUMENT, "options.training.backend", "it has no function");
+    }
+    return status;
+}
+
+static prune_status read_options(search *s, const prune_budget_options *given)
+{
     prune_budget_options_init(&s->options);
     const prune_status status =
         given == NULL ? PRUNE_E_ARGUMENT : prn_options_read(&s->options, sizeof s->options, given);
@@ -90,7 +109,7 @@ static prune_status read_options(search *s, const prune_budget_options *given)
         return fail(s, PRUNE_E_RANGE, "options.confidence", "not above 0.5 and at most 0.999");
     if (!(o->search_share >= 0.0 && o->search_share <= 1.0))
         return fail(s, PRUNE_E_RANGE, "options.search_share", "not in 0 .. 1");
-    return prn_validation_open(&s->metric, o->metric != NULL ? o->metric : &defaults, s->error);
+    return open_metric(s);
 }
 
 static int32_t wants_data(const search *s)

@@ -95,9 +95,9 @@ static prune_status look_at_both(pair *p, const prune_data *data)
 {
     const prune_metric metric = { look, p, 0 };
     prune_status status = PRUNE_OK;
+    const prn_question question = { &p->loss, &metric, p->validation.backend };
     for (p->which = 0; status == PRUNE_OK && p->which < 2; p->which++)
-        status = prune_evaluate_metric_with(&p->whole[p->which], p->models[p->which], data, &p->loss, &metric,
-                                            p->error);
+        status = prn_evaluate_metric(&p->whole[p->which], p->models[p->which], data, &question, p->error);
     p->result.first = p->whole[0];
     p->result.second = p->whole[1];
     return status;

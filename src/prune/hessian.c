@@ -438,19 +438,6 @@ static prune_status score(prune_importance *scores, const prune_hessian *h)
     return prn_importance_written(scores);
 }
 
-static prune_status check_grasp(const prune_importance *scores, const prune_trainer *t, prune_error *error)
-{
-    if (scores == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "NULL: was the table made?");
-    const prune_status status = prn_trainer_open(t, error);
-    if (status != PRUNE_OK)
-        return status;
-    const int32_t fits = scores->model == t->model && scores->signature == t->signature;
-    return fits && scores->criterion == prn_criterion_find(PRUNE_SUPPLIED)
-               ? PRUNE_OK
-               : prn_error_set(error, PRUNE_E_STATE, "scores", "not a PRUNE_SUPPLIED table of this model");
-}
-
 static prune_status two_passes(prune_importance *scores, prune_hessian *h, const prune_data *data,
                                prune_error *error)
 {
@@ -469,7 +456,7 @@ prune_status prune_score_grasp(prune_importance *scores, prune_trainer *trainer,
                                float temperature, prune_error *error)
 {
     prune_hessian *h;
-    prune_status status = check_grasp(scores, trainer, error);
+    prune_status status = prn_supplied_fits(scores, trainer, error);
     if (status != PRUNE_OK)
         return status;
     status = prune_hessian_create(&h, &trainer->mem, trainer);

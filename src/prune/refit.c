@@ -7,6 +7,7 @@
 #include "feed.h"
 #include "model.h"
 #include "options.h"
+#include "spread.h"
 #include "squares.h"
 #include "text.h"
 
@@ -108,6 +109,10 @@ static prune_status read_options(prune_refit_options *mine, const prune_refit_op
         return prn_error_set(error, status, "options", prn_options_reason(status));
     if (!(mine->damping >= 0.0 && mine->damping <= DBL_MAX))
         return prn_error_set(error, PRUNE_E_RANGE, "options.damping", "negative, infinite or NaN");
+    if (!prn_backend_fits(mine->backend))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "options.backend", "it has no function");
+    if (mine->backend == NULL)
+        mine->backend = prune_backend_default();
     const int32_t exists =
         mine->layer == -1 || (mine->layer >= 0 && (size_t)mine->layer < small->layer_count &&
                               is_dense(small->layers[mine->layer]));
@@ -384,7 +389,6 @@ static prune_status refit_layers(refit *r, int32_t only, prune_error *error)
 static prune_status prepare(refit *r, const prune_model *small, const prune_data *data, prune_error *error)
 {
     r->mem = small->mem;
-    r->backend = prune_backend_default();
     r->linalg = prn_linalg_for(r->backend);
     prune_status status = prune_model_clone(&r->small, &r->mem, small);
     if (status == PRUNE_OK)
@@ -420,6 +424,7 @@ prune_status prune_refit(prune_model *small, const prune_model *model, const siz
     if (status != PRUNE_OK)
         return status;
     r.damping = mine.damping;
+    r.backend = mine.backend;
     status = prepare(&r, small, data, error);
     if (status == PRUNE_OK)
         status = refit_layers(&r, mine.layer, error);

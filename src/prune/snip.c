@@ -37,24 +37,11 @@ static prune_status normalise(prune_importance *table, const prune_importance *p
     return prn_importance_written(table);
 }
 
-static prune_status check_table(const prune_importance *scores, const prune_trainer *t, prune_error *error)
-{
-    if (scores == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "NULL: was the table made?");
-    const prune_status status = prn_trainer_open(t, error);
-    if (status != PRUNE_OK)
-        return status;
-    const int32_t fits = scores->model == t->model && scores->signature == t->signature;
-    return fits && scores->criterion->supplied
-               ? PRUNE_OK
-               : prn_error_set(error, PRUNE_E_STATE, "scores", "not a PRUNE_SUPPLIED table of this model");
-}
-
 prune_status prune_score_snip(prune_importance *scores, prune_trainer *trainer, const prune_data *data,
                               prune_error *error)
 {
     prune_importance *products;
-    prune_status status = check_table(scores, trainer, error);
+    prune_status status = prn_supplied_fits(scores, trainer, error);
     if (status != PRUNE_OK)
         return status;
     status = prune_importance_create(&products, &trainer->mem, trainer->model, PRUNE_TAYLOR);

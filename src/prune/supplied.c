@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "supplied.h"
+#include "text.h"
 
 #include <float.h>
 #include <string.h>
@@ -12,6 +13,20 @@ prune_status prn_importance_is_supplied(const prune_importance *importance)
         return PRUNE_E_ARGUMENT;
     const int32_t same = prn_model_signature(importance->model) == importance->signature;
     return same && importance->given != NULL ? PRUNE_OK : PRUNE_E_STATE;
+}
+
+prune_status prn_supplied_fits(const prune_importance *importance, const prune_trainer *trainer,
+                               prune_error *error)
+{
+    if (importance == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "scores", "NULL: was the table made?");
+    const prune_status status = prn_trainer_open(trainer, error);
+    if (status != PRUNE_OK)
+        return status;
+    const int32_t fits = importance->model == trainer->model && importance->signature == trainer->signature;
+    return fits && importance->criterion->supplied
+               ? PRUNE_OK
+               : prn_error_set(error, PRUNE_E_STATE, "scores", "not a PRUNE_SUPPLIED table of this model");
 }
 
 static void fill(float *scores, const prn_param *param)

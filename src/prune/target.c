@@ -109,8 +109,8 @@ static prune_status measure_model(const search *s, uint64_t *amount, const prune
 {
     uint64_t parameters, macs;
     if (s->target.measure == PRUNE_TARGET_BYTES) {
-        const prune_status status = prune_model_encoded_bytes(amount, model, s->target.encoding);
-        return status == PRUNE_OK ? status : fail(s, status, "target.encoding");
+        const prune_status status = prune_model_encoded_bytes(amount, model, s->target.encoding, s->error);
+        return status == PRUNE_OK ? status : prn_error_within(s->error, status, "target.encoding");
     }
     count_kept(&parameters, &macs, model);
     *amount = s->target.measure == PRUNE_TARGET_MACS ? macs : parameters;

@@ -7,6 +7,7 @@
 #include "model.h"
 #include "options.h"
 #include "snapshot.h"
+#include "spread.h"
 #include "text.h"
 
 void prune_validation_init(prune_validation *validation)
@@ -73,6 +74,8 @@ prune_status prn_validation_open(prune_validation *mine, const prune_validation 
     if (!has_metric(mine))
         return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.metric",
                              "the loss does not have this metric, or `own` has no function");
+    if (!prn_backend_fits(mine->backend))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "validation.backend", "it has no function");
     const int32_t fraction = mine->metric == PRUNE_METRIC_ACCURACY;
     if (!(mine->tolerance >= 0.0) || (fraction && !(mine->tolerance < 1.0)))
         return prn_error_set(error, PRUNE_E_RANGE, "validation.tolerance",
@@ -121,11 +124,12 @@ prune_status prn_validation_measure(prune_validation *v, const prune_model *mode
 {
     prn_loss plain;
     const prune_loss_options *loss = prn_validation_loss(&plain, v);
+    const prn_question question = { loss, v->own, v->backend };
     if (v->metric == PRUNE_METRIC_OWN)
-        return prune_evaluate_metric_with(&v->value, model, data, loss, v->own, error);
+        return prn_evaluate_metric(&v->value, model, data, &question, error);
     prune_metrics metrics;
     prune_metrics_init(&metrics);
-    const prune_status status = prune_evaluate_with(&metrics, model, data, loss, error);
+    const prune_status status = prune_evaluate_on(&metrics, model, data, loss, v->backend, error);
     if (status == PRUNE_OK)
         v->value = prn_validation_pick(v, &metrics);
     return status;

@@ -7,10 +7,6 @@
 /* The CRC-32 of anything followed by its own, little-endian. */
 #define CRC_OF_WHOLE 0x2144DF1Cu
 
-/* Places in one space of addresses: scratch from 0 on, outputs from PRUNE_BLOB_OUTPUT, inputs from here. None
- * is longer than 4 times 65535, so that they never meet. */
-#define INPUT_PLACE 0xC0000000u
-
 enum {
     LAYER_WORDS = sizeof(prune_blob_layer) / sizeof(uint32_t),
     LEAST_WORDS = sizeof(prune_blob_header) / sizeof(uint32_t) + 1 /* with the checksum */
@@ -37,8 +33,10 @@ static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
 typedef struct walk {
     const prune_blob_header *header;
     const prune_blob_layer *layer;
-    uint32_t words;             /* not yet taken by layers, LEAST_WORDS of them for header and checksum */
-    uint32_t from, width, type; /* what it reads */
+    uint32_t words;       /* not yet taken by layers, LEAST_WORDS of them for header and checksum */
+    uint32_t from, end;   /* what it reads lies here, in one space of addresses: scratch from 0 on, outputs
+                             from PRUNE_BLOB_OUTPUT; inputs nowhere, for nothing is written there */
+    uint32_t width, type; /* of it */
 } walk;
 
 /* Whether what the layer writes lies where it may, and not on what it reads. */
@@ -49,7 +47,7 @@ static int32_t has_place(const walk *w, const prune_blob_op *op)
     if (to == PRUNE_BLOB_OUTPUT ? w->layer->outputs > h->outputs || op->gives > h->gives
                                 : to % 4 != 0 || to > h->scratch || bytes > h->scratch - to)
         return 0;
-    return to + bytes <= w->from || to >= w->from + (w->width << w->type) || (op->in_place && to == w->from);
+    return to + bytes <= w->from || to >= w->end || (op->in_place && to == w->from);
 }
 
 static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
@@ -57,7 +55,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
     const prune_blob_layer *layer = w->layer;
     if (w->words < LEAST_WORDS + LAYER_WORDS || layer->words > w->words - (LEAST_WORDS + LAYER_WORDS))
         return PRUNE_E_FORMAT;
-    const prune_blob_op *op = find(ops, layer->op);
+    const prune_blob_op *op = find(ops, layer->op | (uint32_t)layer->zero << 16);
     if (op == NULL)
         return PRUNE_E_UNSUPPORTED;
     if (op->takes != w->type || layer->inputs != w->width || layer->outputs == 0 || !has_place(w, op) ||
@@ -66,6 +64,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
     w->words -= LAYER_WORDS + layer->words;
     w->layer = behind(layer);
     w->from = layer->to;
+    w->end = layer->to + ((uint32_t)layer->outputs << op->gives);
     w->width = layer->outputs;
     w->type = op->gives;
     return PRUNE_OK;
@@ -84,7 +83,9 @@ prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_o
         return PRUNE_E_VERSION;
     if (h->words > length / 4)
         return PRUNE_E_TRUNCATED;
-    walk w = { h, prune_blob_first(h), h->words, INPUT_PLACE, h->inputs, h->takes };
+    if (h->scratch % 4 != 0)
+        return PRUNE_E_FORMAT;
+    walk w = { h, prune_blob_first(h), h->words, 0, 0, h->inputs, h->takes };
     for (uint32_t left = h->layers; left != 0; left--) {
         const prune_status status = check_layer(&w, ops);
         if (status != PRUNE_OK)

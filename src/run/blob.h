@@ -4,6 +4,8 @@
 
 #include "libprune/blob.h"
 
+#include <float.h>
+
 static inline const uint32_t *prn_layer_data(const prune_blob_layer *layer)
 {
     return (const uint32_t *)(layer + 1);
@@ -24,6 +26,12 @@ static inline const uint32_t *prn_bits_at(const void *floats)
 static inline float prn_floored(float sum, float floor)
 {
     return sum <= floor ? floor : sum;
+}
+
+/* Whether integers can have these. */
+static inline int32_t prn_is_grid(float scale, int32_t zero)
+{
+    return scale > 0.0f && scale <= FLT_MAX && zero >= -128 && zero <= 127;
 }
 
 /* Checks operations that have no data and work in place. */

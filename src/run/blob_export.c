@@ -196,7 +196,7 @@ static uint64_t put_step(prn_words *words, const step *s)
 static void put_blob(prn_words *words, plan *p, uint32_t total)
 {
     const prune_blob_header header = { .words = total,
-                                       .layers = (uint16_t)p->count,
+                                       .layers = (uint32_t)p->count,
                                        .inputs = (uint16_t)p->steps[0].inputs,
                                        .outputs = (uint16_t)p->steps[p->count - 1].outputs,
                                        .scratch = p->scratch,

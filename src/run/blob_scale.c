@@ -5,12 +5,14 @@
 
 #include <stddef.h>
 
-/* To the nearest, halves away from 0; NaN as the lowest. */
+/* To the nearest, halves away from 0; NaN as the lowest. The ratio has so many whole halves, exactly; a half
+ * added to it, or the zero, would be rounded. */
 static int8_t integer(float x, float scale, int32_t zero)
 {
-    const float value = x / scale + (float)zero;
-    const float bounded = value > 127.0f ? 127.0f : value > -128.0f ? value : -128.0f;
-    return (int8_t)(bounded + (bounded < 0.0f ? -0.5f : 0.5f));
+    const float ratio = x / scale, bounded = ratio > 256.0f ? 256.0f : ratio > -256.0f ? ratio : -256.0f;
+    const int32_t halves = (int32_t)(2.0f * bounded);
+    const int32_t value = zero + (halves + (halves < 0 ? -1 : 1)) / 2;
+    return (int8_t)(value > 127 ? 127 : value < -128 ? -128 : value);
 }
 
 prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
@@ -20,6 +22,8 @@ prune_status prune_blob_quantize(int8_t *q, const void *blob, const float *x)
         return PRUNE_E_ARGUMENT;
     if (h->takes != PRUNE_BLOB_I8)
         return PRUNE_E_TYPE;
+    if (!prn_is_grid(h->input_scale, h->input_zero))
+        return PRUNE_E_FORMAT;
     for (uint32_t i = 0; i < h->inputs; i++)
         q[i] = integer(x[i], h->input_scale, h->input_zero);
     return PRUNE_OK;
@@ -32,6 +36,8 @@ prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q)
         return PRUNE_E_ARGUMENT;
     if (h->gives != PRUNE_BLOB_I8)
         return PRUNE_E_TYPE;
+    if (!prn_is_grid(h->output_scale, h->output_zero))
+        return PRUNE_E_FORMAT;
     for (uint32_t i = 0; i < h->outputs; i++)
         y[i] = h->output_scale * (float)(q[i] - h->output_zero);
     return PRUNE_OK;

@@ -116,11 +116,20 @@ static prune_status check_layers(const prune_blob_header *h, prune_error *error)
     return PRUNE_OK;
 }
 
+/* Of integers, where they become macros. */
+static int32_t has_grids(const prune_blob_header *h)
+{
+    return (h->takes == PRUNE_BLOB_F32 || prn_is_grid(h->input_scale, h->input_zero)) &&
+           (h->gives == PRUNE_BLOB_F32 || prn_is_grid(h->output_scale, h->output_zero));
+}
+
 static prune_status check_blob(const prune_blob_header *h, size_t length, prune_error *error)
 {
     const prune_status status = prune_blob_check(h, length, prune_blob_ops);
     if (status != PRUNE_OK)
         return prn_error_set(error, status, "blob", prune_status_string(status));
+    if (!has_grids(h))
+        return prn_error_set(error, PRUNE_E_FORMAT, "blob", "a scale or zero in its header is none");
     return h->inputs == 0 ? prn_error_set(error, PRUNE_E_UNSUPPORTED, "blob", "it takes no inputs")
                           : check_layers(h, error);
 }
@@ -201,13 +210,11 @@ static void put_header(writing *w)
         put_scale(w, "#define ^_INPUT", h->input_scale, h->input_zero);
     if (h->gives != PRUNE_BLOB_F32)
         put_scale(w, "#define ^_OUTPUT", h->output_scale, h->output_zero);
-    put(w, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", 0);
     put(w,
+        "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
         "/* y[^_OUTPUTS] = model(x[^_INPUTS]). scratch has ^_SCRATCH bytes and is aligned to 4. None of "
         "them\n"
-        " * overlaps another. */\n" RUN ";\n\n",
-        0);
-    put(w,
+        " * overlaps another. */\n" RUN ";\n\n"
         "/* Runs ^_SAMPLES samples, the last into y. 0: the outputs are the exporter's; 1: some differ by\n"
         " * rounding, as with -ffp-contract=fast; 2: one is wrong. */\n" SELFTEST ";\n\n",
         0);

@@ -107,6 +107,78 @@ void prn_grid_matrix(const prn_target8 *target, const prn_layer_matrix *m, const
     }
 }
 
+/* ---- affine layers ---- */
+
+/* With y = s x + t, the integers are y = f (x - z_x) + t / s_y + z_y, f = s s_x / s_y. Grids are so coarse
+ * that no x leads farther than REACH, and LEAST bits are left behind the point: f is off by less than half a
+ * step in 255. */
+#define REACH 0x1p22
+enum { LEAST = 8, MOST = 16 };
+
+/* Factor and constant of a unit, in steps of the outputs. */
+typedef struct line {
+    double factor, constant;
+} line;
+
+static line line_of(const prn_layer *layer, uint32_t unit, const prn_grid grids[2])
+{
+    float scale_shift[2];
+    layer->ops->affine(layer, unit, scale_shift);
+    return (line){ (double)scale_shift[0] * grids[0].scale / grids[1].scale,
+                   (double)scale_shift[1] / grids[1].scale };
+}
+
+static uint32_t units_of(const prn_layer *layer)
+{
+    return (uint32_t)prn_shape_count(&layer->output);
+}
+
+static double farthest(const prn_layer *layer, const prn_grid grids[2])
+{
+    double most = 0.0;
+    for (uint32_t u = 0; u < units_of(layer); u++) {
+        const line l = line_of(layer, u, grids);
+        const double far = STEPS * size_of(l.factor) + size_of(l.constant);
+        most = far > most ? far : most;
+    }
+    return most;
+}
+
+double prn_grid_coarsest_affine(const prn_layer *layer, double input_scale)
+{
+    const prn_grid one[2] = { { input_scale, 0 }, { 1.0, 0 } };
+    return farthest(layer, one) / REACH;
+}
+
+/* Scales end with float, so that what is near its end may lie beyond. */
+static double bounded(double steps)
+{
+    return steps > REACH ? REACH : steps < -REACH ? -REACH : steps;
+}
+
+/* What is rounded down has a half more, and no zero of the inputs. */
+static void put_line(prn_words *words, const line *l, const prn_grid grids[2], uint32_t shift)
+{
+    const double unit = (double)(UINT32_C(1) << shift);
+    const int64_t w = nearest(bounded(l->factor) * unit);
+    const int64_t b = nearest((bounded(l->constant) + grids[1].zero + 0.5) * unit) - grids[0].zero * w;
+    prn_words_put(words, (uint32_t)b);
+    prn_words_put(words, (uint32_t)w);
+}
+
+void prn_grid_put_affine(prn_words *words, const prn_layer *layer, uint32_t units, const prn_grid grids[2])
+{
+    const double steps = farthest(layer, grids) + STEPS;
+    uint32_t shift = MOST;
+    while (shift > LEAST && steps * (double)(UINT32_C(1) << shift) > 0x1p30)
+        shift--;
+    prn_words_put(words, shift);
+    for (uint32_t u = 0; u < units; u++) {
+        const line l = u < units_of(layer) ? line_of(layer, u, grids) : (line){ 0.0, 0.0 };
+        put_line(words, &l, grids, shift);
+    }
+}
+
 /* ---- activations ---- */
 
 static double apply(int32_t activation, double x)

@@ -20,6 +20,13 @@ int8_t prn_grid_round(const prn_grid *grid, double value);
 /* The least scale that the outputs of a layer may have: sums become int8 by a factor below 1/4. */
 double prn_grid_coarsest(const prn_layer_matrix *m, double input_scale);
 
+/* The same of a layer that is affine, unit by unit, and whose numbers are finite. */
+double prn_grid_coarsest_affine(const prn_layer *layer, double input_scale);
+
+/* Writes the data of PRUNE_BLOB_AFFINE8, for so many units: those of the layer, and 0 behind them. grids[2]:
+ * of inputs and outputs. */
+void prn_grid_put_affine(prn_words *words, const prn_layer *layer, uint32_t units, const prn_grid grids[2]);
+
 /* Moves the ends of what goes into an activation inwards, as long as what comes out, of which there is the
  * range, stays within half a step. */
 void prn_range_trim(prn_range *in, const prn_range *out, int32_t activation);

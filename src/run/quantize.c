@@ -10,6 +10,7 @@
 #include "libprune/fold.h"
 #include "options.h"
 #include "ranges.h"
+#include "scan.h"
 #include "spread.h"
 #include "text.h"
 
@@ -71,23 +72,53 @@ static prune_status add(prune_model *model, const prn_layer *from, int32_t kind,
     return status;
 }
 
-static prune_status add_layer(prune_model *model, const prn_layer *layer, int32_t is_last, prune_error *error)
+/* As it is. */
+static prune_status add_copy(prune_model *model, const prn_layer *layer)
+{
+    prn_layer *copy = prn_layer_clone(&model->mem, layer);
+    return copy == NULL ? PRUNE_E_MEMORY : prn_model_append(model, copy);
+}
+
+static prune_status add_layer(prune_model *model, const prn_layer *layer)
 {
     const int32_t kind = layer->ops->kind, activation = layer->spec.activation;
-    const ptrdiff_t place[] = { (ptrdiff_t)model->layer_count };
     if (kind == PRUNE_LAYER_DENSE && activation != PRUNE_LINEAR && activation != PRUNE_RELU) {
         const prune_status status = add(model, layer, kind, PRUNE_LINEAR);
         return status == PRUNE_OK ? add(model, layer, PRUNE_LAYER_ACTIVATION, activation) : status;
     }
-    if (kind == PRUNE_LAYER_DENSE || layer->ops->is_activation)
-        return add(model, layer, kind, activation);
-    if (is_softmax(layer) && is_last)
-        return add(model, layer, kind, PRUNE_LINEAR);
-    return layer->ops->identity ? PRUNE_OK
-                                : prn_error_format(error, PRUNE_E_UNSUPPORTED, "operation %",
-                                                   is_softmax(layer) ? "softmax is not the last layer"
-                                                                     : "it does not fold into a dense layer",
-                                                   place);
+    return layer->ops->identity ? PRUNE_OK : add_copy(model, layer);
+}
+
+/* Of the model as it was given, whose layers the user knows. */
+static prune_status check_layer(const prune_model *model, size_t l, prune_error *error)
+{
+    const prn_layer *layer = model->layers[l];
+    const ptrdiff_t numbers[] = { (ptrdiff_t)l, WIDEST };
+    size_t next = l + 1;
+    if (prn_shape_count(&layer->input) > WIDEST || prn_shape_count(&layer->output) > WIDEST)
+        return prn_error_format(error, PRUNE_E_LIMIT, "layer %", "it is wider than %", numbers);
+    while (next < model->layer_count && prn_layer_is_identity(model->layers[next]))
+        next++;
+    return !is_softmax(layer) || next == model->layer_count
+               ? PRUNE_OK
+               : prn_error_format(error, PRUNE_E_UNSUPPORTED, "layer %",
+                                  "softmax has to be the last layer, since its outputs are float: drop what "
+                                  "follows, or export all in float by prune_blob_export()",
+                                  numbers);
+}
+
+static prune_status check_affine(const prn_layer *layer, ptrdiff_t index, prune_error *error)
+{
+    for (size_t u = 0; layer->ops->affine != NULL && u < prn_shape_count(&layer->output); u++) {
+        float scale_shift[2];
+        layer->ops->affine(layer, u, scale_shift);
+        if (prn_scan_finite(scale_shift, 2) != 2)
+            return prn_error_format(error, PRUNE_E_NONFINITE, "layer % of the folded model",
+                                    "its factor for unit % is too large: its running variance is 0, or "
+                                    "almost, and so is epsilon",
+                                    (const ptrdiff_t[]){ index, (ptrdiff_t)u });
+    }
+    return PRUNE_OK;
 }
 
 static prune_status take_apart(plan *p, const prune_model *folded, prune_error *error)
@@ -95,11 +126,9 @@ static prune_status take_apart(plan *p, const prune_model *folded, prune_error *
     prune_status status =
         prune_model_create(&p->model, &folded->mem, (uint64_t)prn_shape_count(&folded->input));
     for (size_t l = 0; l < folded->layer_count && status == PRUNE_OK; l++) {
-        const prn_layer *layer = folded->layers[l];
-        if (prn_shape_count(&layer->input) > WIDEST || prn_shape_count(&layer->output) > WIDEST)
-            return prn_error_format(error, PRUNE_E_LIMIT, "layer % of the folded model", "it is wider than %",
-                                    (const ptrdiff_t[]){ (ptrdiff_t)l, WIDEST });
-        status = add_layer(p->model, layer, l + 1 == folded->layer_count, error);
+        status = check_affine(folded->layers[l], (ptrdiff_t)l, error);
+        if (status == PRUNE_OK)
+            status = add_layer(p->model, folded->layers[l]);
     }
     if (status == PRUNE_OK && p->model->layer_count == 0) /* nothing but identities */
         status = add(p->model, folded->layers[0], PRUNE_LAYER_ACTIVATION, PRUNE_LINEAR);
@@ -113,7 +142,10 @@ static prune_status prepare(plan *p, const prune_allocator *mem, const prune_mod
     if (status != PRUNE_OK)
         return status;
     p->mem = folded->mem;
-    status = take_apart(p, folded, error);
+    for (size_t l = 0; l < model->layer_count && status == PRUNE_OK; l++)
+        status = check_layer(model, l, error);
+    if (status == PRUNE_OK)
+        status = take_apart(p, folded, error);
     prune_model_free(folded);
     return status == PRUNE_E_MEMORY ? prn_error_set(error, status, "model", prune_status_string(status))
                                     : status;
@@ -139,25 +171,48 @@ static prn_layer_matrix matrix_of(const prn_layer *layer)
                                layer->params[1].value };
 }
 
-/* What a dense layer gives can be no finer than what goes into it allows. */
+/* What a layer gives can be no finer than what goes into it allows. */
 static double finest(const plan *p, size_t l)
 {
     double least = 0.0;
-    if (l > 0 && p->model->layers[l - 1]->ops->kind == PRUNE_LAYER_DENSE) {
-        const prn_layer_matrix m = matrix_of(p->model->layers[l - 1]);
+    const prn_layer *before = l > 0 ? p->model->layers[l - 1] : NULL;
+    if (before != NULL && before->ops->kind == PRUNE_LAYER_DENSE) {
+        const prn_layer_matrix m = matrix_of(before);
         least = prn_grid_coarsest(&m, p->grids[l - 1].scale);
-    }
+    } else if (before != NULL && before->ops->affine != NULL)
+        least = prn_grid_coarsest_affine(before, p->grids[l - 1].scale);
     return least > (double)FLT_MIN ? least : (double)FLT_MIN;
 }
 
-static void choose_grids(plan *p)
+/* Numbers that are so far apart, at most, should not all become the same, and their grid should be one. */
+static prune_status check_grid(const plan *p, size_t l, double wide, prune_error *error)
+{
+    ptrdiff_t dense[] = { -1 };
+    if ((wide <= 0.0 || wide >= p->grids[l].scale) && finest(p, l) <= (double)FLT_MAX)
+        return PRUNE_OK;
+    if (l == 0 || p->model->layers[l - 1]->ops->kind != PRUNE_LAYER_DENSE)
+        return prn_error_set(error, PRUNE_E_RANGE, l == 0 ? "data" : "model",
+                             "all are too close to 0 for the least scale of int8");
+    for (size_t before = 0; before < l; before++)
+        dense[0] += p->model->layers[before]->ops->kind == PRUNE_LAYER_DENSE;
+    return prn_error_format(error, PRUNE_E_RANGE, "dense layer %",
+                            "all that it gives is less than one step of int8: its weights or biases, or what "
+                            "goes into it, are too large for that",
+                            dense);
+}
+
+static prune_status choose_grids(plan *p, prune_error *error)
 {
     const size_t layers = layers_of(p);
-    for (size_t l = 0; l <= layers; l++) {
-        if (l < layers && p->model->layers[l]->ops->kind != PRUNE_LAYER_DENSE)
+    prune_status status = PRUNE_OK;
+    for (size_t l = 0; l <= layers && status == PRUNE_OK; l++) {
+        const double wide = p->ranges[l].high - p->ranges[l].low;
+        if (l < layers && p->model->layers[l]->ops->is_activation)
             prn_range_trim(&p->ranges[l], &p->ranges[l + 1], p->model->layers[l]->spec.activation);
         p->grids[l] = prn_grid_of(&p->ranges[l], finest(p, l));
+        status = check_grid(p, l, wide, error);
     }
+    return status;
 }
 
 /* ---- words ---- */
@@ -218,7 +273,7 @@ static void put_dense(prn_words *words, plan *p, size_t l, size_t index, prune_b
     prn_blob_code8(words, op, &m);
 }
 
-/* Arrays lie in turn at the start and the end of the scratch; tables work in place. */
+/* Arrays lie in turn at the start and the end of the scratch; all but dense layers work in place. */
 static void put_layers(prn_words *words, plan *p)
 {
     int32_t at_end = 0;
@@ -231,6 +286,11 @@ static void put_layers(prn_words *words, plan *p)
                                           outputs, at_end ? p->scratch - 2 * outputs : 0, TABLE / 4);
         if (from->ops->kind == PRUNE_LAYER_DENSE) {
             put_dense(words, p, l, dense++, &layer);
+        } else if (from->ops->affine != NULL) {
+            layer.op = PRUNE_BLOB_AFFINE8;
+            layer.words = 1 + 2 * outputs;
+            prn_words_put_layer(words, &layer);
+            prn_grid_put_affine(words, from, outputs, &p->grids[l]);
         } else {
             prn_words_put_layer(words, &layer);
             put_table(words, p, l);
@@ -267,7 +327,7 @@ static void put_blob(prn_words *words, plan *p, uint32_t total)
     const prune_blob_header header = { .takes = PRUNE_BLOB_I8,
                                        .gives = p->real ? PRUNE_BLOB_F32 : PRUNE_BLOB_I8,
                                        .words = total,
-                                       .layers = (uint16_t)(p->model->layer_count + 2),
+                                       .layers = (uint32_t)(p->model->layer_count + 2),
                                        .inputs = (uint16_t)inputs,
                                        .outputs = (uint16_t)outputs_of(p),
                                        .scratch = p->scratch,
@@ -386,10 +446,9 @@ static prune_status make(prune_quantized **out, plan *p, const prune_data *data,
     const prn_ends ends = { p->options.range, 1.0 - (double)p->options.percentile, p->options.backend };
     if (status == PRUNE_OK)
         status = prn_ranges_find(p->ranges, p->model, data, &ends, error);
-    if (status != PRUNE_OK)
-        return status;
-    choose_grids(p);
-    return write(out, p, error);
+    if (status == PRUNE_OK)
+        status = choose_grids(p, error);
+    return status == PRUNE_OK ? write(out, p, error) : status;
 }
 
 prune_status prune_quantize(prune_quantized **out, const prune_allocator *mem, const prune_model *model,

@@ -12,8 +12,7 @@ static int32_t check(const prune_blob_layer *layer)
         if (left == 0)
             return 0;
         left--, at++;
-        for (uint32_t column = 0; column < layer->inputs; column += PRN_WORD) {
-            const uint32_t rest = layer->inputs - column;
+        for (int32_t rest = layer->inputs; rest > 0; rest -= PRN_WORD) {
             const uint32_t mask = left == 0 ? 0 : *at, words = 1 + prn_word_ones(mask);
             if (words > left || (rest < PRN_WORD && mask << rest != 0))
                 return 0;

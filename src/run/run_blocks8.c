@@ -23,17 +23,23 @@ static inline streams streams_of(const uint32_t *at)
     return s;
 }
 
-/* One row, of what is left of words and bytes. */
-static int32_t check_row(streams *s, uint32_t left[2], uint32_t fours)
+/* What is not yet taken; words that run out go below 0. */
+typedef struct rest {
+    uint32_t words, bytes;
+} rest;
+
+/* One row. */
+static int32_t check_row(streams *s, rest *left, uint32_t fours)
 {
-    if (left[0] == 0 || left[1] < 2)
+    if (left->bytes < 2)
         return 0;
     const uint32_t blocks = take_count(s);
     uint32_t place = 0;
-    left[0]--, left[1] -= 2;
-    if (blocks > left[0] || blocks > left[1])
+    left->bytes -= 2;
+    if (blocks > left->bytes)
         return 0;
-    left[0] -= blocks, left[1] -= blocks;
+    left->bytes -= blocks;
+    left->words -= 1 + blocks;
     for (uint32_t b = 0; b < blocks; b++) {
         place += *s->step++;
         if (place >= fours)
@@ -42,17 +48,19 @@ static int32_t check_row(streams *s, uint32_t left[2], uint32_t fours)
     return 1;
 }
 
+/* Rows and blocks are less than 2^16 each, so that all rows take less than 2^32 words: none are left only if
+ * they are as many as there are. */
 static int32_t check(const prune_blob_layer *layer)
 {
     const uint32_t scales = prn_check_scales(layer), *at = prn_layer_data(layer) + scales;
     if (scales == 0 || layer->words == scales || *at > layer->words - scales - 1)
         return 0;
     streams s = streams_of(at);
-    uint32_t left[2] = { *at, 4 * (layer->words - scales - 1 - *at) };
+    rest left = { *at, 4 * (layer->words - scales - 1 - *at) };
     for (uint32_t rows = layer->outputs; rows != 0; rows--)
-        if (!check_row(&s, left, layer->inputs / 4u))
+        if (!check_row(&s, &left, layer->inputs / 4u))
             return 0;
-    return left[0] == 0 && left[1] < 4;
+    return left.words == 0 && left.bytes < 4;
 }
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)

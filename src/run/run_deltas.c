@@ -10,16 +10,17 @@ static int32_t check_row(const uint32_t **at, uint32_t *left, uint32_t inputs)
 {
     if (*left < 2 || (*at)[1] > (*left - 2) / GROUP)
         return 0;
-    const uint32_t groups = (*at)[1];
+    uint32_t groups = (*at)[1], place = 0;
     const uint32_t *w = *at + 2;
-    uint32_t place = 0;
-    for (uint32_t g = 0; g < groups; g++, w += GROUP) {
+    *left -= 2 + groups * GROUP;
+    for (; groups != 0; groups--, w += GROUP) {
         const uint32_t steps = *w;
-        place += (steps & 255u) + (steps >> 8 & 255u) + (steps >> 16 & 255u) + (steps >> 24);
-        if ((steps & 0x03030303u) != 0 || place / 4 >= inputs)
+        if ((steps & 0x03030303u) != 0)
+            return 0;
+        place += (steps >> 2) * 0x01010101u >> 24; /* four columns, at most 63 each: their sum is a byte */
+        if (place >= inputs)
             return 0;
     }
-    *left -= 2 + groups * GROUP;
     *at = w;
     return 1;
 }
@@ -34,6 +35,37 @@ static int32_t check(const prune_blob_layer *layer)
     return left == 0;
 }
 
+/* at, and the second or third byte of steps further on. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+static inline const unsigned char *by_second(const unsigned char *at, uint32_t steps)
+{
+    __asm__("uxtab %0, %0, %1, ror #8" : "+r"(at) : "r"(steps));
+    return at;
+}
+
+static inline const unsigned char *by_third(const unsigned char *at, uint32_t steps)
+{
+    __asm__("uxtab %0, %0, %1, ror #16" : "+r"(at) : "r"(steps));
+    return at;
+}
+#else
+static inline const unsigned char *by_second(const unsigned char *at, uint32_t steps)
+{
+    return at + (uint8_t)(steps >> 8);
+}
+
+static inline const unsigned char *by_third(const unsigned char *at, uint32_t steps)
+{
+    return at + (uint8_t)(steps >> 16);
+}
+#endif
+
+/* A value times the input there. */
+static inline float product(float value, const unsigned char *at)
+{
+    return value * *(const float *)(const void *)at;
+}
+
 static void run(void *y, const void *x, const prune_blob_layer *layer)
 {
     const uint32_t *w = prn_layer_data(layer);
@@ -42,18 +74,21 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
         const unsigned char *at = (const unsigned char *)x;
         float sum = *prn_floats_at(w);
         uint32_t groups = w[1];
-        for (w += 2; groups != 0; groups--, w += GROUP) {
-            const uint32_t steps = w[0];
-            const float *v = prn_floats_at(w);
-            at += (uint8_t)steps;
-            sum += v[1] * *(const float *)(const void *)at;
-            at += (uint8_t)(steps >> 8);
-            sum += v[2] * *(const float *)(const void *)at;
-            at += (uint8_t)(steps >> 16);
-            sum += v[3] * *(const float *)(const void *)at;
-            at += steps >> 24;
-            sum += v[4] * *(const float *)(const void *)at;
-        }
+        w += 2;
+        if (groups != 0)
+            do { /* one test a group, also where code is small */
+                const uint32_t steps = w[0];
+                const float *v = prn_floats_at(w);
+                at += (uint8_t)steps;
+                sum += product(v[1], at);
+                at = by_second(at, steps);
+                sum += product(v[2], at);
+                at = by_third(at, steps);
+                sum += product(v[3], at);
+                at += steps >> 24;
+                sum += product(v[4], at);
+                w += GROUP;
+            } while (--groups != 0);
         *out++ = prn_floored(sum, layer->floor);
     }
 }

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bits.h"
+#include "inline.h"
 #include "tiny.h"
 
 #include <string.h>
@@ -20,85 +21,81 @@ enum { MOST_WIDTH = 32767, MOST_PARAMETERS = 1 << 26 };
 
 /* ---- laying out ---- */
 
-typedef struct sizes {
-    uint32_t parameters, neurons;
-    size_t words;
-} sizes;
-
-static int32_t layer_fits(const prune_tiny_layer *layer)
-{
-    return layer->outputs - 1u < MOST_WIDTH && layer->activation != NULL && !layer->activation->needs_input;
-}
-
 static int32_t plan_is_whole(const prune_tiny_plan *plan)
 {
-    return plan != NULL && plan->inputs - 1u < MOST_WIDTH && plan->layer_count != 0 && plan->layers != NULL &&
-           plan->loss != NULL && plan->optimizer != NULL &&
-           plan->parts <= (PRUNE_TINY_GRADIENT | PRUNE_TINY_MASK);
+    return plan != NULL && plan->layer_count != 0 && plan->layers != NULL && plan->loss != NULL &&
+           plan->optimizer != NULL && plan->parts <= (PRUNE_TINY_GRADIENT | PRUNE_TINY_MASK);
 }
 
-/* 0: not a plan. */
-static int32_t measure(sizes *to, const prune_tiny_plan *plan)
+/* The parameters, and how many neurons; 0: not a plan. */
+static uint32_t measure(uint32_t *neurons, const prune_tiny_plan *plan)
 {
-    *to = (sizes){ 0 };
     if (!plan_is_whole(plan))
         return 0;
     const prune_tiny_layer *layer = plan->layers, *const end = layer + plan->layer_count;
-    uint32_t width = plan->inputs;
-    for (; layer != end; layer++) {
-        if (!layer_fits(layer))
+    uint32_t parameters = 0, sum = 0;
+    for (uint32_t width = plan->inputs;; layer++) {
+        if (width - 1u >= MOST_WIDTH || parameters > MOST_PARAMETERS)
             return 0;
-        to->parameters += (width + 1) * layer->outputs;
-        to->neurons += width = layer->outputs;
-        if (to->parameters > MOST_PARAMETERS)
+        if (layer == end)
+            break;
+        parameters += (width + 1) * layer->outputs;
+        sum += width = layer->outputs;
+        if (layer->activation == NULL || layer->activation->needs_input)
             return 0;
     }
-    /* Cross-entropy applies the last activation itself, and of one output it is always 0. */
-    const uint32_t sharp = (uint32_t)plan->loss->of_label;
-    if (width <= sharp || sharp * (uint32_t)end[-1].activation->activation != PRUNE_LINEAR)
-        return 0;
-    to->words = PRUNE_TINY_WORDS(to->parameters, to->neurons, plan->layer_count, 1 + plan->optimizer->moments,
-                                 plan->parts);
-    return 1;
+    *neurons = sum;
+    return parameters;
+}
+
+/* Where arrays begin, in floats: outputs behind weights, moments and gradient; the mask behind derivatives
+ * and widths. */
+typedef struct places {
+    size_t output, mask, end;
+} places;
+
+PRN_INLINE places lay_out(const prune_tiny_plan *plan, uint32_t parameters, uint32_t neurons)
+{
+    const size_t output = (1 + plan->optimizer->moments + (plan->parts & PRUNE_TINY_GRADIENT)) * parameters;
+    const size_t mask = output + 2 * (size_t)neurons + plan->layer_count + 1;
+    const size_t words = plan->parts & PRUNE_TINY_MASK ? prn_tiny_mask_words(parameters) : 0;
+    const places at = { output, mask, mask + words };
+    return at;
 }
 
 size_t prune_tiny_bytes(const prune_tiny_plan *plan)
 {
-    sizes of;
-    return measure(&of, plan) ? of.words * sizeof(float) : 0;
-}
-
-/* The arrays, one behind the other. */
-static void place(prune_tiny *t, float *next)
-{
-    const prune_tiny_plan *plan = t->plan;
-    t->weight = next;
-    for (size_t m = 0; m < plan->optimizer->moments; m++)
-        t->moment[m] = next += t->parameters;
-    if (plan->parts & PRUNE_TINY_GRADIENT)
-        t->gradient = next += t->parameters;
-    t->output = next += t->parameters;
-    t->delta = next += t->neurons;
-    t->width = (uint32_t *)(void *)(next + t->neurons);
-    if (plan->parts & PRUNE_TINY_MASK)
-        t->mask = t->width + plan->layer_count + 1;
+    uint32_t neurons;
+    const uint32_t parameters = measure(&neurons, plan);
+    return parameters == 0 ? 0 : lay_out(plan, parameters, neurons).end * sizeof(float);
 }
 
 prune_status prune_tiny_init(prune_tiny *t, const prune_tiny_plan *plan, void *memory, size_t bytes)
 {
-    sizes of;
-    if (t == NULL || memory == NULL || (uintptr_t)memory % sizeof(float) != 0 || !measure(&of, plan))
+    uint32_t neurons;
+    if (t == NULL || memory == NULL || (uintptr_t)memory % sizeof(float) != 0)
         return PRUNE_E_ARGUMENT;
-    if (bytes / sizeof(float) < of.words)
+    const uint32_t parameters = measure(&neurons, plan);
+    if (parameters == 0)
+        return PRUNE_E_ARGUMENT;
+    const places at = lay_out(plan, parameters, neurons);
+    if (bytes / sizeof(float) < at.end)
         return PRUNE_E_MEMORY;
-    memset(memory, 0, of.words * sizeof(float));
-    *t = (prune_tiny){ .plan = plan, .parameters = of.parameters, .neurons = of.neurons, .rate = 0.01f };
-    place(t, memory);
-    *t->width = plan->inputs;
+    float *first = (float *)memset(memory, 0, at.end * sizeof(float));
+    *t = (prune_tiny){ .plan = plan, .parameters = parameters, .neurons = neurons, .rate = 0.01f };
+    t->weight = first;
+    t->output = first + at.output;
+    t->delta = t->output + neurons;
+    uint32_t *width = t->width = (uint32_t *)(void *)(t->delta + neurons);
+    *width++ = plan->inputs;
     for (size_t l = 0; l < plan->layer_count; l++)
-        t->width[l + 1] = plan->layers[l].outputs;
-    if (t->mask != NULL)
-        memset(t->mask, 0xFF, prn_tiny_mask_words(t->parameters) * sizeof *t->mask);
+        *width++ = plan->layers[l].outputs;
+    for (size_t m = 0; m < plan->optimizer->moments; m++)
+        t->moment[m] = first += parameters;
+    if (plan->parts & PRUNE_TINY_GRADIENT)
+        t->gradient = t->output - parameters;
+    if (plan->parts & PRUNE_TINY_MASK)
+        t->mask = (uint32_t *)memset(width, 0xFF, (at.end - at.mask) * sizeof *width);
     return PRUNE_OK;
 }
 
@@ -115,7 +112,38 @@ static float dot(const float *w, const float *x, size_t count)
     return sum;
 }
 
-/* The same down a column of a matrix. */
+void prn_tiny_add(prune_tiny *t, float *w, const float *x, float by, size_t count)
+{
+    const float *const end = x + count;
+    (void)t;
+    do
+        *w++ += by * *x++;
+    while (x != end);
+}
+
+float *prn_tiny_forward(const prune_tiny *t, const float *x)
+{
+    const prune_tiny_layer *layer = t->plan->layers;
+    const float *w = t->weight;
+    float *y = t->output;
+    for (const uint32_t *width = t->width;; width++) {
+        float *const first = y;
+        for (const float *const end = y + width[1]; y != end; w += width[0])
+            *y++ = dot(w, x, width[0]);
+        (layer++)->activation->forward(first, w, width[1]);
+        if (y == t->delta)
+            return first;
+        w += width[1];
+        x = first;
+    }
+}
+
+const float *prune_tiny_run(prune_tiny *t, const float *x)
+{
+    return t == NULL || x == NULL ? NULL : prn_tiny_forward(t, x);
+}
+
+/* Down a column of a matrix. */
 static float dot_column(const float *w, size_t stride, const float *x, size_t count)
 {
     const float *const end = x + count;
@@ -127,50 +155,19 @@ static float dot_column(const float *w, size_t stride, const float *x, size_t co
     return sum;
 }
 
-static void add_multiple(float *y, const float *x, float by, size_t count)
-{
-    const float *const end = x + count;
-    do
-        *y++ += by * *x++;
-    while (x != end);
-}
-
-float *prn_tiny_forward(const prune_tiny *t, const float *x)
-{
-    const float *w = t->weight;
-    float *y = t->output;
-    for (size_t l = 0;; l++) {
-        const size_t inputs = t->width[l], outputs = t->width[l + 1];
-        for (size_t o = 0; o < outputs; o++, w += inputs)
-            y[o] = dot(w, x, inputs);
-        t->plan->layers[l].activation->forward(y, w, outputs);
-        if (l + 1 == t->plan->layer_count)
-            return y;
-        w += outputs;
-        x = y;
-        y += outputs;
-    }
-}
-
-const float *prune_tiny_run(prune_tiny *t, const float *x)
-{
-    return t == NULL || x == NULL ? NULL : prn_tiny_forward(t, x);
-}
-
 /* From dL/dh of the outputs to dL/dz of all neurons. */
 static void backward(const prune_tiny *t)
 {
-    const float *w = t->weight + t->parameters, *y = t->output + t->neurons;
+    const float *w = t->weight + t->parameters;
     float *d = t->delta + t->neurons;
     for (size_t l = t->plan->layer_count;;) {
         const size_t outputs = t->width[l], inputs = t->width[--l];
-        y -= outputs;
         d -= outputs;
-        t->plan->layers[l].activation->backward(d, y, outputs);
+        t->plan->layers[l].activation->backward(d, d - t->neurons, outputs);
         if (l == 0)
             return;
         w -= (inputs + 1) * outputs;
-        for (size_t i = 0; i < inputs; i++)
+        for (size_t i = inputs; i-- > 0;)
             (d - inputs)[i] = dot_column(w + i, inputs, d, outputs);
     }
 }
@@ -178,28 +175,29 @@ static void backward(const prune_tiny *t)
 /* NaN is not. */
 static int32_t bounded(const float *x, size_t count)
 {
-    while (count-- > 0)
-        if (prn_bits_size(*x++) > LIMIT_BITS)
+    const float *const end = x + count;
+    do
+        if (prn_bits_of(*x) << 1 > LIMIT_BITS << 1)
             return 0;
+    while (++x != end);
     return 1;
 }
 
 static prune_status differentiate(float *loss, prune_tiny *t, const float *x, const void *target)
 {
+    float sum;
     if (t == NULL || x == NULL || target == NULL)
         return PRUNE_E_ARGUMENT;
-    const prn_terms terms = { .outputs = t->width[t->plan->layer_count], .scale = 1.0f };
-    if (t->plan->loss->of_label && (uint32_t) * (const int32_t *)target >= terms.outputs)
-        return PRUNE_E_LABEL;
     if (!bounded(x, t->width[0]))
         return PRUNE_E_RANGE;
-    const float *h = prn_tiny_forward(t, x);
-    const float l = t->plan->loss->of(&terms, h, target, t->delta + (h - t->output));
+    const prune_status status = t->plan->loss->of(&sum, t, prn_tiny_forward(t, x), target);
+    if (status != PRUNE_OK)
+        return status;
     backward(t);
     if (!bounded(t->output, 2 * (size_t)t->neurons)) /* and t->delta, which lies behind it */
         return PRUNE_E_DIVERGED;
     if (loss != NULL)
-        *loss = l;
+        *loss = sum;
     return PRUNE_OK;
 }
 
@@ -208,22 +206,20 @@ static prune_status differentiate(float *loss, prune_tiny *t, const float *x, co
 static void give(prune_tiny *t, const float *x, prn_tiny_take *take)
 {
     const float *d = t->delta, *y = t->output;
-    size_t at = 0;
-    for (size_t l = 0; l < t->plan->layer_count; l++) {
-        const size_t inputs = t->width[l], outputs = t->width[l + 1];
-        for (size_t o = 0; o < outputs; o++, at += inputs)
-            take(t, at, x, d[o], inputs);
-        take(t, at, d, 1.0f, outputs);
-        at += outputs;
-        d += outputs;
+    float *w = t->weight;
+    for (const uint32_t *width = t->width; y != t->delta; width++) {
+        for (const float *const end = d + width[1]; d != end; w += width[0])
+            take(t, w, x, *d++, width[0]);
+        take(t, w, d - width[1], 1.0f, width[1]);
+        w += width[1];
         x = y;
-        y += outputs;
+        y += width[1];
     }
 }
 
-static void add_up(prune_tiny *t, size_t at, const float *x, float by, size_t count)
+static void add_up(prune_tiny *t, float *w, const float *x, float by, size_t count)
 {
-    add_multiple(t->gradient + at, x, by, count);
+    prn_tiny_add(t, w + (t->gradient - t->weight), x, by, count);
 }
 
 prune_status prune_tiny_add(float *loss, prune_tiny *t, const float *x, const void *target)
@@ -255,19 +251,26 @@ void prn_tiny_zero(prune_tiny *t, size_t i)
 
 void prn_tiny_clear(prune_tiny *t)
 {
-    for (size_t i = 0; i < t->parameters && t->mask != NULL; i += 32)
+    t->clear = prn_tiny_clear;
+    for (size_t i = 0; i < t->parameters; i += 32)
         for (uint32_t gone = ~t->mask[i / 32], k = 0; gone != 0; gone >>= 1, k++)
             if (gone & 1u)
                 prn_tiny_zero(t, i + k);
+}
+
+PRN_INLINE void clear(prune_tiny *t)
+{
+    if (t->clear != NULL)
+        t->clear(t);
 }
 
 void prn_tiny_restart(prune_tiny *t)
 {
     for (size_t m = 0; m < t->plan->optimizer->moments; m++)
         memset(t->moment[m], 0, t->parameters * sizeof(float));
-    memset(t->complement, 0, sizeof t->complement);
+    memset(t->powers, 0, sizeof t->powers);
     prune_tiny_forget(t);
-    prn_tiny_clear(t);
+    clear(t);
 }
 
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target)
@@ -275,9 +278,10 @@ prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const v
     const prune_status status = differentiate(loss, t, x, target);
     if (status != PRUNE_OK)
         return status;
-    t->plan->optimizer->advance(t);
-    give(t, x, t->plan->optimizer->take);
-    prn_tiny_clear(t);
+    const prune_tiny_optimizer *const by = t->plan->optimizer;
+    by->advance(t);
+    give(t, x, by->take);
+    clear(t);
     return PRUNE_OK;
 }
 
@@ -288,10 +292,23 @@ prune_status prune_tiny_update(prune_tiny *t)
     if (t->samples == 0)
         return PRUNE_E_STATE;
     t->plan->optimizer->advance(t);
-    t->plan->optimizer->take(t, 0, t->gradient, 1.0f / (float)t->samples, t->parameters);
-    prn_tiny_clear(t);
+    t->plan->optimizer->take(t, t->weight, t->gradient, 1.0f / (float)t->samples, t->parameters);
+    clear(t);
     prune_tiny_forget(t);
     return PRUNE_OK;
 }
 
-const prune_tiny_loss prune_tiny_mse = { prn_squared_error, 0 };
+static prune_status squared_error(float *loss, const prune_tiny *t, float *h, const void *target)
+{
+    const float *y = (const float *)target;
+    float sum = 0.0f;
+    do {
+        const float difference = *h - *y++;
+        sum += difference * difference;
+        h[t->neurons] = difference;
+    } while (++h != t->delta);
+    *loss = 0.5f * sum;
+    return PRUNE_OK;
+}
+
+const prune_tiny_loss prune_tiny_mse = { squared_error };

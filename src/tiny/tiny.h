@@ -4,17 +4,17 @@
 
 #include "activation.h"
 #include "libprune/tiny.h"
-#include "sample_loss.h"
 
 #include <float.h>
 
+/* The loss of the outputs h, and into h + neurons, which is their place in t->delta, its derivatives.
+ * PRUNE_E_LABEL. */
 struct prune_tiny_loss {
-    prn_sample_loss *of;
-    int32_t of_label;
+    prune_status (*of)(float *loss, const prune_tiny *t, float *h, const void *target);
 };
 
-/* Takes a piece of a gradient, by * x[i] for the parameters at + i. */
-typedef void prn_tiny_take(prune_tiny *t, size_t at, const float *x, float by, size_t count);
+/* Takes a piece of a gradient, by * x[i] for each of the weights w[count]; count is above 0. */
+typedef void prn_tiny_take(prune_tiny *t, float *w, const float *x, float by, size_t count);
 
 /* take: one step of these. */
 struct prune_tiny_optimizer {
@@ -37,8 +37,14 @@ static inline size_t prn_tiny_mask_words(size_t parameters)
 /* y = f(W x + b) of all layers; the outputs. */
 float *prn_tiny_forward(const prune_tiny *t, const float *x);
 
-/* 0 into weight and moments of a parameter; and of all whose mask is 0. */
+/* w += by x. */
+prn_tiny_take prn_tiny_add;
+
+/* 0 into weight and moments of a parameter. */
 void prn_tiny_zero(prune_tiny *t, size_t i);
+
+/* And of all whose mask is 0, now and behind each step. Only what makes such masks names it, so that programs
+ * that do not prune are without it. */
 void prn_tiny_clear(prune_tiny *t);
 
 /* Behind new weights: state, step count and what was added up are forgotten, removed weights are 0. */

@@ -72,7 +72,7 @@ static void put_blob(prn_words *words, const prune_tiny *t, size_t length)
     const size_t layers = t->plan->layer_count;
     const float *w = t->weight;
     prune_blob_header header = { .words = (uint32_t)(length / 4),
-                                 .layers = (uint16_t)layers,
+                                 .layers = (uint32_t)layers,
                                  .inputs = (uint16_t)t->width[0],
                                  .outputs = (uint16_t)t->width[layers],
                                  .scratch = scratch_of(t),
@@ -81,7 +81,7 @@ static void put_blob(prn_words *words, const prune_tiny *t, size_t length)
                                  .input_scale = 1.0f,
                                  .output_scale = 1.0f };
     for (size_t l = 0; l < layers; l++)
-        header.layers = (uint16_t)(header.layers + (operation_behind(t, l) != 0));
+        header.layers += operation_behind(t, l) != 0;
     prn_words_put_header(words, &header);
     for (size_t l = 0; l < layers; l++) {
         put_layer(words, t, l, w);

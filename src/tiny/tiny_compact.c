@@ -176,6 +176,8 @@ prune_status prune_tiny_compact(prune_tiny *t)
     }
     t->parameters = (uint32_t)p.to;
     t->delta = t->output + t->neurons;
+    if (t->mask != NULL)
+        t->clear = prn_tiny_clear;          /* for what is left of paddings */
     for (size_t i = p.to; i % 32 != 0; i++) /* bits behind the last are not of removed weights */
         set_kept(t, i, 1);
     return PRUNE_OK;

@@ -8,13 +8,9 @@ static void advance(prune_tiny *t)
     (void)t;
 }
 
-static void take(prune_tiny *t, size_t at, const float *x, float by, size_t count)
+static void take(prune_tiny *t, float *w, const float *x, float by, size_t count)
 {
-    const float *const end = x + count, step = t->rate * by;
-    float *w = t->weight + at;
-    do
-        *w++ -= step * *x++;
-    while (x != end);
+    prn_tiny_add(t, w, x, -(t->rate * by), count);
 }
 
 const prune_tiny_optimizer prune_tiny_sgd = { 0, advance, take };

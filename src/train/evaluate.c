@@ -294,20 +294,20 @@ prune_status prune_evaluate(prune_metrics *metrics, const prune_model *model, co
     return prune_evaluate_with(metrics, model, data, &plain, error);
 }
 
-prune_status prune_evaluate_metric_with(double *value, const prune_model *model, const prune_data *data,
-                                        const prune_loss_options *loss, const prune_metric *metric,
-                                        prune_error *error)
+prune_status prn_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
+                                 const prn_question *question, prune_error *error)
 {
     prn_loss my_loss;
     prn_data mine;
     prn_answers answers = { 0 };
-    pass p = { .model = model, .answers = &answers };
+    const prune_metric *metric = question->metric;
+    pass p = { .model = model, .backend = question->backend, .answers = &answers };
     double measured = prn_tally_none();
     if (value == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "value", "NULL");
     if (metric == NULL || metric->measure == NULL)
         return prn_error_set(error, PRUNE_E_ARGUMENT, "metric", "no function");
-    prune_status status = prn_data_loss(&my_loss, loss, model, error);
+    prune_status status = prn_data_loss(&my_loss, question->loss, model, error);
     if (status == PRUNE_OK)
         status = prn_data_open(&mine, data, model, &my_loss, error);
     if (status == PRUNE_OK)
@@ -318,6 +318,14 @@ prune_status prune_evaluate_metric_with(double *value, const prune_model *model,
     if (status == PRUNE_OK)
         *value = measured;
     return status;
+}
+
+prune_status prune_evaluate_metric_with(double *value, const prune_model *model, const prune_data *data,
+                                        const prune_loss_options *loss, const prune_metric *metric,
+                                        prune_error *error)
+{
+    const prn_question question = { loss, metric, NULL };
+    return prn_evaluate_metric(value, model, data, &question, error);
 }
 
 prune_status prune_evaluate_metric(double *value, const prune_model *model, const prune_data *data,

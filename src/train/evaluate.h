@@ -28,6 +28,16 @@ prune_status prn_tally_add_all(prn_tally *tally, const prn_loss *loss, const pru
 /* The metrics of at least one sample. */
 prune_metrics prn_tally_metrics(const prn_tally *tally, int32_t kind);
 
+/* prune_evaluate_metric_with(), on a back end (NULL: the default). */
+typedef struct prn_question {
+    const prune_loss_options *loss;
+    const prune_metric *metric;
+    const prune_backend *backend;
+} prn_question;
+
+prune_status prn_evaluate_metric(double *value, const prune_model *model, const prune_data *data,
+                                 const prn_question *question, prune_error *error);
+
 /* The one that epochs are compared by. */
 double prn_tally_pick(const prune_metrics *metrics, int32_t kind);
 

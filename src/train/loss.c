@@ -280,6 +280,31 @@ static prn_terms terms_of(const prn_loss *loss, const prune_tensor *h, float cla
                         .class_unit = 1.0f / class_unit };
 }
 
+/* Whether samples are numbers one after the other, for a mean squared error that counts all the same. */
+static int32_t is_column(const prn_loss *loss, const prune_tensor *g, const prune_tensor *h,
+                         const prn_target *target)
+{
+    return loss->kind == PRUNE_MSE && prn_tensor_row(h) == 1 && target->weights == NULL && g != NULL &&
+           g->ld == 1 && h->ld == 1 && target->values->ld == 1;
+}
+
+enum { COLUMN = 32 };
+
+/* Many of these cost less than the calls for each. */
+static void add_column(prn_sum *sum, float *g, const prune_tensor *h, const prune_tensor *y)
+{
+    const float *from = h->data, *wanted = y->data;
+    const size_t rows = prn_tensor_rows(h);
+    const prn_terms terms = { .outputs = 1, .scale = 1.0f / (float)rows };
+    float losses[COLUMN];
+    for (size_t done = 0, count; done < rows; done += count) {
+        count = rows - done < COLUMN ? rows - done : COLUMN;
+        prn_squared_errors(&terms, from + done, wanted + done, g + done, losses, count);
+        for (size_t i = 0; i < count; i++)
+            prn_sum_add(sum, losses[i]);
+    }
+}
+
 /* One of the library's losses. Samples of weight 0 are not looked at. */
 static void add_rows(prn_sum *sum, prune_tensor *g, const prn_loss *loss, const prune_tensor *h,
                      const prn_target *target, const prn_loss_sums *sums)
@@ -370,6 +395,8 @@ prune_status prn_loss_add_up(prn_loss_sums *sums, prune_tensor *g, const prn_los
     add_divisors(sums, loss, target, prn_tensor_rows(h));
     if (loss->kind == PRUNE_LOSS_OWN)
         status = add_own(&sum, g, loss, h, target, sums);
+    else if (is_column(loss, g, h, target))
+        add_column(&sum, g->data, h, target->values);
     else
         add_rows(&sum, g, loss, h, target, sums);
     sums->loss = sum.sum + sum.carry;

@@ -9,19 +9,8 @@
 
 #include <float.h>
 
-/* Elements per piece: what follows the step itself is done while the piece is in the cache. A multiple of
- * 32. */
-enum { PIECE = 1024, WORD = 32 };
-
-/* m and v: the first slot and the second, if there is one. */
-typedef struct piece {
-    size_t count;
-    float *w;
-    const float *g;
-    float *m;
-    float *v;
-    const uint32_t *mask;
-} piece;
+/* Elements of a unit. (GCC 12 unrolls loops over 8 before it could make vectors of them, but for Adam's.) */
+enum { WORD = 32, UNIT = WORD, ADAM_UNIT = PRN_MAY_BE_WIDE ? 8 : UNIT };
 
 /* What is the same for all elements. */
 typedef struct terms {
@@ -30,10 +19,11 @@ typedef struct terms {
     float keep1, take1; /* m = keep1 m + take1 g */
     float keep2, take2; /* v = keep2 v + take2 g^2 */
     float scale;        /* of the root of v */
-    uint32_t mask;      /* of the word at hand */
+    uint32_t mask;      /* bit i: of element i of the unit at hand */
+    uint32_t *high;     /* [UNIT] */
 } terms;
 
-static const uint32_t bit[WORD] = {
+static const uint32_t bit[UNIT] = {
     0x1u,       0x2u,       0x4u,       0x8u,       0x10u,       0x20u,       0x40u,       0x80u,
     0x100u,     0x200u,     0x400u,     0x800u,     0x1000u,     0x2000u,     0x4000u,     0x8000u,
     0x10000u,   0x20000u,   0x40000u,   0x80000u,   0x100000u,   0x200000u,   0x400000u,   0x800000u,
@@ -52,46 +42,41 @@ PRN_INLINE float finite(float w)
     return low > FLT_MAX ? FLT_MAX : low;
 }
 
-/* ---- one word of the mask: up to 32 elements, of which those removed end as 0 ----
- * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. Return
- * numbers of which the highest bit is set if a weight, or v of Adagrad, has left float. */
+/* ---- one unit, or a single element: those that the mask has removed end as 0 ----
+ * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. The
+ * highest bit of t.high[i] becomes 1 if a weight, or v of Adagrad, has left float. */
 
-PRN_INLINE uint32_t nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
-                             float *restrict m, float *restrict unused)
+PRN_INLINE void nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
+                         float *restrict m, float *restrict unused)
 {
     (void)unused;
-    uint32_t high = 0;
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
         const float moment = t.keep1 * m[i] + g[i];
         const float moved = w[i] - t.rate * (g[i] + t.keep1 * moment);
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
-    return high;
 }
 
-PRN_INLINE uint32_t sgd(const terms t, size_t count, float *restrict w, const float *restrict g,
-                        float *restrict m, float *restrict unused)
+PRN_INLINE void sgd(const terms t, size_t count, float *restrict w, const float *restrict g,
+                    float *restrict m, float *restrict unused)
 {
     (void)unused;
-    uint32_t high = 0;
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
         const float moment = t.keep1 * m[i] + g[i];
         const float moved = w[i] - t.rate * moment;
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
-    return high;
 }
 
-PRN_INLINE uint32_t adam(const terms t, size_t count, float *restrict w, const float *restrict g,
-                         float *restrict m, float *restrict v)
+PRN_INLINE void adam(const terms t, size_t count, float *restrict w, const float *restrict g,
+                     float *restrict m, float *restrict v)
 {
-    uint32_t high = 0;
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
         const float mean = t.keep1 * m[i] + t.take1 * g[i];
@@ -100,91 +85,109 @@ PRN_INLINE uint32_t adam(const terms t, size_t count, float *restrict w, const f
         m[i] = kept ? mean : 0.0f;
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
-    return high;
 }
 
-PRN_INLINE uint32_t adamw(const terms t, size_t count, float *restrict w, const float *restrict g,
-                          float *restrict m, float *restrict v)
+PRN_INLINE void adamw(const terms t, size_t count, float *restrict w, const float *restrict g,
+                      float *restrict m, float *restrict v)
 {
     for (size_t i = 0; i < count; i++)
         w[i] = finite(t.keep_w * w[i]);
-    return adam(t, count, w, g, m, v);
+    adam(t, count, w, g, m, v);
 }
 
-PRN_INLINE uint32_t rmsprop(const terms t, size_t count, float *restrict w, const float *restrict g,
-                            float *restrict v, float *restrict unused)
+PRN_INLINE void rmsprop(const terms t, size_t count, float *restrict w, const float *restrict g,
+                        float *restrict v, float *restrict unused)
 {
     (void)unused;
-    uint32_t high = 0;
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
         const float square = t.keep2 * v[i] + t.take2 * (g[i] * g[i]);
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
-    return high;
 }
 
-PRN_INLINE uint32_t adagrad(const terms t, size_t count, float *restrict w, const float *restrict g,
-                            float *restrict v, float *restrict unused)
+PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const float *restrict g,
+                        float *restrict v, float *restrict unused)
 {
     (void)unused;
-    uint32_t high = 0;
     for (size_t i = 0; i < count; i++) {
         const int32_t kept = (t.mask & bit[i]) != 0;
         const float square = finite(v[i] + g[i] * g[i]);
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
-        high |= beyond(moved);
+        t.high[i] |= beyond(moved);
     }
-    return high;
 }
 
-typedef uint32_t update_word(const terms t, size_t count, float *restrict w, const float *restrict g,
-                             float *restrict m, float *restrict v);
+typedef void update_unit(const terms t, size_t count, float *restrict w, const float *restrict g,
+                         float *restrict m, float *restrict v);
 
-/* Whole words have a count that the compiler knows. */
-PRN_INLINE uint32_t update_by(update_word *update, terms t, const piece *p)
+/* Counts are numbers that the compiler knows, but that of what whole words leave. What is high is or-ed
+ * together at the end, not in each unit; that of `single` elements lies apart: no vector waits for it. */
+PRN_INLINE void update_piece(update_unit *update, size_t unit, terms t, const prn_piece *p,
+                             uint32_t single[1])
 {
-    uint32_t high = 0;
-    for (size_t i = 0; i < p->count; i += WORD) {
-        float *v = p->v + i;
-        t.mask = p->mask[i / WORD];
-        high |= i + WORD <= p->count ? update(t, WORD, p->w + i, p->g + i, p->m + i, v)
-                                     : update(t, p->count - i, p->w + i, p->g + i, p->m + i, v);
+    size_t i = 0;
+    for (; i + unit <= p->count; i += unit) {
+        t.mask = p->mask[i / WORD] >> (i % WORD);
+        update(t, unit, p->w + i, p->g + i, p->m + i, p->v + i);
     }
-    return high;
+    if (unit == WORD && i < p->count) {
+        t.mask = p->mask[i / WORD];
+        update(t, p->count - i, p->w + i, p->g + i, p->m + i, p->v + i);
+        return;
+    }
+    t.high = single;
+    for (; i < p->count; i++) {
+        t.mask = p->mask[i / WORD] >> (i % WORD);
+        update(t, 1, p->w + i, p->g + i, p->m + i, p->v + i);
+    }
 }
 
-PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const piece *p)
+PRN_INLINE uint32_t update_by(update_unit *update, size_t unit, const terms *given, const prn_piece *pieces,
+                              size_t count)
+{
+    uint32_t high[UNIT] = { 0 }, single[1] = { 0 }, any = 0;
+    terms t = *given;
+    t.high = high;
+    for (size_t p = 0; p < count; p++)
+        update_piece(update, unit, t, &pieces[p], single);
+    for (size_t i = 0; i < unit; i++)
+        any |= high[i];
+    return any | single[0];
+}
+
+PRN_INLINE uint32_t update_kind(const prn_optimizer *o, const terms *t, const prn_piece *p, size_t count)
 {
     switch (o->kind) {
     case PRUNE_SGD:
-        return o->nesterov ? update_by(nesterov, *t, p) : update_by(sgd, *t, p);
+        return o->nesterov ? update_by(nesterov, UNIT, t, p, count) : update_by(sgd, UNIT, t, p, count);
     case PRUNE_RMSPROP:
-        return update_by(rmsprop, *t, p);
+        return update_by(rmsprop, UNIT, t, p, count);
     case PRUNE_ADAGRAD:
-        return update_by(adagrad, *t, p);
+        return update_by(adagrad, UNIT, t, p, count);
     case PRUNE_ADAMW:
-        return t->keep_w < 1.0f ? update_by(adamw, *t, p) : update_by(adam, *t, p);
+        return t->keep_w < 1.0f ? update_by(adamw, ADAM_UNIT, t, p, count)
+                                : update_by(adam, ADAM_UNIT, t, p, count);
     default:
-        return update_by(adam, *t, p);
+        return update_by(adam, ADAM_UNIT, t, p, count);
     }
 }
 
-static uint32_t update_plain(const prn_optimizer *o, const terms *t, const piece *p)
+static uint32_t update_plain(const prn_optimizer *o, const terms *t, const prn_piece *p, size_t count)
 {
-    return update_kind(o, t, p);
+    return update_kind(o, t, p, count);
 }
 
-PRN_WIDE static uint32_t update_wide(const prn_optimizer *o, const terms *t, const piece *p)
+PRN_WIDE static uint32_t update_wide(const prn_optimizer *o, const terms *t, const prn_piece *p, size_t count)
 {
-    return update_kind(o, t, p);
+    return update_kind(o, t, p, count);
 }
 
 /* A step can leave float (a tiny epsilon, a high rate): then the weight ends at the largest number. Never
@@ -278,7 +281,7 @@ void prn_optimizer_advance(prn_optimizer *o)
 }
 
 /* sign(w) max(|w| - threshold, 0), with a plain 0 where nothing is left. */
-static void soften(const piece *p, float threshold)
+static void soften(const prn_piece *p, float threshold)
 {
     float *restrict w = p->w;
     for (size_t i = 0; i < p->count; i++) {
@@ -287,24 +290,29 @@ static void soften(const piece *p, float threshold)
     }
 }
 
+void prn_optimizer_apply_pieces(const prn_optimizer *o, const prn_stride *by, const prn_piece *pieces,
+                                size_t count)
+{
+    const terms t = terms_of(o, by);
+    /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
+    const uint32_t high = prn_wide() ? update_wide(o, &t, pieces, count) : update_plain(o, &t, pieces, count);
+    for (size_t p = 0; high >> 31 != 0 && p < count; p++)
+        bound(pieces[p].w, pieces[p].count);
+    for (size_t p = 0; by->threshold > 0.0f && p < count; p++)
+        soften(&pieces[p], by->threshold);
+}
+
 void prn_optimizer_apply(const prn_optimizer *o, const prn_stride *by, prn_param *param,
                          const float *gradient, float *const state[2])
 {
-    const terms t = terms_of(o, by);
-    const int32_t wide = prn_wide();
-    for (size_t done = 0; done < param->count; done += PIECE) {
+    for (size_t done = 0; done < param->count; done += PRN_PIECE_MOST) {
         const size_t left = param->count - done;
-        const piece p = { left < PIECE ? left : PIECE,
-                          param->value + done,
-                          gradient + done,
-                          state[0] + done,
-                          state[1] == NULL ? state[0] + done : state[1] + done, /* not looked at */
-                          param->mask + done / WORD };
-        /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
-        const uint32_t high = wide ? update_wide(o, &t, &p) : update_plain(o, &t, &p);
-        if (high >> 31 != 0)
-            bound(p.w, p.count);
-        if (by->threshold > 0.0f)
-            soften(&p, by->threshold);
+        const prn_piece piece = { left < PRN_PIECE_MOST ? left : PRN_PIECE_MOST,
+                                  param->value + done,
+                                  gradient + done,
+                                  state[0] + done,
+                                  (state[1] == NULL ? state[0] : state[1]) + done, /* not looked at */
+                                  param->mask + done / WORD };
+        prn_optimizer_apply_pieces(o, by, &piece, 1);
     }
 }

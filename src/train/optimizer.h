@@ -22,6 +22,18 @@ typedef struct prn_stride {
     float threshold; /* of the soft threshold after the step; 0: none */
 } prn_stride;
 
+/* Elements of a parameter, at most PRN_PIECE_MOST: what follows the step itself is done while they are in
+ * the cache. m and v: the first slot and the second, or the first twice. The mask begins with a word. */
+enum { PRN_PIECE_MOST = 1024 };
+typedef struct prn_piece {
+    size_t count;
+    float *w;
+    const float *g;
+    float *m;
+    float *v;
+    const uint32_t *mask;
+} prn_piece;
+
 int32_t prn_optimizer_known(int32_t kind);
 
 /* Arrays of state per parameter element: 1 (m or v) or 2 (m, v). */
@@ -48,5 +60,9 @@ void prn_optimizer_advance(prn_optimizer *optimizer);
  * there is one). Where the mask is 0, value and state are 0 afterwards. */
 void prn_optimizer_apply(const prn_optimizer *optimizer, const prn_stride *stride, prn_param *param,
                          const float *gradient, float *const state[2]);
+
+/* The same for pieces, of any parameters. */
+void prn_optimizer_apply_pieces(const prn_optimizer *optimizer, const prn_stride *stride,
+                                const prn_piece *pieces, size_t count);
 
 #endif

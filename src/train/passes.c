@@ -13,6 +13,7 @@ static prn_pass pass_of(const prune_trainer *t, size_t l, size_t first, size_t c
     const size_t in = prn_shape_count(&layer->input), out = prn_shape_count(&layer->output);
     const size_t cache = layer->ops->cache_size(layer);
     return (prn_pass){ .backend = t->backend,
+                       .small = t->small,
                        .batch = count,
                        .x = l == 0 ? (const float *)t->x.data + first * t->x.ld
                                    : t->outputs[l - 1] + first * in,
@@ -81,16 +82,20 @@ void prn_trainer_forward(prune_trainer *t, const prune_tensor *x, int32_t traini
     const size_t batch = prn_tensor_rows(x);
     prn_rows_slice(&t->x, x, 0, batch);
     t->x.ld = prn_tensor_step(x);
+    if (t->between != NULL)
+        t->between->inputs(t->between, &t->x, training);
     for (size_t l = 0; l < model->layer_count; l++)
         t->rules[l].training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
     for (size_t l = 0; l < model->layer_count;) {
         const size_t first = l;
-        l = forward_chain(t, first);
+        l = t->between == NULL ? forward_chain(t, first) : first;
         if (l > first)
             continue;
         prn_pass pass = pass_of(t, l, 0, batch);
         pass.rng = &t->rng;
         model->layers[l]->ops->forward(model->layers[l], &pass);
+        if (t->between != NULL)
+            t->between->outputs(t->between, l, pass.y, batch, training);
         l++;
     }
     const size_t last = model->layer_count - 1, outputs = prn_shape_count(&model->layers[last]->output);
@@ -122,6 +127,8 @@ static void backward_layer(const prune_trainer *t, size_t l, size_t offset, floa
     pass.shares = t->weighted ? t->shares : NULL;
     pass.power = t->per_sample;
     point_at(pass.gradient, t->gradient + offset, layer);
+    if (t->between != NULL)
+        t->between->gradient(t->between, l, pass.dy, pass.batch);
     layer->ops->backward(layer, &pass);
     if (t->samples == NULL || !(wants & PRN_WANTS_SAMPLES) || layer->ops->sample_gradients == NULL)
         return;

@@ -396,12 +396,14 @@ static void place(prune_trainer *t, const parts *plan)
 
 static prune_trainer from_options(prune_model *model, const prune_trainer_options *o)
 {
+    const prune_backend *backend = o->backend != NULL ? o->backend : prune_backend_default();
     return (prune_trainer){
         .model = model,
         .signature = prn_model_signature(model),
         .floats = prn_model_floats(model),
         .layers = model->layer_count,
-        .backend = o->backend != NULL ? o->backend : prune_backend_default(),
+        .backend = backend,
+        .small = prn_small_of(backend),
         .seed = o->seed,
         .max_batch = o->max_batch,
         .per_sample = o->per_sample,

@@ -21,6 +21,17 @@ float prn_squared_error(const prn_terms *terms, const float *h, const void *targ
     return 0.5f * sum;
 }
 
+void prn_squared_errors(const prn_terms *terms, const float *h, const float *y, float *g, float *losses,
+                        size_t count)
+{
+    const float scale = terms->scale;
+    for (size_t i = 0; i < count; i++) {
+        const float difference = h[i] - y[i];
+        losses[i] = 0.5f * (difference * difference);
+        g[i] = scale * difference;
+    }
+}
+
 /* x at most `size` from 0. */
 static float within(float x, float size)
 {

@@ -23,6 +23,10 @@ prn_sample_loss prn_label_cross_entropy, prn_label_nll;           /* of a label,
 prn_sample_loss prn_sharp_cross_entropy;                          /* the first, without smoothing */
 prn_sample_loss prn_soft_cross_entropy;                           /* of y[outputs] */
 
+/* The squared errors of `count` samples of one output each, and their gradients: the bits of the first. */
+void prn_squared_errors(const prn_terms *terms, const float *h, const float *y, float *g, float *losses,
+                        size_t count);
+
 /* scale * d2l/dh2 of the same, into hessian[outputs][outputs]. The kinks of Huber's count as within delta. */
 typedef void prn_sample_bend(const prn_terms *terms, const float *h, const void *target, float *hessian);
 

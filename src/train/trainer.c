@@ -300,10 +300,8 @@ prune_status prune_trainer_set_steps(prune_trainer *t, uint64_t steps)
 
 static const prn_sparse *kernels_for(const prune_backend *backend, int32_t sparse, int32_t kernels)
 {
-    const prune_backend *blas = prune_backend_blas();
     const int32_t exact = backend->run == prune_backend_reference()->run;
-    const int32_t known =
-        exact || backend->run == prune_backend_default()->run || (blas != NULL && backend->run == blas->run);
+    const int32_t known = exact || prn_backend_is_blas(backend);
     if (sparse == PRUNE_SPARSE_OFF || (sparse == PRUNE_SPARSE_AUTO && !known))
         return NULL;
     return prn_platform_kernels(exact && kernels == PRUNE_KERNELS_AUTO ? PRUNE_KERNELS_PLAIN : kernels);

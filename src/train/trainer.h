@@ -47,6 +47,14 @@ typedef struct prn_together {
     prune_status (*pool)(prune_trainer *trainer, prune_status mine, const prn_pool *pool, prune_error *error);
 } prn_together;
 
+/* What happens to numbers between layers (rounding.c; firmware has none), in [rows][width]. Of the inputs *x
+ * may become another view. */
+typedef struct prn_between {
+    void (*inputs)(struct prn_between *between, prune_tensor *x, int32_t training);
+    void (*outputs)(struct prn_between *between, size_t layer, float *y, size_t rows, int32_t training);
+    void (*gradient)(struct prn_between *between, size_t layer, float *dy, size_t rows);
+} prn_between;
+
 /* It returned a failure; it left NaN or Inf for outputs that were finite. */
 enum { PRN_FAULT_NONE, PRN_FAULT_RETURNED, PRN_FAULT_LEFT };
 
@@ -56,6 +64,7 @@ struct prune_trainer {
     prune_model *model;
     uint32_t signature;
     const prune_backend *backend;
+    prn_small *small; /* of the back end */
     prn_optimizer optimizer;
     prn_regularizer regularizer;
     prune_schedule schedule, penalty_schedule;
@@ -93,6 +102,8 @@ struct prune_trainer {
     float **caches;
     float **memories; /* per layer, not per sample */
     float *delta[2];
+
+    prn_between *between; /* NULL: nothing */
 
     int32_t sparse, sparse_kernels;
     prn_thin *thins; /* one for each layer */

@@ -237,37 +237,89 @@ static void apply_kept(const void *arg, size_t first, size_t count)
         apply_places(c, c->places + first + done, count - done < TOGETHER ? count - done : TOGETHER);
 }
 
+enum { MOST_PIECES = 8 };
+
+/* Small parameters of one stride, for one call of the optimizer. */
+typedef struct batch {
+    prn_stride stride;
+    size_t count;
+    prn_piece pieces[MOST_PIECES];
+} batch;
+
+static void finish_batch(const prune_trainer *t, batch *b)
+{
+    if (b->count != 0)
+        prn_optimizer_apply_pieces(&t->optimizer, &b->stride, b->pieces, b->count);
+    b->count = 0;
+}
+
+/* 1: it is one of the batch now. Strides of one step differ in nothing else. */
+static int32_t join_batch(batch *b, const change *c)
+{
+    const prune_trainer *t = c->trainer;
+    const int32_t same = b->stride.decay == c->stride.decay && b->stride.threshold == c->stride.threshold;
+    if (c->param->count > PRN_PIECE_MOST)
+        return 0;
+    if (b->count == MOST_PIECES || !same)
+        finish_batch(t, b);
+    b->stride = c->stride;
+    b->pieces[b->count++] = (prn_piece){ c->param->count,
+                                         c->param->value,
+                                         t->gradient + c->offset,
+                                         t->state[0] + c->offset,
+                                         t->state[t->state[1] != NULL] + c->offset,
+                                         c->param->mask };
+    return 1;
+}
+
 /* Values and state of removed weights become 0 in the first step under a mask, and stay so until there is a
  * step, or a state that is set, under another one. */
-static void apply(const change *step, prn_thin *thin)
+static void apply(const change *step, prn_thin *thin, batch *together)
 {
-    change kept = *step;
-    const size_t count = prn_thin_kept(&kept.places, thin, step->param);
-    if (kept.places != NULL && thin->settled) {
+    const uint32_t *places;
+    const size_t count = prn_thin_kept(&places, thin, step->param);
+    if (places != NULL && thin->settled) {
+        change kept = *step;
+        kept.places = places;
         prn_spread_range(step->trainer->backend, count, apply_kept, &kept);
         return;
     }
-    prn_spread_range(step->trainer->backend, step->param->count, apply_range, step);
+    if (!join_batch(together, step))
+        prn_spread_range(step->trainer->backend, step->param->count, apply_range, step);
     if (thin->weight == step->param)
-        thin->settled = kept.places != NULL;
+        thin->settled = places != NULL;
 }
 
-static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at, float rate)
+static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at,
+                         batch *together)
 {
+    prn_stride stride = together->stride;
     const size_t layer = at.layer, offset = at.offset;
     const int32_t covered = prn_regularizer_covers(r, param);
     if (param->statistic)
         return;
-    const prn_stride stride = { .rate = rate,
-                                .decay = covered ? t->optimizer.weight_decay : 0.0f,
-                                .threshold =
-                                    covered && r->proximal ? rate * prn_regularizer_l1(r, layer) : 0.0f };
+    stride.decay = covered ? t->optimizer.weight_decay : 0.0f;
+    stride.threshold = covered && r->proximal ? stride.rate * prn_regularizer_l1(r, layer) : 0.0f;
     const change step = { .trainer = t, .param = param, .offset = offset, .stride = stride };
     float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
     for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
         prn_param_mask_values(param, state[s]); /* something may have been removed */
     if (!t->rules[layer].frozen)
-        apply(&step, &t->thins[layer]);
+        apply(&step, &t->thins[layer], together);
+}
+
+static void update_params(prune_trainer *t, const prn_regularizer *penalty, float rate)
+{
+    size_t offset = 0;
+    batch together;
+    together.count = 0;
+    together.stride = (prn_stride){ .rate = rate };
+    for (size_t l = 0; l < t->model->layer_count; l++)
+        for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
+            update_param(t, penalty, &t->model->layers[l]->params[p], (place){ l, offset }, &together);
+            offset += t->model->layers[l]->params[p].count;
+        }
+    finish_batch(t, &together);
 }
 
 static void clip(prune_trainer *t)
@@ -298,16 +350,11 @@ prune_status prune_trainer_update(prune_trainer *t)
         prn_trainer_forget(t);
         return PRUNE_E_DIVERGED;
     }
-    size_t offset = 0;
     const float rate = prune_trainer_next_rate(t);
     const prn_regularizer penalty = prn_trainer_penalty(t);
     clip(t);
     prn_optimizer_advance(&t->optimizer);
-    for (size_t l = 0; l < t->model->layer_count; l++)
-        for (size_t p = 0; p < t->model->layers[l]->param_count; p++) {
-            update_param(t, &penalty, &t->model->layers[l]->params[p], (place){ l, offset }, rate);
-            offset += t->model->layers[l]->params[p].count;
-        }
+    update_params(t, &penalty, rate);
     prn_regularizer_shrink(&penalty, t->model, rate);
     commit_statistics(t);
     prn_trainer_forget(t);

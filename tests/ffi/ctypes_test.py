@@ -2,12 +2,14 @@
 #
 # Trains 64-32-10, is stopped by a progress callback, goes on, removes 80 % of the weights by their Taylor
 # scores, fine-tunes, predicts, saves and loads. Declarations are held against the library first: each
-# struct's size and defaults are what its initialiser writes.
+# struct's size and defaults are what its initialiser writes, of every one that the headers have.
 #
 # SPDX-License-Identifier: MIT
 import ctypes as c
+import glob
 import math
 import os
+import re
 import sys
 import tempfile
 
@@ -93,7 +95,7 @@ Roc = struct("Roc", [
 Regression = struct("Regression", [("size", size), ("mae, rmse, r2", f64)])
 Validation = struct("Validation", [
     ("size", size), ("loss, metric", i32), ("reference, tolerance, value", f64), ("accepted", i32),
-    ("own, loss_options", handle)])
+    ("own, loss_options, backend", handle)])
 LayerInfo = struct("LayerInfo", [
     ("size", size), ("kind, activation", i32), ("input, output", Shape),
     ("parameters, nonzeros, weights, weights_kept, macs, macs_kept, bytes", u64), ("settings", f32 * 2)])
@@ -102,8 +104,8 @@ ParamInfo = struct("ParamInfo", [
     ("shape", Shape), ("count, kept", u64)])
 Agreement = struct("Agreement", [
     ("size", size), ("tolerance", f64), ("samples", u64), ("absolute, relative", f64), ("sample, output", u64),
-    ("a, b", f32)])
-RefitOptions = struct("RefitOptions", [("size", size), ("layer", i32), ("damping", f64)])
+    ("a, b", f32), ("backend", handle)])
+RefitOptions = struct("RefitOptions", [("size", size), ("layer", i32), ("damping", f64), ("backend", handle)])
 CompactOptions = struct("CompactOptions", [
     ("size", size), ("merge, drop_inputs", i32), ("min_neurons, multiple", u64), ("rounding", i32)])
 CompactReport = struct("CompactReport", [
@@ -144,6 +146,40 @@ LogEntry = struct("LogEntry", [
 
 ScoreSource = struct("ScoreSource", [("size", size), ("count", u64), ("absolute", i32), ("read, user", handle)])
 Cutoff = struct("Cutoff", [("size", size), ("threshold", f32), ("below, ties, passes", u64)])
+Allocation = struct("Allocation", [
+    ("size", size), ("rule, normalize", i32), ("selection, least, most, pool", handle), ("layers", size),
+    ("sensitivity", handle)])
+Sensitivity = struct("Sensitivity", [
+    ("size", size), ("fractions", handle), ("levels", size), ("values", handle), ("capacity", size),
+    ("reference", f64), ("higher_is_better", i32), ("measured", u64)])
+SensitivityOptions = struct("SensitivityOptions", [("size", size), ("selection, metric, progress, user", handle)])
+Sparsity = struct("Sparsity", [
+    ("size", size), ("kind", i32), ("power", u32), ("initial, final", f64), ("begin, end, every", u64)])
+Gradual = struct("Gradual", [
+    ("size", size), ("sparsity, importance, selection, score, score_user, next, next_user", handle),
+    ("status", status), ("times", u64), ("newest", Removal)])
+Regrowth = struct("Regrowth", [("size", size), ("dropped, kept", u64)])
+Target = struct("Target", [
+    ("size", size), ("measure, compacted, nearest", i32), ("most", u64), ("compaction, encoding", handle),
+    ("before, achieved", u64)])
+Comparison = struct("Comparison", [("size", size), ("confidence, first, second, worse, low, high", f64)])
+Trial = struct("Trial", [("fraction", f64), ("kept", u64), ("value", f64), ("held", i32), ("status", status)])
+BudgetOptions = struct("BudgetOptions", [
+    ("size", size), ("validation, confirmation, metric, selection", handle), ("criterion", i32),
+    ("score, score_user, training, fine_tune", handle), ("cumulative", i32), ("resolution", f64),
+    ("max_trials", u64), ("confidence", f64), ("progress, user", handle), ("search_share", f64)])
+BudgetResult = struct("BudgetResult", [
+    ("size", size), ("confirmed", i32), ("reference", f64), ("best", Trial), ("units, trials", u64),
+    ("comparison", Comparison), ("log", handle), ("capacity", size)])
+Report = struct("Report", [
+    ("size", size), ("inputs, outputs, parameters, nonzeros, weights, weights_kept, macs, macs_kept", u64),
+    ("neurons, neurons_idle, inputs_unread", u64), ("sparsity, compression, speedup", f64), ("bytes", u64 * 32)])
+Writer = struct("Writer", [("write, user", handle)])
+History = struct("History", [
+    ("size", size), ("writer", Writer), ("header", i32), ("status", status), ("next, next_user", handle)])
+Autosave = struct("Autosave", [
+    ("size", size), ("path", c.c_char_p), ("every", u64), ("status", status), ("error", Error),
+    ("next, next_user", handle)])
 
 # What each initialiser must leave; fields not named are 0 or NULL.
 INITIALISED = {
@@ -199,6 +235,22 @@ INITIALISED = {
     "prune_report_options": (ReportOptions, {"format": 1}),
     "prune_score_source": (ScoreSource, {}),
     "prune_cutoff": (Cutoff, {}),
+    "prune_allocation": (Allocation, {"rule": 1}),
+    "prune_sensitivity": (Sensitivity, {}),
+    "prune_sensitivity_options": (SensitivityOptions, {}),
+    "prune_sparsity": (Sparsity, {"kind": 4, "power": 3, "final": 0.9, "end": 1000, "every": 100}),
+    "prune_gradual": (Gradual, {"newest": Removal(size=c.sizeof(Removal))}),
+    "prune_regrowth": (Regrowth, {}),
+    "prune_target": (Target, {"measure": 1, "compacted": -1}),
+    "prune_comparison": (Comparison, {"confidence": 0.95}),
+    "prune_budget_options": (BudgetOptions, {
+        "criterion": 1, "resolution": 0.05, "max_trials": 16, "confidence": 0.95, "search_share": 0.5}),
+    "prune_budget_result": (BudgetResult, {}),
+    "prune_report": (Report, {}),
+    "prune_history": (History, {"header": 1}),
+    "prune_autosave": (Autosave, {"every": 1}),
+    "prune_layer_info": (LayerInfo, {}),
+    "prune_param_info": (ParamInfo, {}),
     "prune_validation": (Validation, {
         "loss": CROSS_ENTROPY, "metric": METRIC_ACCURACY, "reference": math.nan}),
 }
@@ -248,6 +300,24 @@ def ok(code, error=None):
         raise AssertionError((lib.prune_status_string(code), error and (error.place, error.reason)))
 
 
+def check_every_struct_is_here():
+    """Each struct of the headers that has an initialiser is declared above: a new one, too."""
+    text = ""
+    for path in glob.glob("include/libprune/*.h"):
+        with open(path, encoding="ascii") as header:
+            text += header.read()
+    there = set(re.findall(r"\b(prune_\w+)_init\(\1 \*\w+\);", text))
+    assert len(there) >= 60 and there == set(INITIALISED), there ^ set(INITIALISED)
+
+
+def same(value, wanted, kind):
+    """Structs and arrays byte by byte; 0 stands for all that is empty."""
+    if isinstance(value, (c.Structure, c.Array)):
+        return bytes(value) == (bytes(wanted) if wanted else bytes(c.sizeof(kind)))
+    unset = wanted != wanted and value != value  # NaN
+    return unset or not value and not wanted or value == kind(wanted).value
+
+
 def check_declarations():
     for name, (declared, defaults) in INITIALISED.items():
         room = c.create_string_buffer(b"\xff" * 512, 512)
@@ -256,12 +326,11 @@ def check_declarations():
         assert made.size == c.sizeof(declared), (name, made.size, c.sizeof(declared))
         for field, kind in declared._fields_[1:]:
             value, wanted = getattr(made, field), defaults.get(field, 0)
-            unset = wanted != wanted and value != value  # NaN
-            assert unset or not value and not wanted or value == kind(wanted).value, (name, field, value)
+            assert same(value, wanted, kind), (name, field, value)
 
 
 def check_info_sizes(model):
-    """No initialiser: the library takes a struct of its own size, and none that is a byte longer."""
+    """The library takes a struct of its own size, and none that is a byte longer."""
     for describe, kind in (lib.prune_model_layer_info, LayerInfo), (lib.prune_model_param_info, ParamInfo):
         info = kind(size=c.sizeof(kind))
         ok(describe(info, model, 0))
@@ -416,6 +485,7 @@ def reloaded(model):
 
 
 def main():
+    check_every_struct_is_here()
     check_declarations()
     assert lib.prune_blas_set_threads(1) in (OK, E_UNSUPPORTED)
     x, labels = digits()

@@ -69,7 +69,7 @@ static prune_model *make(int32_t n, prune_rng *rng)
     static const size_t widths[] = { 1, 4, 7, 32, 33, 64, WIDEST };
     prune_model *model;
     must(prune_model_create(&model, NULL, widths[(n + 2) % 7]));
-    if (n % 4 == 3 && n < FIRST_OF_INT8) /* it cannot be folded */
+    if (n % 4 == 3) /* it cannot be folded */
         must(prune_model_add_batch_norm(model, 0.1f, 1e-5f));
     must(prune_model_add_dense(model, widths[(n + 5) % 7], n % (PRUNE_SOFTPLUS + 1)));
     if (n % 3 == 0)

@@ -133,6 +133,6 @@ uint64_t chip_hash(const prune_tiny *t)
     hash = add(hash, t->moment[1], t->parameters);
     hash = add(hash, t->gradient, t->parameters);
     hash = add(hash, t->mask, (t->parameters + 31) / 32);
-    hash = add(hash, t->complement, 2);
+    hash = add(hash, t->powers, 2);
     return add(hash, &t->samples, 1);
 }

@@ -89,7 +89,7 @@ static double gelu_tanh_slope(double z)
     return 0.5 * (1.0 + t) + 0.5 * z * (1.0 - t * t) * sqrt(2.0 / PI) * (1.0 + 0.134145 * z * z);
 }
 
-static double slope(int32_t kind, double z)
+double ref_slope(int32_t kind, double z)
 {
     const double f = activate(kind, z);
     switch (kind) {
@@ -233,7 +233,7 @@ static void add_sample(double *g, const ref_net *net, const ref_task *task, size
     output_delta(d, task, s, t.a[net->layers], net->width[net->layers]);
     for (size_t l = net->layers; l-- > 0;) {
         for (size_t o = 0; o < net->width[l + 1]; o++)
-            d[o] *= slope(net->activation[l], t.z[l][o]);
+            d[o] *= ref_slope(net->activation[l], t.z[l][o]);
         back_through(g, d, net, &t, l);
     }
 }

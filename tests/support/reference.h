@@ -42,8 +42,9 @@ void ref_shape(ref_net *net, size_t layers, const size_t *width, const int32_t *
 /* Where parameter p begins in w; for p = 2 * layers: the end. */
 size_t ref_begin(const ref_net *net, size_t p);
 
-/* f(z). */
+/* f(z) and f'(z). */
 double ref_activation(int32_t kind, double z);
+double ref_slope(int32_t kind, double z);
 
 /* h[outputs] = net(x[inputs]), one sample. */
 void ref_forward(double *h, const ref_net *net, const double *x);
