@@ -104,9 +104,8 @@ prune_status prune_tiny_draw(prune_tiny *t, uint64_t seed);
 const float *prune_tiny_run(prune_tiny *t, const float *x);
 
 /* One step on one sample: forward, loss, backward, update. loss, of before the step, may be NULL.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_RANGE: an input is NaN or beyond +-1e8; PRUNE_E_LABEL;
- * PRUNE_E_UNSUPPORTED: cross-entropy of outputs that are not linear, or of a single one;
- * PRUNE_E_DIVERGED: an activation or a derivative is. */
+ * PRUNE_E_ARGUMENT: NULL, cross-entropy of outputs that it cannot teach (see there); PRUNE_E_RANGE: an input
+ * is NaN or beyond +-1e8; PRUNE_E_LABEL; PRUNE_E_DIVERGED: an activation or a derivative is. */
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target);
 
 /* The same as far as backward, and the sample's gradient is added to t->gradient, removed weights' too.
@@ -177,8 +176,8 @@ prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
- * -log softmax(h)[label] of linear outputs, at least two, the target is one int32_t, 0 .. O - 1. Both
- * as in loss.h. */
+ * -log softmax(h)[label] of linear outputs, at least two (of others steps are refused), the target is one
+ * int32_t, 0 .. O - 1. Both as in loss.h. */
 extern const prune_tiny_loss prune_tiny_mse;
 extern const prune_tiny_loss prune_tiny_softmax_cross_entropy;
 

@@ -128,8 +128,6 @@ prune_status prune_rounding_update(prune_rounding *r)
     return PRUNE_OK;
 }
 
-/* ---- in a fit ---- */
-
 prune_status prn_rounding_check(const prune_rounding *r, const prune_model *model)
 {
     if (r->model != model)

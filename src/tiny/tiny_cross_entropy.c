@@ -4,13 +4,19 @@
 #include "sample_loss.h"
 #include "tiny.h"
 
+/* It applies an activation itself, and of one output it is always 0. Asked here, programs of other losses
+ * are without the question. */
+static int32_t can_teach(const prune_tiny_plan *plan)
+{
+    const prune_tiny_layer *last = &plan->layers[plan->layer_count - 1];
+    return last->outputs > 1 && last->activation->activation == PRUNE_LINEAR;
+}
+
 static prune_status cross_entropy(float *loss, const prune_tiny *t, float *h, const void *target)
 {
-    const prune_tiny_plan *plan = t->plan;
-    const prn_terms terms = { .outputs = t->width[plan->layer_count], .scale = 1.0f };
-    /* It is of softmax, which it applies itself; of one output it would be 0 always. */
-    if (terms.outputs < 2 || plan->layers[plan->layer_count - 1].activation->activation != PRUNE_LINEAR)
-        return PRUNE_E_UNSUPPORTED;
+    if (!can_teach(t->plan))
+        return PRUNE_E_ARGUMENT;
+    const prn_terms terms = { .outputs = t->width[t->plan->layer_count], .scale = 1.0f };
     if ((uint32_t) * (const int32_t *)target >= terms.outputs)
         return PRUNE_E_LABEL;
     *loss = prn_sharp_cross_entropy(&terms, h, target, h + t->neurons);
