@@ -134,22 +134,23 @@ static prune_status discard(void *user, const void *bytes, size_t count)
     return PRUNE_OK;
 }
 
-/* The path as far as the dot, and room for what follows; it takes `bytes`. */
+/* The path of the .c; it takes `bytes`. */
 static char *path_of(const char *folder, const exported *e, const prune_allocator *mem, size_t *bytes)
 {
+    prn_text text;
     prune_c_options options;
     prune_c_options_init(&options);
     (void)prn_options_read(&options, sizeof options, e->options); /* has been read before */
     const char *prefix = options.prefix == NULL ? "model" : options.prefix;
-    const size_t before = strlen(folder), length = strlen(prefix);
-    *bytes = before + 1 + length + sizeof ".c";
+    *bytes = strlen(folder) + 1 + strlen(prefix) + sizeof ".c";
     char *path = prn_mem_alloc(mem, 1, *bytes);
     if (path == NULL)
         return NULL;
-    memcpy(path, folder, before);
-    path[before] = '/';
-    memcpy(path + before + 1, prefix, length);
-    memcpy(path + before + 1 + length, ".c", sizeof ".c");
+    prn_text_start(&text, path, *bytes);
+    prn_text_add(&text, folder);
+    prn_text_add(&text, "/");
+    prn_text_add(&text, prefix);
+    prn_text_add(&text, ".c");
     return path;
 }
 
