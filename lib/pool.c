@@ -79,15 +79,16 @@ static int32_t enter(prune_pool *pool, size_t pieces, prune_task task, void *arg
     return is_free;
 }
 
-/* On a loaded machine a thread may take a piece and then not get the processor for long. If the caller, who
- * did `own` pieces until `middle`, would have been faster alone, he works alone for a while that is measured
- * by what was lost: so little is lost in all, and a machine that is free again is soon found to be. */
-static void judge(prune_pool *pool, size_t own, uint64_t start, uint64_t middle)
+/* On a loaded machine a thread may take a piece and then not get the processor for long, or take it from the
+ * caller. If he, who did `own` pieces in so much time of a processor, would have been faster alone, he works
+ * alone for a while that is measured by what was lost: so little is lost in all, and a machine that is free
+ * again is soon found to be. */
+static void judge(prune_pool *pool, size_t own, uint64_t start, uint64_t time)
 {
     const uint64_t end = prn_system_now();
     if (own == 0)
         return;
-    const uint64_t alone = (middle - start) / own * pool->pieces;
+    const uint64_t alone = time / own * pool->pieces;
     if (end - start <= alone) {
         pool->doubt = 0;
         return;
@@ -105,14 +106,14 @@ static void run(void *user, size_t pieces, prune_task task, void *arg)
         return;
     }
     size_t own = 0;
-    const uint64_t began = prn_system_now();
+    const uint64_t began = prn_system_now(), before = prn_thread_time();
     prn_lock_take(pool->lock);
     for (; pool->next < pool->pieces; own++)
         do_piece(pool);
-    const uint64_t middle = prn_system_now();
+    const uint64_t time = prn_thread_time() - before;
     while (pool->done < pool->pieces)
         prn_lock_wait(pool->lock, PRN_DONE);
-    judge(pool, own, began, middle);
+    judge(pool, own, began, time);
     pool->busy = 0;
     prn_lock_leave(pool->lock);
 }

@@ -28,6 +28,9 @@ typedef struct prn_thread {
 int32_t prn_thread_start(prn_thread *thread);
 void prn_thread_join(prn_thread *thread);
 
+/* Nanoseconds of a processor that the calling thread has had; where nobody tells, of a clock. */
+uint64_t prn_thread_time(void);
+
 /* The process: another one after fork(), where threads are gone and nobody may be waited for. */
 intptr_t prn_thread_process(void);
 

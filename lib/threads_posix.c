@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 struct prn_lock {
@@ -83,6 +84,14 @@ int32_t prn_thread_start(prn_thread *thread)
 void prn_thread_join(prn_thread *thread)
 {
     (void)pthread_join((pthread_t)thread->handle, NULL);
+}
+
+uint64_t prn_thread_time(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 intptr_t prn_thread_process(void)
