@@ -1,7 +1,6 @@
 /* run_bitmask.c -- single weights, and a bit for every column
  *
  * SPDX-License-Identifier: MIT */
-#include "bits.h"
 #include "blob.h"
 #include "words.h"
 
@@ -40,8 +39,9 @@ static inline const float *add(float *sum, const float *v, const float *x, uint3
 static inline uint32_t gap(uint32_t mask)
 {
     float number;
-    __asm__("fcvt.s.wu %0, %1, rtz" : "=f"(number) : "r"(mask));
-    return 158 - (prn_bits_of(number) >> 23);
+    uint32_t bits;
+    __asm__("fcvt.s.wu %0, %2, rtz\n\tfmv.x.w %1, %0" : "=&f"(number), "=r"(bits) : "r"(mask));
+    return 158 - (bits >> 23);
 }
 #else
 /* Some of them, at least one. */
