@@ -209,12 +209,12 @@ static uint64_t bytes_of(const prn_costs *c, int32_t layout)
     case PRUNE_LAYOUT_DENSE:
         return 4 * rows * c->columns;
     case PRUNE_LAYOUT_WINDOWS:
-        return steps * (4 * k->lanes + k->lanes * k->bits / 8 + 2) + 4 * pieces(rows, k->lanes) + 4 * rows;
+        return steps * (4 * k->lanes + k->lanes * k->bits / 8 + 2) + 4 * pieces(c->rows, k->lanes) + 4 * rows;
     case PRUNE_LAYOUT_GROUPS:
-        return blocks * (4 * c->height + 2) + 4 * pieces(rows, c->height);
+        return blocks * (4 * c->height + 2) + 4 * pieces(c->rows, c->height);
     case PRUNE_LAYOUT_MASKS:
         return 4 * kept +
-               pieces(rows, k->abreast) * k->abreast * pieces(c->columns, k->span) * ((k->span + 7) / 8);
+               pieces(c->rows, k->abreast) * k->abreast * pieces(c->columns, k->span) * ((k->span + 7) / 8);
     default:
         return 6 * kept + 4 * rows * pieces(c->columns, k->tile);
     }
