@@ -171,7 +171,7 @@ static int bench_compact(FILE *csv, const char *name, const size_t widths[LAYERS
 
 /* ---- chosen beside the best ---- */
 
-/* Of all dense layers, with gaps of a few lines of the cache. */
+/* Of all dense layers, with what is left of the lines of the cache that arrays end in. */
 static uint64_t bytes_of(const contestant *c)
 {
     uint64_t bytes = 0;
@@ -186,8 +186,8 @@ static uint64_t bytes_of(const contestant *c)
 
 static int is_larger(const contestant *c, const contestant *dense)
 {
-    enum { GAPS = 6 * 64 };
-    return bytes_of(c) > bytes_of(dense) + (uint64_t)LAYERS * GAPS;
+    enum { LINE = 64 };
+    return bytes_of(c) > bytes_of(dense) + (uint64_t)LAYERS * LINE;
 }
 
 /* Both choices, and then each layout that there is. */
