@@ -76,6 +76,21 @@ static size_t forward_chain(prune_trainer *t, size_t first)
     return c.end;
 }
 
+/* A chain, or a single layer. Returns the next. */
+static size_t forward_some(prune_trainer *t, size_t l, int32_t training)
+{
+    const prn_layer *layer = t->model->layers[l];
+    const size_t end = t->between == NULL ? forward_chain(t, l) : l;
+    if (end > l)
+        return end;
+    prn_pass pass = pass_of(t, l, 0, prn_tensor_rows(&t->x));
+    pass.rng = &t->rng;
+    layer->ops->forward(layer, &pass);
+    if (t->between != NULL)
+        t->between->outputs(t->between, l, pass.y, pass.batch, training);
+    return l + 1;
+}
+
 void prn_trainer_forward(prune_trainer *t, const prune_tensor *x, int32_t training)
 {
     const prune_model *model = t->model;
@@ -86,18 +101,8 @@ void prn_trainer_forward(prune_trainer *t, const prune_tensor *x, int32_t traini
         t->between->inputs(t->between, &t->x, training);
     for (size_t l = 0; l < model->layer_count; l++)
         t->rules[l].training = training && !t->rules[l].frozen && batch >= model->layers[l]->ops->least_batch;
-    for (size_t l = 0; l < model->layer_count;) {
-        const size_t first = l;
-        l = t->between == NULL ? forward_chain(t, first) : first;
-        if (l > first)
-            continue;
-        prn_pass pass = pass_of(t, l, 0, batch);
-        pass.rng = &t->rng;
-        model->layers[l]->ops->forward(model->layers[l], &pass);
-        if (t->between != NULL)
-            t->between->outputs(t->between, l, pass.y, batch, training);
-        l++;
-    }
+    for (size_t l = 0; l < model->layer_count;)
+        l = forward_some(t, l, training);
     const size_t last = model->layer_count - 1, outputs = prn_shape_count(&model->layers[last]->output);
     prn_tensor_view(&t->h, t->outputs[last], batch, outputs);
     prn_tensor_view(&t->h_delta, t->delta[0], batch, outputs);
