@@ -29,15 +29,6 @@ static void must(prune_status status, const char *what)
 
 /* ---- models ---- */
 
-static prune_model *dense_model(const size_t widths[LAYERS + 1])
-{
-    prune_model *model;
-    must(prune_model_create(&model, NULL, widths[0]), "model");
-    for (size_t l = 1; l <= LAYERS; l++)
-        must(prune_model_add_dense(model, widths[l], l < LAYERS ? PRUNE_RELU : PRUNE_LINEAR), "model");
-    return model;
-}
-
 static void prune_blocks(prune_model *model, double fraction, int32_t block_rows)
 {
     prune_importance *magnitude;
@@ -54,7 +45,7 @@ static void prune_blocks(prune_model *model, double fraction, int32_t block_rows
 
 static prune_model *pruned_model(const size_t widths[LAYERS + 1], double fraction, int32_t block_rows)
 {
-    prune_model *model = dense_model(widths);
+    prune_model *model = fresh_model(widths, LAYERS);
     if (fraction > 0.0)
         prune_blocks(model, fraction, block_rows);
     return model;
@@ -62,7 +53,7 @@ static prune_model *pruned_model(const size_t widths[LAYERS + 1], double fractio
 
 static prune_model *half_model(const size_t widths[LAYERS + 1])
 {
-    prune_model *model = dense_model(widths), *half;
+    prune_model *model = fresh_model(widths, LAYERS), *half;
     for (size_t l = 0; l + 1 < LAYERS; l++)
         for (size_t u = 0; u < widths[l + 1]; u += 2)
             must(prune_mask_neuron(model, l, u), "mask");
@@ -136,7 +127,7 @@ static int bench_pruned(FILE *csv, const char *name, int32_t block_rows, size_t 
 {
     contestant all[2];
     versus_times times[2];
-    prune_model *dense = dense_model(large), *model = pruned_model(large, 0.9, block_rows);
+    prune_model *dense = fresh_model(large, LAYERS), *model = pruned_model(large, 0.9, block_rows);
     (void)enter(&all[0], dense, batch, PRUNE_CHOOSE_MODELLED, PRUNE_LAYOUT_DENSE);
     (void)enter(&all[1], model, batch, PRUNE_CHOOSE_MEASURED, PRUNE_LAYOUT_AUTO);
     measure(times, all, 2);
@@ -153,7 +144,7 @@ static int bench_compact(FILE *csv, const char *name, const size_t widths[LAYERS
 {
     contestant all[2];
     versus_times times[2];
-    prune_model *dense = dense_model(widths), *half = half_model(widths);
+    prune_model *dense = fresh_model(widths, LAYERS), *half = half_model(widths);
     const double share = macs_of(half) / macs_of(dense);
     (void)enter(&all[0], dense, MANY, PRUNE_CHOOSE_MODELLED, PRUNE_LAYOUT_DENSE);
     (void)enter(&all[1], half, MANY, PRUNE_CHOOSE_MODELLED, PRUNE_LAYOUT_AUTO);

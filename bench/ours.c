@@ -17,15 +17,6 @@ static void must(prune_status status, const char *what)
     exit(1);
 }
 
-static prune_model *model_of(const size_t widths[LAYERS + 1])
-{
-    prune_model *model;
-    must(prune_model_create(&model, NULL, widths[0]), "model");
-    for (size_t l = 1; l <= LAYERS; l++)
-        must(prune_model_add_dense(model, widths[l], l < LAYERS ? PRUNE_RELU : PRUNE_LINEAR), "model");
-    return model;
-}
-
 /* ---- training: Adam, softmax cross-entropy, or the mean squared error of one output ---- */
 
 typedef struct training {
@@ -58,7 +49,7 @@ static void start_training(training *t, const size_t widths[LAYERS + 1], size_t 
     options.max_batch = batch;
     options.loss = widths[LAYERS] > 1 ? PRUNE_SOFTMAX_CROSS_ENTROPY : PRUNE_MSE;
     options.learning_rate = 1e-6f;
-    t->model = model_of(widths);
+    t->model = fresh_model(widths, LAYERS);
     must(prune_trainer_create(&t->trainer, NULL, t->model, &options, NULL), "trainer");
     t->x = random_rows(batch, widths[0], 0.0f);
     t->y = widths[LAYERS] > 1 ? labels_of(batch, widths[LAYERS]) : random_rows(batch, 1, 0.0f);
@@ -87,7 +78,7 @@ static void predict(void *user)
 
 static void start_running(running *r, const size_t widths[LAYERS + 1])
 {
-    prune_model *model = model_of(widths);
+    prune_model *model = fresh_model(widths, LAYERS);
     prune_importance *magnitude;
     prune_selection blocks;
     prune_removal removal;

@@ -36,9 +36,7 @@ static void start(job *j, size_t batch, const prune_backend *backend)
     prune_rng rng;
     prune_trainer_options options;
     prune_rng_seed(&rng, 1);
-    must(prune_model_create(&j->model, NULL, INPUTS), "model");
-    for (size_t l = 1; l <= LAYERS; l++)
-        must(prune_model_add_dense(j->model, widths[l], l < LAYERS ? PRUNE_RELU : PRUNE_LINEAR), "layer");
+    j->model = fresh_model(widths, LAYERS);
     prune_trainer_options_init(&options);
     options.max_batch = batch;
     options.learning_rate = 1e-6f;

@@ -5,6 +5,7 @@
  * One thread, see versus.h. usage: train_bench CSV
  *
  * SPDX-License-Identifier: MIT */
+#include "common/noise.h"
 #include "common/versus.h"
 #include "libprune.h"
 
@@ -178,10 +179,7 @@ static real make_real(const net *n, size_t samples, int32_t per_sample, prune_rn
 {
     real r = { 0 };
     const size_t outputs = n->widths[n->layers];
-    must(prune_model_create(&r.model, NULL, n->widths[0]), "model");
-    for (size_t l = 1; l <= n->layers; l++)
-        must(prune_model_add_dense(r.model, n->widths[l], l < n->layers ? PRUNE_RELU : PRUNE_LINEAR),
-             "layer");
+    r.model = fresh_model(n->widths, n->layers);
     prune_trainer_options options;
     prune_trainer_options_init(&options);
     options.max_batch = n->batch;
