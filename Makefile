@@ -264,9 +264,10 @@ have-linters:
 # Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
 $(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
 	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
+README_PROGRAMS = CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
 check: $(TESTS:=.log) $B/tests/source/write amalgamation
 	awk -f tests/summary.awk $(TESTS:=.log)
-	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
+	$(README_PROGRAMS)
 	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) COMPILERS='$(CC) -std=c99 -O1' B='$B' RUN='$(RUN)' sh tests/source.sh
 # As root or not, made in the build folder.
 $B/locale/%:

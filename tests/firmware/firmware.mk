@@ -41,8 +41,8 @@ LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
-.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
-check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
+.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
+check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
@@ -55,6 +55,11 @@ $(BUILDS:%=build-%): build-%:
 chip-host: $B/$(FIRMWARE_D)/checks
 	mkdir -p $B/chips/host && $< >$B/chips/host/output || { cat $B/chips/host/output; exit 1; }
 	sed 's/^/host /' $B/chips/host/output >$B/chips/host/figures
+# What README.md shows: a program for the host leaves a model as C source, which one for the chip runs.
+$B/readme/waves.c: README.md tests/readme.sh $B/libprune.a
+	$(README_PROGRAMS)
+chip-readme: $B/readme/waves.c
+	B=$(abspath $B) sh $(FIRMWARE_D)/readme.sh
 
 # One chip: NAME, CPU, BOARD, MEMORY and MACHINE are given.
 chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets)
