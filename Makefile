@@ -251,7 +251,7 @@ $(TESTS:=.o): | have-check
 have-mpi:
 	$(call need,mpicc mpirun,make deps-mpi)
 have-cross:
-	$(call need,$(CROSS)gcc,make deps-dev)
+	$(call need,$(CROSS)gcc,make deps-firmware)
 have-compiler:
 	$(call need,$(firstword $(CC)),make deps)
 	[ -z "$(BLAS_PC)" ] || [ -n "$(BLAS_LIBS)" ] || \

@@ -101,8 +101,9 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
 {
     const prune_blob_header *h = (const prune_blob_header *)blob;
     const prune_status status = prune_blob_open(blob, length, ops);
-    return status == PRUNE_OK && prn_crc32(0, h, (size_t)h->words * 4) != CRC_OF_WHOLE ? PRUNE_E_CHECKSUM
-                                                                                       : status;
+    if (status != PRUNE_OK)
+        return status;
+    return prn_crc32(0, h, (size_t)h->words * 4) == CRC_OF_WHOLE ? PRUNE_OK : PRUNE_E_CHECKSUM;
 }
 
 const prune_blob_layer *prune_blob_first(const void *blob)

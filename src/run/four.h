@@ -2,7 +2,7 @@
 #ifndef PRN_FOUR_H
 #define PRN_FOUR_H
 
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32)
 #include "four_arm.h"
 #else
 #include "four_plain.h"

@@ -36,7 +36,7 @@ static int32_t check(const prune_blob_layer *layer)
 }
 
 /* at, and the second or third byte of steps further on. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32)
 static inline const unsigned char *by_second(const unsigned char *at, uint32_t steps)
 {
     __asm__("uxtab %0, %0, %1, ror #8" : "+r"(at) : "r"(steps));
