@@ -202,14 +202,15 @@ PRUNE_API_END
 #define PRUNE_TINY_SGD 1
 #define PRUNE_TINY_ADAM 3
 
-/* Parameters of a dense layer: add them up for P. */
-#define PRUNE_TINY_DENSE(inputs, outputs) (((size_t)(inputs) + 1) * (size_t)(outputs))
+/* Parameters of a dense layer: add them up for P. Here and below sizeof(char) is 1 as a size_t, where C++
+ * dislikes casts. */
+#define PRUNE_TINY_DENSE(inputs, outputs) (((inputs) + sizeof(char)) * (outputs))
 
 /* prune_tiny_bytes() / 4 of a plan with these P, N and layer_count, as a constant expression: optimizer is
  * PRUNE_TINY_SGD or PRUNE_TINY_ADAM, parts are those of the plan. */
-#define PRUNE_TINY_WORDS(parameters, neurons, layer_count, optimizer, parts)                     \
-    ((size_t)(parameters) * ((optimizer) + ((parts)&PRUNE_TINY_GRADIENT ? 1u : 0u)) +            \
-     ((parts)&PRUNE_TINY_MASK ? ((size_t)(parameters) + 31) / 32 : 0u) + 2 * (size_t)(neurons) + \
-     (size_t)(layer_count) + 1)
+#define PRUNE_TINY_WORDS(parameters, neurons, layer_count, optimizer, parts)                 \
+    (sizeof(char) * (parameters) * ((optimizer) + ((parts)&PRUNE_TINY_GRADIENT ? 1u : 0u)) + \
+     ((parts)&PRUNE_TINY_MASK ? (sizeof(char) * 31 + (parameters)) / 32 : 0u) +              \
+     sizeof(char) * 2 * (neurons) + (layer_count) + 1)
 
 #endif
