@@ -16,6 +16,7 @@
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make demo-chip  what the demo has pruned as C source, in an image for a Cortex-M4F, run in QEMU
+#   make demo-learn  a net that learns there, is pruned, and comes back from its own blob
 #   make amalgamation  the runtime for chips as two files to copy, prune_runtime.c and .h, in build/
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
