@@ -115,9 +115,10 @@ static void sum_rows(float *sum, const float *matrix, size_t rows, size_t column
     for (size_t c = 0; c < columns && strips; c += STRIPS * PRN_LANES)
         sum_strips(sum, matrix, rows, columns, c);
     for (size_t c = 0; c < columns && !strips; c++) {
-        sum[c] = 0.0f;
+        float total = 0.0f;
         for (size_t r = 0; r < rows; r++)
-            sum[c] += matrix[r * columns + c];
+            total += matrix[r * columns + c];
+        sum[c] = total;
     }
 }
 
