@@ -47,7 +47,7 @@ RANKS    = base \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
-           / run_dense_vfp blob_code8 \
+           / run_dense_vfp blob_code8 c_check \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
