@@ -11,6 +11,7 @@
 enum { BATCH = 64, BINS = 2048, STEPS = 255, SHARES = 64 };
 
 typedef struct gather {
+    const prn_apart *apart;
     const prune_model *model;
     const prune_backend *backend;
     prn_range *ranges;
@@ -52,8 +53,7 @@ static prune_status see(gather *g, size_t l, const prn_pass *pass, seer *look, p
     for (size_t r = 0; r < pass->batch; r++) {
         const float *row = pass->x + r * pass->ldx;
         if (prn_scan_finite(row, width) != width)
-            return prn_error_format(error, PRUNE_E_NONFINITE, "layer % of the folded model",
-                                    "it gives what is not finite", (const ptrdiff_t[]){ (ptrdiff_t)l - 1 });
+            return prn_apart_error(g->apart, l - 1, PRUNE_E_NONFINITE, "it gives what is not finite", error);
         look(&g->ranges[l], g->counts + l * BINS, row, width);
     }
     return PRUNE_OK;
@@ -193,10 +193,11 @@ static prune_status find(gather *g, const prn_ends *ends, prune_error *error)
     return status;
 }
 
-prune_status prn_ranges_find(prn_range *ranges, const prune_model *model, const prune_data *data,
+prune_status prn_ranges_find(prn_range *ranges, const prn_apart *apart, const prune_data *data,
                              const prn_ends *ends, prune_error *error)
 {
-    gather g = { .model = model, .ranges = ranges };
+    const prune_model *model = apart->model;
+    gather g = { .apart = apart, .model = model, .ranges = ranges };
     g.backend = ends->backend != NULL ? ends->backend : prune_backend_default();
     prune_status status = prn_feed_open(&g.feed, &model->mem, data, model, BATCH, error);
     if (status == PRUNE_OK)

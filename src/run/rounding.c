@@ -66,7 +66,7 @@ static void round_group(float *rounded, const float *exact, size_t count)
 {
     double most = 0.0;
     for (size_t i = 0; i < count; i++) {
-        const double size = exact[i] < 0.0f ? -(double)exact[i] : (double)exact[i];
+        const double size = (double)prn_size(exact[i]);
         most = size > most ? size : most;
     }
     const double scale = most / LARGEST;
