@@ -63,7 +63,7 @@ typedef struct prune_quantized prune_quantized;
  * PRUNE_E_ARGUMENT: NULL, an unknown constant, encodings NULL but counted, a back end without a function;
  * PRUNE_E_RANGE: percentile; PRUNE_E_SHAPE: encoding_count is more than there are dense layers, data;
  * PRUNE_E_UNSUPPORTED: softmax that is not last; PRUNE_E_LIMIT: more than 65532 inputs or outputs, or the
- * blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf, or batch normalisation has such a factor;
+ * blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf, or batch normalisation is by such numbers;
  * PRUNE_E_VERSION, PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_model_fold() and prune_data_check(). */
 prune_status prune_quantize(prune_quantized **out, const prune_allocator *mem, const prune_model *model,
                             const prune_data *data, const prune_quantize_options *options,

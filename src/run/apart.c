@@ -6,8 +6,6 @@
 #include "scan.h"
 #include "text.h"
 
-#include <string.h>
-
 enum { WIDEST = 0xFFFC };
 
 /* ---- what is refused, of the model as it was given ---- */
@@ -41,8 +39,8 @@ static prune_status check_affine(const prn_layer *layer, size_t origin, prune_er
         layer->ops->affine(layer, u, scale_shift);
         if (prn_scan_finite(scale_shift, 2) != 2)
             return prn_error_format(error, PRUNE_E_NONFINITE, "layer %",
-                                    "its factor for unit % is too large: its running variance is 0, or "
-                                    "almost, and so is epsilon",
+                                    "what unit % is scaled by, or moved by, leaves float: gamma, beta or the "
+                                    "mean is too large, or the variance 0, or almost, and epsilon as well",
                                     (const ptrdiff_t[]){ (ptrdiff_t)origin, (ptrdiff_t)u });
     }
     return PRUNE_OK;
@@ -50,33 +48,25 @@ static prune_status check_affine(const prn_layer *layer, size_t origin, prune_er
 
 /* ---- taking apart ---- */
 
-static prune_status add(prune_model *model, const prn_layer *from, int32_t kind, int32_t activation)
+static prune_status add_activation(prune_model *model, int32_t activation)
 {
-    prn_layer_spec spec = { .kind = kind, .activation = activation };
-    if (kind == PRUNE_LAYER_DENSE)
-        spec.outputs = prn_shape_count(&from->output);
-    const prune_status status = prn_model_add(model, &spec);
-    const prn_layer *made = status == PRUNE_OK ? model->layers[model->layer_count - 1] : from;
-    for (size_t p = 0; made != from && p < made->param_count; p++)
-        memcpy(made->params[p].value, from->params[p].value, made->params[p].count * sizeof(float));
-    return status;
-}
-
-/* As it is. */
-static prune_status add_copy(prune_model *model, const prn_layer *layer)
-{
-    prn_layer *copy = prn_layer_clone(&model->mem, layer);
-    return copy == NULL ? PRUNE_E_MEMORY : prn_model_append(model, copy);
+    const prn_layer_spec spec = { .kind = PRUNE_LAYER_ACTIVATION, .activation = activation };
+    return prn_model_add(model, &spec);
 }
 
 static prune_status add_layer(prune_model *model, const prn_layer *layer)
 {
     const int32_t activation = layer->spec.activation;
-    if (prn_is_dense(layer) && activation != PRUNE_LINEAR && activation != PRUNE_RELU) {
-        const prune_status status = add(model, layer, PRUNE_LAYER_DENSE, PRUNE_LINEAR);
-        return status == PRUNE_OK ? add(model, layer, PRUNE_LAYER_ACTIVATION, activation) : status;
-    }
-    return layer->ops->identity ? PRUNE_OK : add_copy(model, layer);
+    const int32_t apart = prn_is_dense(layer) && activation != PRUNE_LINEAR && activation != PRUNE_RELU;
+    if (layer->ops->identity)
+        return PRUNE_OK;
+    prn_layer *copy = prn_layer_clone(&model->mem, layer);
+    if (copy == NULL)
+        return PRUNE_E_MEMORY;
+    if (apart)
+        copy->spec.activation = PRUNE_LINEAR;
+    const prune_status status = prn_model_append(model, copy);
+    return status == PRUNE_OK && apart ? add_activation(model, activation) : status;
 }
 
 static prune_status take(prn_apart *a, const prn_layer *layer, size_t origin, prune_error *error)
@@ -104,7 +94,7 @@ static prune_status take_all(prn_apart *a, const prune_model *model, const prune
     for (size_t l = 0; l < folded->layer_count && status == PRUNE_OK; l++)
         status = take(a, folded->layers[l], prn_fold_origin(model, folded, l), error);
     if (status == PRUNE_OK && a->model->layer_count == 0) { /* nothing but identities */
-        status = add(a->model, folded->layers[0], PRUNE_LAYER_ACTIVATION, PRUNE_LINEAR);
+        status = add_activation(a->model, PRUNE_LINEAR);
         a->origins[0] = 0;
     }
     return status;
