@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "support/calibrated.h"
+#include "support/nets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -259,13 +260,87 @@ START_TEST(what_vanishes_twice_may_be_seen_by_the_third)
 }
 END_TEST
 
+/* ---- any scale ---- */
+
+/* 10^-30 to 10^30, as often as not 1. */
+static float far_off(net *n)
+{
+    return net_draw(n, 2) == 0 ? 1.0f : powf(10.0f, (float)net_draw(n, 61) - 30.0f);
+}
+
+/* A parameter each, but variances, which are divided by. */
+static void rescale(net *n)
+{
+    for (size_t p = 0; p < prune_model_param_count(n->model); p++) {
+        float values[STACK_PARAMS];
+        prune_param_info info;
+        prune_param_info_init(&info);
+        ck_assert_ok(prune_model_param_info(&info, n->model, p));
+        const float scale = strcmp(info.name, "running_var") == 0 ? 1.0f : far_off(n);
+        for (size_t i = 0; i < info.count; i++)
+            values[i] = scale * prune_model_param(n->model, p)[i];
+        if (prune_model_set_param(n->model, p, values, info.count) != PRUNE_OK)
+            ck_assert(scale > 1e20f);
+    }
+}
+
+static void check_runs(const prune_quantized *q, const float *x)
+{
+    const void *blob = prune_quantized_blob(q);
+    const prune_blob_header *h = blob;
+    int8_t in[WIDE];
+    float y[WIDE];
+    uint32_t scratch[4 * WIDE];
+    ck_assert_uint_le(prune_blob_scratch(blob), sizeof scratch);
+    ck_assert(h->input_scale > 0.0f && isfinite(h->input_scale));
+    ck_assert(h->output_scale > 0.0f && isfinite(h->output_scale));
+    if (!runs_here())
+        return;
+    ck_assert_ok(prune_blob_check(blob, info_of(q).bytes, prune_blob_ops));
+    ck_assert_ok(prune_blob_quantize(in, blob, x));
+    ck_assert_ok(prune_blob_run(blob, prune_blob_ops, y, in, scratch, sizeof scratch));
+}
+
+/* A sound blob, or an error that names the layer. */
+START_TEST(numbers_of_any_size_are_taken_or_refused)
+{
+    enum { NETS = 400 };
+    static world w;
+    size_t made = 0, not_finite = 0, lost = 0;
+    for (uint64_t seed = 1; seed <= NETS; seed++) {
+        prune_quantized *q;
+        prune_error error = { 0 };
+        net n;
+        net_make(&n, seed);
+        make_world(&w, n.inputs, seed);
+        const float scale = far_off(&n);
+        for (size_t i = 0; i < SAMPLES * n.inputs; i++)
+            w.x[i] *= scale;
+        rescale(&n);
+        const prune_status status = prune_quantize(&q, NULL, n.model, &w.data, NULL, &error);
+        if (status == PRUNE_OK)
+            check_runs(q, w.x);
+        else
+            ck_assert_msg(strncmp(error.place, "layer ", 6) == 0, "%s: %s", error.place, error.reason);
+        made += status == PRUNE_OK;
+        not_finite += status == PRUNE_E_NONFINITE;
+        lost += status == PRUNE_E_RANGE;
+        prune_quantized_free(q);
+        prune_tensor_free(w.tensor);
+        prune_model_free(n.model);
+    }
+    ck_assert_msg(made > 100 && not_finite > 20 && lost > 3, "%u, %u, %u", (unsigned)made,
+                  (unsigned)not_finite, (unsigned)lost);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         layers_have_the_numbers_that_the_user_knows,   batch_norm_beyond_float_is_refused,
         what_would_vanish_in_one_step_is_refused,      steps_beyond_float_are_refused,
         data_that_int8_cannot_tell_from_0_are_refused, what_outputs_do_not_depend_on_may_vanish,
-        what_vanishes_twice_may_be_seen_by_the_third,
+        what_vanishes_twice_may_be_seen_by_the_third,  numbers_of_any_size_are_taken_or_refused,
     };
     return run_tests("vanishing", tests, sizeof tests / sizeof tests[0]);
 }
