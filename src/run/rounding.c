@@ -19,8 +19,7 @@ typedef struct stage {
     int32_t known;  /* whether there is a range */
     prn_range range;
     size_t width;
-    uint32_t
-        *cut; /* [max_batch][width] bits, those of a row behind those of the one before: 1 is not in range */
+    uint32_t *cut; /* [max_batch][width] bits, row behind row: 1 is not in range */
 } stage;
 
 /* Rounds the numbers in the passes of a trainer. */
