@@ -40,21 +40,25 @@ static double finest(const choice *c, size_t l)
 
 /* ---- what the outputs do not depend on ---- */
 
+static double row_sum(const prn_layer *dense, size_t u)
+{
+    const size_t inputs = prn_shape_count(&dense->input);
+    double sum = 0.0;
+    for (size_t i = 0; i < inputs; i++)
+        sum += (double)prn_size(dense->params[0].value[u * inputs + i]);
+    return sum;
+}
+
 /* The most that output u of a layer changes where all inputs change by 1. */
 static double slope(const prn_layer *layer, size_t u)
 {
-    const size_t inputs = prn_shape_count(&layer->input);
-    float scale_shift[2];
-    double sum = 0.0;
     if (layer->ops->is_activation)
         return STEEPEST;
-    if (layer->ops->affine != NULL) {
-        layer->ops->affine(layer, u, scale_shift);
-        return (double)prn_size(scale_shift[0]);
-    }
-    for (size_t i = 0; i < inputs; i++)
-        sum += (double)prn_size(layer->params[0].value[u * inputs + i]);
-    return sum;
+    if (prn_is_dense(layer))
+        return row_sum(layer, u);
+    float scale_shift[2];
+    layer->ops->affine(layer, u, scale_shift);
+    return (double)prn_size(scale_shift[0]);
 }
 
 static double steepest(const prn_layer *layer)
