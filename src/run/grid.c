@@ -27,7 +27,7 @@ static int64_t nearest(double x)
 prn_grid prn_grid_of(const prn_range *range, double least)
 {
     double scale = (range->high - range->low) / STEPS;
-    scale = scale > 0.0 ? scale : least > (double)FLT_MIN ? least : 1.0 / STEPS;
+    scale = scale > 0.0 ? scale : 1.0 / STEPS;
     scale = scale > least ? scale : least;
     scale = scale < (double)FLT_MAX ? (double)(float)scale : (double)FLT_MAX;
     return (prn_grid){ scale, (int32_t)nearest(-128.0 - range->low / scale) };

@@ -11,8 +11,7 @@ typedef struct prn_grid {
     int32_t zero;
 } prn_grid;
 
-/* From end to end of the range in 255 steps, none smaller than `least`; where there is nothing but 0, so fine
- * that layers behind have fine steps too, or 1/255 if that would be FLT_MIN. */
+/* From end to end of the range in 255 steps, none smaller than `least`; of no width: as of 0 to 1. */
 prn_grid prn_grid_of(const prn_range *range, double least);
 
 /* The nearest there is. */

@@ -26,16 +26,33 @@ static double width_of(const prn_range *range)
     return range->high - range->low;
 }
 
-/* What a layer gives can be no finer than what goes into it allows. */
+/* The least scale of what a layer gives, by that of what goes into it; 0: any. */
+static double coarsest(const prn_layer *layer, double input_scale)
+{
+    if (layer->ops->affine != NULL)
+        return prn_grid_coarsest_affine(layer, input_scale);
+    if (!prn_is_dense(layer))
+        return 0.0;
+    const prn_layer_matrix m = prn_dense_matrix(layer);
+    return prn_grid_coarsest(&m, input_scale);
+}
+
 static double finest(const choice *c, size_t l)
 {
-    double least = 0.0;
-    if (l > 0 && prn_is_dense(layer_of(c, l - 1))) {
-        const prn_layer_matrix m = prn_dense_matrix(layer_of(c, l - 1));
-        least = prn_grid_coarsest(&m, c->grids[l - 1].scale);
-    } else if (l > 0 && layer_of(c, l - 1)->ops->affine != NULL)
-        least = prn_grid_coarsest_affine(layer_of(c, l - 1), c->grids[l - 1].scale);
+    const double least = l > 0 ? coarsest(layer_of(c, l - 1), c->grids[l - 1].scale) : 0.0;
     return least > (double)FLT_MIN ? least : (double)FLT_MIN;
+}
+
+/* Of an array that is nothing but 0, whose steps are any: those behind it should not suffer. */
+static prn_range any_range(const choice *c, size_t l)
+{
+    double high = 1.0;
+    if (l < c->apart->layers) {
+        const double least = coarsest(layer_of(c, l), high / STEPS),
+                     step = width_of(&c->ranges[l + 1]) / STEPS;
+        high *= step > 0.0 && step < least ? step / least : 1.0;
+    }
+    return (prn_range){ 0.0, high };
 }
 
 /* ---- what the outputs do not depend on ---- */
@@ -115,7 +132,9 @@ prune_status prn_grids_choose(prn_grid *grids, prn_range *ranges, const prn_apar
     for (size_t l = 0; l <= apart->layers && status == PRUNE_OK; l++) {
         const prn_range all = ranges[l];
         const double least = finest(&c, l);
-        if (l < apart->layers && layer_of(&c, l)->ops->is_activation)
+        if (width_of(&all) <= 0.0)
+            ranges[l] = any_range(&c, l);
+        else if (l < apart->layers && layer_of(&c, l)->ops->is_activation)
             prn_range_trim(&ranges[l], &ranges[l + 1], layer_of(&c, l)->spec.activation);
         grids[l] = prn_grid_of(&ranges[l], least);
         status = check(&c, l, &all, least, error);
