@@ -49,6 +49,47 @@ START_TEST(outliers_are_left_out)
 }
 END_TEST
 
+/* -1 to 1, evenly; the second time every tenth is far below that, as of samples that are drawn anew. */
+static prune_status read_anew(void *user, const size_t *samples, size_t count, float *inputs, void *targets)
+{
+    size_t *reads = user;
+    (void)targets;
+    for (size_t i = 0; i < count; i++)
+        inputs[i] = *reads >= SAMPLES && samples[i] % 10 == 0 ? -3.0f : (float)samples[i] / 99.5f - 1.0f;
+    *reads += count;
+    return PRUNE_OK;
+}
+
+/* What lies outside the range by then counts at the end that it is beyond. */
+START_TEST(samples_may_differ_when_they_are_read_again)
+{
+    size_t reads = 0;
+    prune_source source;
+    prune_data data;
+    prune_model *model;
+    prune_quantized *q;
+    prune_quantize_options options = usual_options();
+    options.range = PRUNE_RANGE_PERCENTILE;
+    options.percentile = 0.9f;
+    prune_source_init(&source);
+    prune_data_init(&data);
+    source.samples = SAMPLES;
+    source.inputs = 1;
+    source.read = read_anew;
+    source.user = &reads;
+    data.source = &source;
+    ck_assert_ok(prune_model_create(&model, NULL, 1));
+    ck_assert_ok(prune_model_add_dense(model, 1, PRUNE_LINEAR));
+    ck_assert_ok(prune_quantize(&q, NULL, model, &data, &options, NULL));
+    const prune_blob_header *h = prune_quantized_blob(q);
+    const float low = h->input_scale * (float)(-128 - h->input_zero), high = low + 255.0f * h->input_scale;
+    ck_assert_uint_eq(reads, 2 * SAMPLES);
+    ck_assert(low < -0.99f && high > 0.85f && high < 0.95f);
+    prune_quantized_free(q);
+    prune_model_free(model);
+}
+END_TEST
+
 /* ---- what is chosen ---- */
 
 static prune_blob_info measured(const prune_model *model, const world *w, int32_t choice, int32_t named)
@@ -344,6 +385,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         outliers_are_left_out,
+        samples_may_differ_when_they_are_read_again,
         the_best_is_chosen_and_never_one_larger_than_dense,
         blocks_lie_far_apart,
         a_range_is_no_finer_than_its_products,

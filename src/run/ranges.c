@@ -34,12 +34,13 @@ static void see_ends(prn_range *range, uint64_t *counts, const float *x, size_t 
     }
 }
 
+/* Data may differ from what the first pass has seen. */
 static void see_bins(prn_range *range, uint64_t *counts, const float *x, size_t count)
 {
     const double wide = range->high - range->low, bins = wide > 0.0 ? BINS / wide : 0.0;
     for (size_t i = 0; i < count; i++) {
-        const size_t bin = (size_t)(((double)x[i] - range->low) * bins);
-        counts[bin < BINS ? bin : BINS - 1] += x[i] < 0.0f || x[i] > 0.0f;
+        const double at = ((double)x[i] - range->low) * bins;
+        counts[at >= BINS ? BINS - 1 : at > 0.0 ? (size_t)at : 0] += x[i] < 0.0f || x[i] > 0.0f;
     }
 }
 
