@@ -48,7 +48,7 @@ RANKS    = base \
            / activation sample_loss \
            / initializer rows layer idx run_dense run_blocks run_deltas run_bitmask run_affine run_map run_softmax \
              run_dense8 run_blocks8 run_affine8 run_map8 run_ops run_text blob_scale blob_code blob_decode c_text \
-           / run_dense_vfp blob_code8 \
+           / run_dense_vfp blob_code8 c_check \
            / bend thin \
            / dense activate softmax dropout batch_norm loss \
            / kinds \
@@ -59,11 +59,11 @@ RANKS    = base \
            / narrow \
            / compact \
            / data fold metrics optimizer regularizer schedule sections standardize \
-           / clip feed allreduce engine blob_export c_export readahead \
+           / clip feed allreduce engine blob_export c_export readahead apart \
            / predict trainer roc datafile ranges \
            / passes plan update criterion averages agree refit penalty distill grid \
-           / evaluate importance tiny quantize rounding \
-           / group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
+           / evaluate importance tiny grids rounding \
+           / quantize group patience supplied calibrate outer cluster tiny_sgd tiny_adam tiny_cross_entropy tiny_draw \
              tiny_prune tiny_compact tiny_blob \
            / joint \
            / unit curvature hessian data_free activity \
@@ -326,7 +326,7 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_data blob_export blob_hostile c_export c_save quantize quantize_use rounding rounding_use tiny_blob
+LITTLE   = blob8 blob_data blob_export blob_hostile c_export c_save quantize quantize_use rounding rounding_use tiny_blob vanishing
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.

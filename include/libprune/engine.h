@@ -78,8 +78,8 @@ void prune_engine_layer_init(prune_engine_layer *layer);
  * counted; PRUNE_E_SHAPE: layout_count is more than there are dense layers; PRUNE_E_UNSUPPORTED: kernels are
  * not offered, or not such a layout by them, or there is no clock; PRUNE_E_SIZE: max_batch is 0;
  * PRUNE_E_LIMIT: it is over INT_MAX, or a matrix is too large for a product; PRUNE_E_VERSION,
- * PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_model_verify(). error names the
- * option, or "layer N of the folded model" (prune_model_fold()), and says why. On failure *out is NULL. */
+ * PRUNE_E_OVERFLOW, PRUNE_E_MEMORY; and as prune_model_verify(). error names the option, or "layer N" of the
+ * model, and says why. On failure *out is NULL. */
 prune_status prune_engine_create(prune_engine **out, const prune_allocator *mem, const prune_model *model,
                                  const prune_engine_options *options, prune_error *error);
 

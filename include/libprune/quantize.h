@@ -56,13 +56,14 @@ void prune_quantize_options_init(prune_quantize_options *options);
 typedef struct prune_quantized prune_quantized;
 
 /* Makes one of a model and of samples, which are read twice (once with MINMAX). mem NULL: the platform's;
- * options and error may be NULL; error names the layer. *out is NULL on failure.
- * A blob that would be of no use is refused by PRUNE_E_RANGE, too: where all that the data or a dense layer
- * give, not being 0, is less than one step of their int8, and where such a step would leave float.
+ * options and error may be NULL; error names the layer, by its number in `model`. *out is NULL on failure.
+ * A blob that would be of no use is refused by PRUNE_E_RANGE, too: where all that the data or a layer give,
+ * not being 0, is less than one step of their int8, and where such a step would leave float. What a layer
+ * gives may be less if what is behind it changes by no more than rounding when it is 0 instead.
  * PRUNE_E_ARGUMENT: NULL, an unknown constant, encodings NULL but counted, a back end without a function;
  * PRUNE_E_RANGE: percentile; PRUNE_E_SHAPE: encoding_count is more than there are dense layers, data;
  * PRUNE_E_UNSUPPORTED: softmax that is not last; PRUNE_E_LIMIT: more than 65532 inputs or outputs, or the
- * blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf, or batch normalisation has such a factor;
+ * blob 4 GB; PRUNE_E_NONFINITE: a layer gives NaN or Inf, or batch normalisation is by such numbers;
  * PRUNE_E_VERSION, PRUNE_E_MEMORY, PRUNE_E_OVERFLOW; and as prune_model_fold() and prune_data_check(). */
 prune_status prune_quantize(prune_quantized **out, const prune_allocator *mem, const prune_model *model,
                             const prune_data *data, const prune_quantize_options *options,

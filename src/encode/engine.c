@@ -8,7 +8,7 @@
 #include "activation.h"
 #include "chain.h"
 #include "encoded.h"
-#include "libprune/fold.h"
+#include "fold.h"
 #include "options.h"
 #include "platform.h"
 #include "product.h"
@@ -186,10 +186,10 @@ static prune_status say(prune_error *error, prune_status status, size_t layer)
                                    ? "the kernels have no such layout for its matrix"
                                : status == PRUNE_E_LIMIT ? "its matrix is too large for a product"
                                                          : prune_status_string(status);
-    return prn_error_format(error, status, "layer % of the folded model", reason, &number);
+    return prn_error_format(error, status, "layer %", reason, &number);
 }
 
-static prune_status take_layers(prune_engine *e, const prune_model *folded,
+static prune_status take_layers(prune_engine *e, const prune_model *model, const prune_model *folded,
                                 const prune_engine_options *options, prune_error *error)
 {
     prune_status status = PRUNE_OK;
@@ -211,7 +211,7 @@ static prune_status take_layers(prune_engine *e, const prune_model *folded,
             status = s->layer == NULL ? PRUNE_E_MEMORY : PRUNE_OK;
         }
         if (status != PRUNE_OK)
-            return say(error, status, l);
+            return say(error, status, prn_fold_origin(model, folded, l));
     }
     return status;
 }
@@ -240,8 +240,8 @@ static prune_status make_room(prune_engine *e)
 }
 
 /* *out is the engine even if it is not whole, as long as there is one. */
-static prune_status build(prune_engine **out, const prune_allocator *mem, const prune_model *folded,
-                          const prune_engine_options *options, prune_error *error)
+static prune_status build(prune_engine **out, const prune_allocator *mem, const prune_model *model,
+                          const prune_model *folded, const prune_engine_options *options, prune_error *error)
 {
     prune_status status = check_layouts(options, count_dense(folded), error);
     if (status != PRUNE_OK)
@@ -251,7 +251,7 @@ static prune_status build(prune_engine **out, const prune_allocator *mem, const 
         return prn_error_set(error, status, "engine", prune_status_string(status));
     (*out)->backend = options->backend;
     (*out)->max_batch = options->max_batch;
-    status = take_layers(*out, folded, options, error);
+    status = take_layers(*out, model, folded, options, error);
     if (status != PRUNE_OK)
         return status;
     status = make_room(*out);
@@ -276,7 +276,7 @@ prune_status prune_engine_create(prune_engine **out, const prune_allocator *mem,
     status = prune_model_fold(&folded, &own, model, error);
     if (status != PRUNE_OK)
         return status;
-    status = build(out, &own, folded, &options, error);
+    status = build(out, &own, model, folded, &options, error);
     prune_model_free(folded);
     if (status != PRUNE_OK) {
         prune_engine_free(*out);

@@ -3,8 +3,7 @@
  * Layer by layer: the newest is held back, and takes up what follows as long as it can.
  *
  * SPDX-License-Identifier: MIT */
-#include "libprune/fold.h"
-#include "model.h"
+#include "fold.h"
 #include "text.h"
 
 typedef struct folding {
@@ -85,4 +84,16 @@ prune_status prune_model_fold(prune_model **out, const prune_allocator *mem, con
     }
     *out = f.model;
     return PRUNE_OK;
+}
+
+/* From behind: what a layer takes up comes right behind it, so that its own are the last of their kind. */
+size_t prn_fold_origin(const prune_model *model, const prune_model *folded, size_t l)
+{
+    size_t from = model->layer_count;
+    for (size_t f = folded->layer_count; f-- > l;)
+        do {
+            from--;
+        } while (from > 0 && (prn_layer_is_identity(model->layers[from]) ||
+                              model->layers[from]->ops->kind != folded->layers[f]->ops->kind));
+    return from;
 }

@@ -109,12 +109,13 @@ static void add_layer(plan *p, const prn_layer *layer)
     }
 }
 
+/* Of the model as it was given, whose layers the user knows. */
 static prune_status check_widths(const prune_model *model, prune_error *error)
 {
     for (size_t l = 0; l < model->layer_count; l++)
         if (prn_shape_count(&model->layers[l]->input) > WIDEST ||
             prn_shape_count(&model->layers[l]->output) > WIDEST)
-            return prn_error_format(error, PRUNE_E_LIMIT, "layer % of the folded model", "it is wider than %",
+            return prn_error_format(error, PRUNE_E_LIMIT, "layer %", "it is wider than %",
                                     (const ptrdiff_t[]){ (ptrdiff_t)l, WIDEST });
     return PRUNE_OK;
 }
@@ -227,9 +228,6 @@ static prune_status check_options(const prune_blob_options *options, prune_error
 
 static prune_status fill(plan *p, prune_error *error)
 {
-    prune_status status = check_widths(p->model, error);
-    if (status != PRUNE_OK)
-        return status;
     p->room = 2 * p->model->layer_count + 1;
     p->steps = prn_mem_alloc(&p->model->mem, p->room, sizeof *p->steps);
     if (p->steps == NULL)
@@ -260,6 +258,8 @@ static prune_status make(plan *p, const prune_allocator *mem, const prune_model 
     prune_status status = check_options(&p->options, error);
     if (status == PRUNE_OK)
         status = prune_model_fold(&p->model, mem, model, error);
+    if (status == PRUNE_OK)
+        status = check_widths(model, error);
     if (status == PRUNE_OK)
         status = fill(p, error);
     if (status != PRUNE_OK)

@@ -6,14 +6,12 @@
  * SPDX-License-Identifier: MIT */
 #include "libprune/c_export.h"
 #include "blob.h"
+#include "c_check.h"
 #include "c_text.h"
 #include "libprune/rng.h"
 #include "mem.h"
 #include "options.h"
-#include "run_text.h"
 #include "text.h"
-
-#include <float.h>
 
 enum { MOST_SAMPLES = 65535, MOST_ITEMS = 256 };
 
@@ -28,129 +26,6 @@ void prune_c_options_init(prune_c_options *options)
 {
     if (options != NULL)
         *options = (prune_c_options){ .size = sizeof *options, .sample_count = 2 };
-}
-
-/* ---- what is refused ---- */
-
-static int32_t is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static int32_t starts_with(const char *text, const char *start)
-{
-    while (*start != '\0' && *text == *start)
-        text++, start++;
-    return *start == '\0';
-}
-
-/* "__" is C++'s; names that start with ours could meet them. */
-static int32_t is_prefix(const char *prefix)
-{
-    size_t length = 0;
-    if (!is_letter(prefix[0]) || starts_with(prefix, "prune") || starts_with(prefix, "prn") ||
-        starts_with(prefix, "PRUNE") || starts_with(prefix, "PRN"))
-        return 0;
-    for (char before = 'a'; length <= PRUNE_C_PREFIX_LENGTH && prefix[length] != '\0';
-         before = prefix[length++])
-        if (!is_letter(prefix[length]) && !(prefix[length] >= '0' && prefix[length] <= '9') &&
-            !(prefix[length] == '_' && before != '_'))
-            return 0;
-    return length <= PRUNE_C_PREFIX_LENGTH && prefix[length - 1] != '_';
-}
-
-static int32_t is_file(const char *name)
-{
-    const char *c = name;
-    while (*c > ' ' && *c < 127 && *c != '"' && *c != '\\')
-        c++;
-    return *c == '\0' && c != name;
-}
-
-static prune_status check_options(const prune_c_options *options, prune_error *error)
-{
-    if (!is_prefix(options->prefix))
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "options.prefix",
-                             "it cannot start the names of a C file");
-    if (options->runtime != NULL && !is_file(options->runtime))
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "options.runtime", "it cannot be included");
-    if (options->sample_count == 0 || options->sample_count > MOST_SAMPLES)
-        return prn_error_set(error, PRUNE_E_RANGE, "options.sample_count", "not from 1 to 65535");
-    return PRUNE_OK;
-}
-
-static const prn_run_text *text_of(uint32_t op)
-{
-    for (uint32_t i = 0; i < prn_run_text_count; i++)
-        if (prn_run_texts[i].op->id == op)
-            return &prn_run_texts[i];
-    return NULL;
-}
-
-static int32_t has_floats(const prune_blob_layer *layer)
-{
-    return layer->op == PRUNE_BLOB_DENSE || layer->op == PRUNE_BLOB_AFFINE;
-}
-
-static int32_t is_sound(const prune_blob_layer *layer)
-{
-    const uint32_t *data = prn_layer_data(layer);
-    if (!(layer->floor <= FLT_MAX)) /* NaN too */
-        return 0;
-    if (layer->op == PRUNE_BLOB_BLOCKS)
-        return prn_c_finite(prn_floats_at(data + 1), data[0]);
-    return !has_floats(layer) || prn_c_finite(prn_floats_at(data), layer->words);
-}
-
-static prune_status check_layers(const prune_blob_header *h, prune_error *error)
-{
-    const prune_blob_layer *layer = prune_blob_first(h);
-    for (uint32_t l = 0; l < h->layers; l++, layer = prune_blob_next(layer)) {
-        const ptrdiff_t index = (ptrdiff_t)l;
-        if (text_of(layer->op) == NULL)
-            return prn_error_format(error, PRUNE_E_UNSUPPORTED, "layer % of the blob", "no such operation",
-                                    &index);
-        if (!is_sound(layer))
-            return prn_error_format(error, PRUNE_E_NONFINITE, "layer % of the blob", "not finite", &index);
-    }
-    return PRUNE_OK;
-}
-
-/* Of integers, where they become macros. */
-static int32_t has_grids(const prune_blob_header *h)
-{
-    return (h->takes == PRUNE_BLOB_F32 || prn_is_grid(h->input_scale, h->input_zero)) &&
-           (h->gives == PRUNE_BLOB_F32 || prn_is_grid(h->output_scale, h->output_zero));
-}
-
-static prune_status check_blob(const prune_blob_header *h, size_t length, prune_error *error)
-{
-    const prune_status status = prune_blob_check(h, length, prune_blob_ops);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "blob", prune_status_string(status));
-    if (!has_grids(h))
-        return prn_error_set(error, PRUNE_E_FORMAT, "blob", "a scale or zero in its header is none");
-    return h->inputs == 0 ? prn_error_set(error, PRUNE_E_UNSUPPORTED, "blob", "it takes no inputs")
-                          : check_layers(h, error);
-}
-
-static prune_status begin(writing *w, const prune_writer *writer, const void *blob, size_t length,
-                          const prune_c_options *options, prune_error *error)
-{
-    prune_c_options_init(&w->options);
-    prune_status status = prn_options_read(&w->options, sizeof w->options, options);
-    if (status != PRUNE_OK)
-        return prn_error_set(error, status, "options", prn_options_reason(status));
-    if (writer == NULL || writer->write == NULL)
-        return prn_error_set(error, PRUNE_E_ARGUMENT, "writer", "NULL");
-    if (w->options.prefix == NULL)
-        w->options.prefix = "model";
-    status = check_options(&w->options, error);
-    if (status != PRUNE_OK)
-        return status;
-    prn_sink_start(&w->sink, writer);
-    w->header = blob;
-    return check_blob(blob, length, error);
 }
 
 /* ---- text ---- */
@@ -237,7 +112,7 @@ static void put_members(writing *w, const prune_blob_layer *layer)
         put(w, "    uint32_t count;\n    float values[@];\n", data[0]);
         put(w, "    uint16_t index[@];\n", 2 * ((uint64_t)layer->words - 1 - data[0]));
     } else if (layer->words != 0)
-        put(w, has_floats(layer) ? "    float data[@];\n" : "    uint32_t data[@];\n", layer->words);
+        put(w, prn_c_has_floats(layer) ? "    float data[@];\n" : "    uint32_t data[@];\n", layer->words);
 }
 
 static void put_array(writing *w, int32_t type, const void *elements, size_t count)
@@ -255,7 +130,7 @@ static void put_data(writing *w, const prune_blob_layer *layer)
         put_array(w, PRUNE_BLOB_F32, data + 1, data[0]);
         put_array(w, PRN_C_HALF, data + 1 + data[0], 2 * ((size_t)layer->words - 1 - data[0]));
     } else if (layer->words != 0)
-        put_array(w, has_floats(layer) ? PRUNE_BLOB_F32 : PRN_C_WORD, data, layer->words);
+        put_array(w, prn_c_has_floats(layer) ? PRUNE_BLOB_F32 : PRN_C_WORD, data, layer->words);
 }
 
 static void put_layer(writing *w, const prune_blob_layer *layer, uint32_t index)
@@ -285,7 +160,7 @@ static void put_place(writing *w, uint32_t to)
 static void put_call(writing *w, const prune_blob_layer *layer, const prune_blob_layer *before,
                      uint32_t index)
 {
-    const prn_run_text *text = text_of(layer->op);
+    const prn_run_text *text = prn_c_operation(layer->op);
     prn_sink_add(&w->sink, "    ");
     prn_sink_add(&w->sink, w->options.runtime == NULL ? text->run : text->table);
     prn_sink_add(&w->sink, w->options.runtime == NULL ? "(" : ".run(");
@@ -329,7 +204,7 @@ static void put_items(writing *w)
     unsigned char needed[MOST_ITEMS] = { 0 };
     const prune_blob_layer *layer = prune_blob_first(w->header);
     for (uint32_t left = w->header->layers; left != 0; left--, layer = prune_blob_next(layer)) {
-        const prn_run_text *text = text_of(layer->op);
+        const prn_run_text *text = prn_c_operation(layer->op);
         for (size_t i = 0; i < text->count; i++)
             needed[text->needs[i]] = 1;
     }
@@ -457,6 +332,37 @@ static void put_test(writing *w)
 }
 
 /* ---- the calls ---- */
+
+static prune_status check_options(const prune_c_options *options, prune_error *error)
+{
+    if (!prn_c_is_prefix(options->prefix, PRUNE_C_PREFIX_LENGTH))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "options.prefix",
+                             "it cannot start the names of a C file");
+    if (options->runtime != NULL && !prn_c_is_file(options->runtime))
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "options.runtime", "it cannot be included");
+    if (options->sample_count == 0 || options->sample_count > MOST_SAMPLES)
+        return prn_error_set(error, PRUNE_E_RANGE, "options.sample_count", "not from 1 to 65535");
+    return PRUNE_OK;
+}
+
+static prune_status begin(writing *w, const prune_writer *writer, const void *blob, size_t length,
+                          const prune_c_options *options, prune_error *error)
+{
+    prune_c_options_init(&w->options);
+    prune_status status = prn_options_read(&w->options, sizeof w->options, options);
+    if (status != PRUNE_OK)
+        return prn_error_set(error, status, "options", prn_options_reason(status));
+    if (writer == NULL || writer->write == NULL)
+        return prn_error_set(error, PRUNE_E_ARGUMENT, "writer", "NULL");
+    if (w->options.prefix == NULL)
+        w->options.prefix = "model";
+    status = check_options(&w->options, error);
+    if (status != PRUNE_OK)
+        return status;
+    prn_sink_start(&w->sink, writer);
+    w->header = blob;
+    return prn_c_check_blob(blob, length, error);
+}
 
 prune_status prune_c_export_header(const prune_writer *writer, const void *blob, size_t length,
                                    const prune_c_options *options, prune_error *error)

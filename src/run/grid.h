@@ -11,7 +11,7 @@ typedef struct prn_grid {
     int32_t zero;
 } prn_grid;
 
-/* From end to end of the range in 255 steps, none smaller than `least`. */
+/* From end to end of the range in 255 steps, none smaller than `least`; of no width: as of 0 to 1. */
 prn_grid prn_grid_of(const prn_range *range, double least);
 
 /* The nearest there is. */

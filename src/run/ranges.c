@@ -11,6 +11,7 @@
 enum { BATCH = 64, BINS = 2048, STEPS = 255, SHARES = 64 };
 
 typedef struct gather {
+    const prn_apart *apart;
     const prune_model *model;
     const prune_backend *backend;
     prn_range *ranges;
@@ -33,12 +34,13 @@ static void see_ends(prn_range *range, uint64_t *counts, const float *x, size_t 
     }
 }
 
+/* Data may differ from what the first pass has seen. */
 static void see_bins(prn_range *range, uint64_t *counts, const float *x, size_t count)
 {
     const double wide = range->high - range->low, bins = wide > 0.0 ? BINS / wide : 0.0;
     for (size_t i = 0; i < count; i++) {
-        const size_t bin = (size_t)(((double)x[i] - range->low) * bins);
-        counts[bin < BINS ? bin : BINS - 1] += x[i] < 0.0f || x[i] > 0.0f;
+        const double at = ((double)x[i] - range->low) * bins;
+        counts[at >= BINS ? BINS - 1 : at > 0.0 ? (size_t)at : 0] += x[i] < 0.0f || x[i] > 0.0f;
     }
 }
 
@@ -52,8 +54,7 @@ static prune_status see(gather *g, size_t l, const prn_pass *pass, seer *look, p
     for (size_t r = 0; r < pass->batch; r++) {
         const float *row = pass->x + r * pass->ldx;
         if (prn_scan_finite(row, width) != width)
-            return prn_error_format(error, PRUNE_E_NONFINITE, "layer % of the folded model",
-                                    "it gives what is not finite", (const ptrdiff_t[]){ (ptrdiff_t)l - 1 });
+            return prn_apart_error(g->apart, l - 1, PRUNE_E_NONFINITE, "it gives what is not finite", error);
         look(&g->ranges[l], g->counts + l * BINS, row, width);
     }
     return PRUNE_OK;
@@ -193,10 +194,11 @@ static prune_status find(gather *g, const prn_ends *ends, prune_error *error)
     return status;
 }
 
-prune_status prn_ranges_find(prn_range *ranges, const prune_model *model, const prune_data *data,
+prune_status prn_ranges_find(prn_range *ranges, const prn_apart *apart, const prune_data *data,
                              const prn_ends *ends, prune_error *error)
 {
-    gather g = { .model = model, .ranges = ranges };
+    const prune_model *model = apart->model;
+    gather g = { .apart = apart, .model = model, .ranges = ranges };
     g.backend = ends->backend != NULL ? ends->backend : prune_backend_default();
     prune_status status = prn_feed_open(&g.feed, &model->mem, data, model, BATCH, error);
     if (status == PRUNE_OK)

@@ -2,7 +2,7 @@
 #ifndef PRN_RANGES_H
 #define PRN_RANGES_H
 
-#include "model.h"
+#include "apart.h"
 #include "libprune/data.h"
 #include "libprune/gemm.h"
 
@@ -22,7 +22,7 @@ typedef struct prn_ends {
 /* ranges[layers + 1]: of what goes into each layer, and of what comes out of the last, for all samples of
  * the data, once each whatever their weights. Data are read twice. PRUNE_E_NONFINITE: a layer gives NaN or
  * Inf; PRUNE_E_OVERFLOW; PRUNE_E_MEMORY; errors of the data. */
-prune_status prn_ranges_find(prn_range *ranges, const prune_model *model, const prune_data *data,
+prune_status prn_ranges_find(prn_range *ranges, const prn_apart *apart, const prune_data *data,
                              const prn_ends *ends, prune_error *error);
 
 #endif

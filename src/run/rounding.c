@@ -19,8 +19,7 @@ typedef struct stage {
     int32_t known;  /* whether there is a range */
     prn_range range;
     size_t width;
-    uint32_t
-        *cut; /* [max_batch][width] bits, those of a row behind those of the one before: 1 is not in range */
+    uint32_t *cut; /* [max_batch][width] bits, row behind row: 1 is not in range */
 } stage;
 
 /* Rounds the numbers in the passes of a trainer. */
@@ -66,7 +65,7 @@ static void round_group(float *rounded, const float *exact, size_t count)
 {
     double most = 0.0;
     for (size_t i = 0; i < count; i++) {
-        const double size = exact[i] < 0.0f ? -(double)exact[i] : (double)exact[i];
+        const double size = (double)prn_size(exact[i]);
         most = size > most ? size : most;
     }
     const double scale = most / LARGEST;
