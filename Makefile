@@ -31,7 +31,7 @@ RANKS    = base \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
            / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
-           / gemm_small four \
+           / gemm_small four panel \
            / gemm_small_avx512 \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
@@ -82,7 +82,7 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
-RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
+RUNTIME  = inline bits words crc fmath nonlinear blob panel run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
            run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \

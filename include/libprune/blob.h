@@ -44,8 +44,9 @@
  * Those with float weights compute s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
  * `floor` where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on
  * every machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction
- * (=fast) saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits
- * are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
+ * (=fast) saves up to two fifths of a dense layer's instructions where there is a fused multiply-add, and
+ * the bits are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another
+ * order.
  *
  * DENSE8 and BLOCKS8 compute, with no rounding but the last, s = bias + sum w x in 32 bits, modulo 2^32; with
  * c the row's scale, a positive i32, j its lowest five bits: y = zero + s c 2^-(33 + j), rounded to nearest,
