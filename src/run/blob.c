@@ -22,6 +22,12 @@ static const prune_blob_layer *behind(const prune_blob_layer *layer)
     return (const prune_blob_layer *)(prn_layer_data(layer) + layer->words);
 }
 
+/* What is to be 0 makes it one that no list has. */
+static uint32_t id_of(const prune_blob_layer *layer)
+{
+    return layer->op | (uint32_t)layer->zero << 16;
+}
+
 static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
 {
     while (*ops != NULL && (*ops)->id != id)
@@ -55,7 +61,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
     const prune_blob_layer *layer = w->layer;
     if (w->words < LEAST_WORDS + LAYER_WORDS || layer->words > w->words - (LEAST_WORDS + LAYER_WORDS))
         return PRUNE_E_FORMAT;
-    const prune_blob_op *op = find(ops, layer->op | (uint32_t)layer->zero << 16);
+    const prune_blob_op *op = find(ops, id_of(layer));
     if (op == NULL)
         return PRUNE_E_UNSUPPORTED;
     if (op->takes != w->type || layer->inputs != w->width || layer->outputs == 0 || !has_place(w, op) ||
@@ -101,8 +107,20 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
 {
     const prune_blob_header *h = (const prune_blob_header *)blob;
     const prune_status status = prune_blob_open(blob, length, ops);
-    return status == PRUNE_OK && prn_crc32(0, h, (size_t)h->words * 4) != CRC_OF_WHOLE ? PRUNE_E_CHECKSUM
-                                                                                       : status;
+    if (status != PRUNE_OK)
+        return status;
+    return prn_crc32(0, h, (size_t)h->words * 4) != CRC_OF_WHOLE ? PRUNE_E_CHECKSUM : PRUNE_OK;
+}
+
+/* All layers before the one of that operation are sound, and this one's head lies in the blob. */
+uint32_t prune_blob_missing(const void *blob, size_t length, const prune_blob_op *const *ops)
+{
+    if (prune_blob_open(blob, length, ops) != PRUNE_E_UNSUPPORTED)
+        return 0;
+    const prune_blob_layer *layer = prune_blob_first(blob);
+    while (find(ops, id_of(layer)) != NULL)
+        layer = behind(layer);
+    return id_of(layer);
 }
 
 const prune_blob_layer *prune_blob_first(const void *blob)
