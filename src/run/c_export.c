@@ -354,6 +354,7 @@ static void put_vectors(writing *w, int32_t wanted)
 static void put_test(writing *w)
 {
     const int32_t is_float = w->header->gives == PRUNE_BLOB_F32;
+    put(w, "#ifndef ^_NO_SELFTEST\n", 0);
     put_vectors(w, 0);
     put_vectors(w, 1);
     put(w,
@@ -372,7 +373,8 @@ static void put_test(writing *w)
     put(w,
         "            const int32_t bad = y[i] == want ? ^_SELFTEST_SAME\n"
         "                                : off <= bound ? ^_SELFTEST_ROUNDED : ^_SELFTEST_WRONG;\n"
-        "            worst = bad > worst ? bad : worst;\n        }\n    }\n    return worst;\n}\n",
+        "            worst = bad > worst ? bad : worst;\n        }\n    }\n    return worst;\n}\n"
+        "#endif\n",
         0);
 }
 
