@@ -55,8 +55,8 @@ PRN_INLINE void prn_panel_hold(prn_panel *p)
 
 PRN_INLINE prn_panel prn_panel_at(const float *w)
 {
-    const prn_panel panel = { w[0], w[1], w[2], w[3], w + 4 };
-    return panel;
+    const prn_panel p = { w[0], w[1], w[2], w[3], w + 4 };
+    return p;
 }
 
 PRN_INLINE void prn_panel_add(prn_panel *p, float x)
