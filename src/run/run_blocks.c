@@ -36,11 +36,14 @@ static inline void panel(float *y, const float *x, streams *s, float floor)
 {
     const uint16_t *index = s->index;
     prn_panel p = prn_panel_at(s->w);
-    for (uint32_t left = *index++; left != 0; left--)
-        prn_panel_add(&p, x[*index++]);
+    const uint32_t blocks = *index++;
+    s->index = index + blocks;
+    if (blocks != 0)
+        do {
+            prn_panel_add(&p, x[*index++]);
+        } while (index != s->index);
     prn_panel_give(y, &p, floor);
     s->w = p.w;
-    s->index = index;
 }
 
 static inline float row(const float *x, streams *s)
