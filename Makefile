@@ -16,6 +16,7 @@
 #   make firmware    the parts for microcontrollers (all, or inference alone), cross-compiled and checked; CROSS= CPU=
 #   make check-firmware  the same for eight chips, run in QEMU beside the host; deps-firmware: its needs
 #   make demo-chip  what the demo has pruned as C source, in an image for a Cortex-M4F, run in QEMU
+#   make demo-learn  a net that learns there, is pruned, and comes back from its own blob
 #   make amalgamation  the runtime for chips as two files to copy, prune_runtime.c and .h, in build/
 #   make install     PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=, and the knobs of the build; uninstall
 #   make clean       removes B; make help shows this page
@@ -251,7 +252,7 @@ $(TESTS:=.o): | have-check
 have-mpi:
 	$(call need,mpicc mpirun,make deps-mpi)
 have-cross:
-	$(call need,$(CROSS)gcc,make deps-dev)
+	$(call need,$(CROSS)gcc,make deps-firmware)
 have-compiler:
 	$(call need,$(firstword $(CC)),make deps)
 	[ -z "$(BLAS_PC)" ] || [ -n "$(BLAS_LIBS)" ] || \
@@ -264,9 +265,10 @@ have-linters:
 # Running it. A program of tests that fails, skips or tests nothing ends `check`, but after all have run.
 $(TESTS:=.log): %.log: % $(LOCALE:%=$B/locale/%) FORCE
 	LOCPATH=$(abspath $B/locale) LC_ALL=$(or $(LOCALE),C) $(RUN) $< >$@ 2>&1; echo "exit status $$?" >>$@; echo "$(<F): $$(grep Checks: $@ || echo 'no report')"
+README_PROGRAMS = CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
 check: $(TESTS:=.log) $B/tests/source/write amalgamation
 	awk -f tests/summary.awk $(TESTS:=.log)
-	CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$B' RUN='$(RUN)' sh tests/readme.sh
+	$(README_PROGRAMS)
 	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) COMPILERS='$(CC) -std=c99 -O1' B='$B' RUN='$(RUN)' sh tests/source.sh
 # As root or not, made in the build folder.
 $B/locale/%:

@@ -115,10 +115,14 @@ static void print_compaction(const example_pruning *p)
 {
     const prune_compact_report *c = &p->compaction;
     const prune_agreement *a = &p->agreement;
-    printf("Compacted: %d neurons become %d, %d parameters become %d. On %d samples the outputs of both\n"
-           "nets differ by %.2g at most, which is %.2g of the largest output.\n",
-           (int)c->neurons_before, (int)c->neurons, (int)c->parameters_before, (int)c->parameters,
-           (int)a->samples, a->absolute, a->relative);
+    printf(c->neurons == c->neurons_before
+               ? "Compacted: no neuron has lost all its weights: %d neurons stay %d"
+               : "Compacted: %d neurons become %d",
+           (int)c->neurons_before, (int)c->neurons);
+    printf(
+        ", %d parameters become %d.\nOn %d samples the outputs of both nets differ by %.2g at most, which is "
+        "%.2g of the largest output.\n",
+        (int)c->parameters_before, (int)c->parameters, (int)a->samples, a->absolute, a->relative);
 }
 
 static void show_pruning(const example *e, const example_pruning *p)

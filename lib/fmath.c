@@ -30,7 +30,7 @@
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(_M_FP_FAST) || \
     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "-ffast-math, and what it stands for, makes exp, tanh and sigmoid wrong: compile this file without"
-#elif FLT_EVAL_METHOD != 0
+#elif FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: only what is narrower is wider */
 #error "float must be computed as float: on x86 use -msse2 -mfpmath=sse, on others -fexcess-precision=fast"
 #else
 #define ROUNDER 12582912.0f /* 1.5 * 2^23 */

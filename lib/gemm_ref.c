@@ -121,10 +121,27 @@ static void run_outer(const prune_gemm *g)
     }
 }
 
+/* The same with K of 1, as gradients of single samples have: rows of C are multiples of B's. */
+static void run_row(const prune_gemm *g)
+{
+    const size_t row = g->transpose_a ? 1 : g->lda, columns = g->n;
+    const float alpha = g->alpha, *b = g->b;
+    for (size_t i = 0; i < g->m; i++) {
+        const float a = g->a[i * row];
+        float *c = g->c + i * g->ldc;
+        size_t j = 0;
+        do
+            c[j] = alpha * (0.0f + a * b[j]);
+        while (++j != columns);
+    }
+}
+
 static void run(void *user, const prune_gemm *g)
 {
     (void)user;
-    if (g->transpose_b && !g->transpose_a)
+    if (g->k == 1 && !g->transpose_b && g->beta == 0.0f)
+        run_row(g);
+    else if (g->transpose_b && !g->transpose_a)
         run_dot(g);
     else if (g->transpose_b || g->n < OUTER_COLUMNS)
         run_single(g);

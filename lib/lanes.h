@@ -15,6 +15,8 @@ enum { PRN_LANES = 4 };
 
 #if defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__wasm_simd128__)
 
+enum { PRN_VECTORS = 1 };
+
 typedef float prn_lanes __attribute__((vector_size(16)));
 
 PRN_INLINE prn_lanes prn_lanes_load(const float *from)
@@ -48,6 +50,8 @@ PRN_INLINE float prn_lanes_across(prn_lanes x)
 }
 
 #else
+
+enum { PRN_VECTORS = 0 };
 
 typedef struct prn_lanes {
     float x0, x1, x2, x3;

@@ -38,7 +38,9 @@ PRN_INLINE size_t blocks_below(const float *x, size_t count, uint32_t limit, siz
 
 PRN_INLINE size_t below(const float *x, size_t count, uint32_t limit)
 {
-    return count < BLOCK ? blocks_below(x, count, limit, SMALL_BLOCK) : blocks_below(x, count, limit, BLOCK);
+    if (count < BLOCK || !PRN_VECTORS)
+        return blocks_below(x, count, limit, SMALL_BLOCK);
+    return blocks_below(x, count, limit, BLOCK);
 }
 
 static size_t below_plain(const float *x, size_t count, uint32_t limit)

@@ -113,17 +113,27 @@ static void multiply_piece(void *arg, size_t piece)
     multiply_part(all->backend, parts, piece);
 }
 
-void prn_spread_products(const prune_backend *backend, const prune_gemm *products, size_t count)
+static void multiply_pieces(const prune_backend *backend, const prune_gemm *products, size_t count)
 {
     grids all = { .backend = backend };
     size_t pieces = 0;
-    float work = 0.0f;
     for (size_t i = 0; i < count; i++) {
         all.grids[i] = cut(&products[i]);
         pieces += all.grids[i].rows * all.grids[i].columns;
-        work += work_of(&products[i]);
     }
-    in_pieces(work < LEAST ? NULL : backend->parallel, pieces, multiply_piece, &all);
+    in_pieces(backend->parallel, pieces, multiply_piece, &all);
+}
+
+void prn_spread_products(const prune_backend *backend, const prune_gemm *products, size_t count)
+{
+    float work = 0.0f;
+    for (size_t i = 0; i < count; i++)
+        work += work_of(&products[i]);
+    if (work < LEAST)
+        for (size_t i = 0; i < count; i++)
+            backend->run(backend->user, &products[i]);
+    else
+        multiply_pieces(backend, products, count);
 }
 
 void prn_spread_product(const prune_backend *backend, const prune_gemm *product)
@@ -136,8 +146,6 @@ size_t prn_spread_rows(size_t *each, size_t rows, float multiplications)
     size_t parts = 1;
     while (is_to_cut(parts, multiplications) && rows / (2 * parts) >= LEAST_ROWS)
         parts *= 2;
-    if (parts == 1 && multiplications >= LEAST)
-        return 0;
     *each = part_of(rows, parts, ROWS, lead_of(parts, multiplications));
     return (rows - 1) / *each + 1;
 }

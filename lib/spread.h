@@ -14,7 +14,7 @@ void prn_spread_products(const prune_backend *backend, const prune_gemm *product
 void prn_spread_product(const prune_backend *backend, const prune_gemm *product);
 
 /* Into how many pieces rows are cut that go through products which together multiply so often, and how many
- * rows each but the last has; 0 if that is much, but rows are few: the products are to be cut. */
+ * rows each but the last has; a single one where rows are too few: then products may be cut. */
 size_t prn_spread_rows(size_t *each, size_t rows, float multiplications);
 
 /* Calls piece(arg, number) for numbers 0 .. pieces - 1, which together multiply so often: in turn, or by the

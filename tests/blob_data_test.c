@@ -28,7 +28,7 @@ static int32_t check_data(const prune_blob_op *op, const lone *l)
     const uint32_t words = l->layer.words < DATA ? l->layer.words : DATA;
     prune_blob_layer *copy = block(sizeof *copy + words * 4);
     memcpy(copy, l, sizeof *copy + words * 4);
-    const int32_t good = op->check(copy);
+    const int32_t good = op->check(copy) == 0;
     free(copy);
     return good;
 }
@@ -112,19 +112,16 @@ START_TEST(bitmasks_are_checked)
 }
 END_TEST
 
-START_TEST(what_works_in_place_has_as_many_outputs)
+START_TEST(data_of_one_size_have_that)
 {
-    lone affine = { { .inputs = 2, .outputs = 2, .words = 4 }, { 0 } };
-    lone map = { { .inputs = 2, .outputs = 2 }, { 0 } };
-    lone dense = { { .inputs = 2, .outputs = 5, .words = 15 }, { 0 } };
+    const lone affine = { { .inputs = 2, .outputs = 2, .words = 4 }, { 0 } };
+    const lone map = { { .inputs = 2, .outputs = 2 }, { 0 } };
+    const lone dense = { { .inputs = 2, .outputs = 5, .words = 15 }, { 0 } };
     wrong(&prune_op_affine, &affine, DATA, 3);
     wrong(&prune_op_affine, &affine, DATA, 5);
     wrong(&prune_op_tanh, &map, DATA, 1);
     wrong(&prune_op_dense, &dense, DATA, 14);
     wrong(&prune_op_dense, &dense, DATA, 16);
-    affine.layer.inputs = map.layer.inputs = 3;
-    ck_assert_int_eq(check_data(&prune_op_affine, &affine), 0);
-    ck_assert_int_eq(check_data(&prune_op_tanh, &map), 0);
 }
 END_TEST
 
@@ -258,8 +255,7 @@ START_TEST(an_affine_layer_of_int8_is_checked)
     for (uint32_t words = 0; words <= DATA; words++)
         if (words != l.layer.words)
             wrong(&prune_op_affine8, &l, DATA, words);
-    ck_assert_int_eq(passes(&prune_op_affine8, &l, 3, 2), 0);
-    ck_assert_int_eq(passes(&prune_op_affine8, &l, 2, 3), 0);
+    ck_assert_int_eq(passes(&prune_op_affine8, &l, 3, 3), 0);
 }
 END_TEST
 
@@ -273,7 +269,6 @@ START_TEST(ends_of_int8_are_checked)
         ck_assert_int_eq(passes(&prune_op_widen, &none, 8, width), width == 8);
         ck_assert_int_eq(passes(&prune_op_narrow, &none, 8, width), width <= 8);
         ck_assert_int_eq(passes(&prune_op_real, &real, 8, width), width <= 8);
-        ck_assert_int_eq(passes(&prune_op_table, &table, 8, width), width == 8);
     }
     wrong(&prune_op_widen, &none, DATA, 1);
     wrong(&prune_op_narrow, &none, DATA, 1);
@@ -293,7 +288,7 @@ int main(void)
         blocks_are_checked,
         deltas_are_checked,
         bitmasks_are_checked,
-        what_works_in_place_has_as_many_outputs,
+        data_of_one_size_have_that,
         scales_are_one_or_as_many_as_outputs,
         rows_and_columns_of_int8_come_in_fours,
         blocks_of_int8_are_checked,

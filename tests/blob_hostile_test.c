@@ -342,12 +342,42 @@ START_TEST(neighbours_are_let_through_and_what_overlaps_is_not)
 }
 END_TEST
 
+/* Those without weights, and those of a weight for each output. */
+START_TEST(what_works_in_place_has_as_many_outputs)
+{
+    size_t found = 0;
+    for (const prune_blob_op *const *op = prune_blob_ops; *op != NULL; op++)
+        for (size_t inputs = 1; inputs < 4; inputs++)
+            for (size_t outputs = 1; outputs < 4; outputs++) {
+                const uint32_t id = (*op)->id;
+                const size_t words = id == PRUNE_BLOB_TABLE     ? 64
+                                     : id == PRUNE_BLOB_AFFINE  ? 2 * outputs
+                                     : id == PRUNE_BLOB_AFFINE8 ? 2 * outputs + 1
+                                                                : 0;
+                if (words == 0 && id < PRUNE_BLOB_ACTIVATION)
+                    continue;
+                blobs_start(&net, inputs);
+                const size_t at = blobs_open_layer(&net, (int32_t)id, inputs, outputs, PRUNE_BLOB_OUTPUT);
+                for (size_t i = 0; i < words; i++)
+                    blobs_put(&net, 0);
+                blobs_close_layer(&net, at, 0.0f);
+                blobs_header(&net)->takes = (*op)->takes;
+                blobs_header(&net)->gives = (*op)->gives;
+                blobs_finish(&net, 0);
+                ck_assert_status(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops),
+                                 inputs == outputs ? PRUNE_OK : PRUNE_E_FORMAT);
+                found++;
+            }
+    ck_assert_uint_eq(found, 9 * 15);
+}
+END_TEST
+
 /* Lets everything through that lies within the net, and fails the test where it is shown what does not. */
-static int32_t check_is_inside(const prune_blob_layer *layer)
+static uint32_t check_is_inside(const prune_blob_layer *layer)
 {
     const uint32_t *data = (const uint32_t *)(const void *)(layer + 1);
     ck_assert(data < net.words + net.count && layer->words < (size_t)(net.words + net.count - data));
-    return 1;
+    return 0;
 }
 
 static void run_nothing(void *y, const void *x, const prune_blob_layer *layer)
@@ -392,6 +422,7 @@ int main(void)
         each_lie_about_int8_is_refused,
         a_layer_that_gives_float_is_checked_too,
         neighbours_are_let_through_and_what_overlaps_is_not,
+        what_works_in_place_has_as_many_outputs,
         a_layer_that_leaves_the_blob_is_shown_to_no_operation,
     };
     return run_tests("blob_hostile", tests, sizeof tests / sizeof tests[0]);

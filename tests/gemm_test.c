@@ -327,6 +327,26 @@ START_TEST(reference_bits_are_the_same_everywhere)
 }
 END_TEST
 
+/* Sums begin with 0, so that a single product that is -0 becomes 0, as among others. */
+START_TEST(reference_zeros_have_no_sign)
+{
+    for (size_t n = 1; n <= 24; n++)
+        for (int32_t t = 0; t < 4; t++) {
+            const sizes s = { 3, n, 1, 0, t & 1, t >> 1, 1.0f, 0.0f };
+            problem p;
+            make(&p, &s, n);
+            for (size_t i = 0; i < 3; i++)
+                p.a[i] = -0.0f;
+            for (size_t i = 0; i < n; i++)
+                p.b[i] = fabsf(p.b[i]);
+            prune_backend_reference()->run(NULL, &p.g);
+            for (size_t i = 0; i < p.c_count; i++)
+                ck_assert(p.c[i] == 0.0f && !signbit(p.c[i]));
+            end(&p);
+        }
+}
+END_TEST
+
 START_TEST(names_tell_back_ends_apart)
 {
     const prune_backend *blas = prune_backend_blas();
@@ -348,6 +368,7 @@ int main(void)
         small_kernels_of_avx2_and_avx512_give_the_same_bits,
         reference_bits_do_not_depend_on_m_and_n,
         reference_bits_are_the_same_everywhere,
+        reference_zeros_have_no_sign,
         names_tell_back_ends_apart,
     };
     return run_tests("gemm", tests, sizeof tests / sizeof tests[0]);

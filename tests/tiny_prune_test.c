@@ -203,11 +203,35 @@ START_TEST(zeros_come_as_a_mask)
         f.c.t.weight[i] = i % 4 == 0 ? 0.0f : -0.0f;
     ck_assert_ok(prune_tiny_remove_zeros(&f.c.t));
     ck_assert_uint_eq(chip_check(&f.c), zeros);
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS - zeros);
     const uint64_t before = chip_hash(&f.c.t);
     memset(f.c.t.weight, 0, sizeof(float) * IN * 9); /* a whole layer */
     ck_assert_status(prune_tiny_remove_zeros(&f.c.t), PRUNE_E_COLLAPSE);
     ck_assert_uint_ne(chip_hash(&f.c.t), before);
     ck_assert_uint_eq(chip_check(&f.c), zeros);
+    close_fixture(&f);
+}
+END_TEST
+
+/* Biases do not count, neither those that are removed. */
+START_TEST(weights_that_are_left_are_counted)
+{
+    fixture f;
+    chip plain;
+    open_fixture(&f, 1);
+    chip_open(&plain, &usual, &prune_tiny_mse, &prune_tiny_sgd, 0, 1);
+    ck_assert_uint_eq(prune_tiny_kept(NULL), 0);
+    ck_assert_uint_eq(prune_tiny_kept(&plain.t), WEIGHTS);
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS);
+    ck_assert_ok(prune_tiny_remove_lowest(&f.c.t, PRUNE_TAYLOR, 50));
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS - 50);
+    ck_assert_ok(prune_tiny_restore(&f.c.t)); /* zeros that may learn */
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS);
+    ck_assert_ok(prune_tiny_remove_neuron(&f.c.t, 1, 2));
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS - 9);
+    ck_assert_ok(prune_tiny_compact(&f.c.t));
+    ck_assert_uint_eq(prune_tiny_kept(&f.c.t), WEIGHTS - 9 - OUT);
+    chip_close(&plain);
     close_fixture(&f);
 }
 END_TEST
@@ -372,6 +396,7 @@ int main(void)
         masks_are_those_of_a_model,
         what_is_below_goes,
         zeros_come_as_a_mask,
+        weights_that_are_left_are_counted,
         what_is_removed_stays_so_until_it_is_restored,
         a_neuron_scores_as_its_largest_weight,
         a_neuron_goes_with_its_bias,

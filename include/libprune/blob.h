@@ -124,8 +124,8 @@ typedef struct prune_blob_op {
     uint8_t takes; /* PRUNE_BLOB_F32, ... */
     uint8_t gives;
     uint8_t in_place; /* 1: y may be x, and outputs are as many as inputs; else y and x lie apart */
-    /* 1 if the data are whole, for whatever bytes: then run() stays within them, and within x. */
-    int32_t (*check)(const prune_blob_layer *layer);
+    /* 0 if the data are whole, for whatever bytes: then run() stays within them, and within x. */
+    uint32_t (*check)(const prune_blob_layer *layer);
     void (*run)(void *y, const void *x, const prune_blob_layer *layer);
 } prune_blob_op;
 

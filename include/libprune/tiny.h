@@ -71,7 +71,7 @@ typedef struct prune_tiny_plan {
  * the rate, 0 .. 1e6, at any time, and finite values into weight[] (0 where the mask is 0). */
 typedef struct prune_tiny {
     const prune_tiny_plan *plan;
-    uint32_t *width;     /* [layer_count + 1]: inputs, neurons of the first layer, ...; less once compacted */
+    uint32_t *width;     /* [layer_count + 1]: inputs, neurons of the first layer, ...; less if compacted */
     uint32_t parameters; /* P */
     uint32_t neurons;    /* N */
     uint32_t samples;    /* whose gradients are added up */
@@ -83,7 +83,7 @@ typedef struct prune_tiny {
     float *output;                       /* [N]; the last O of it are the model's */
     float *delta;                        /* [N]: dL/dz of the last sample */
     uint32_t *mask;                      /* [(P + 31) / 32]: parameter i has bit i % 32 of word i / 32 */
-    void (*clear)(struct prune_tiny *t); /* keeps removed weights 0; NULL before there are any */
+    void (*clear)(struct prune_tiny *t); /* keeps removed weights 0; NULL before there may be any */
 } prune_tiny;
 
 /* Bytes that a plan takes; 0 if it is none: NULL anywhere, no layers, a width out of range, more than 2^26
@@ -126,6 +126,10 @@ void prune_tiny_forget(prune_tiny *t);
  * or the criterion needs gradients and nothing was added; PRUNE_E_COLLAPSE: a layer would lose the last of
  * its weights. On failure nothing is removed. */
 
+/* How many weights are left, biases not counted: all of them without a mask; 0 for NULL. A half of them go by
+ * prune_tiny_remove_lowest(t, criterion, prune_tiny_kept(t) / 2). */
+uint32_t prune_tiny_kept(const prune_tiny *t);
+
 /* Removes the `count` weights with the lowest scores of all that are left; of equal scores the first go
  * first. Reads all weights 32 times. */
 prune_status prune_tiny_remove_lowest(prune_tiny *t, int32_t criterion, uint32_t count);
@@ -143,7 +147,7 @@ prune_status prune_tiny_neuron_score(float *score, const prune_tiny *t, int32_t 
  * output. */
 prune_status prune_tiny_remove_neuron(prune_tiny *t, uint32_t layer, uint32_t neuron);
 
-/* Removes each weight that is exactly 0 now: how a mask comes with weights from elsewhere. Biases stay. */
+/* Removes each weight that is exactly 0 now: for weights that the caller has written. Biases stay. */
 prune_status prune_tiny_remove_zeros(prune_tiny *t);
 
 /* All may live again, from 0. PRUNE_E_ARGUMENT, PRUNE_E_STATE. */
@@ -154,6 +158,7 @@ prune_status prune_tiny_restore(prune_tiny *t);
  * that nobody reads. So does prune_compact(), without merging. Of each layer one neuron stays; so do inputs.
  * Weights, moments and mask of what stays are as before, and training can go on; P, N and t->width are
  * smaller. What was added up is forgotten. A removed bias that takes a constant lives again. Needs no mask.
+ * prune_tiny_import() takes the blob of what is left into the same plan, after a reset too.
  * PRUNE_E_ARGUMENT: NULL; PRUNE_E_DIVERGED: a bias would leave float. */
 prune_status prune_tiny_compact(prune_tiny *t);
 
@@ -163,16 +168,22 @@ prune_status prune_tiny_compact(prune_tiny *t);
  * 32767 layers. */
 size_t prune_tiny_export_bytes(const prune_tiny *t);
 
-/* Writes exactly bytes[length], of any alignment, for prune_blob_run(). The runtime's outputs are those of
- * prune_tiny_run() to rounding. PRUNE_E_ARGUMENT: NULL, too many layers; PRUNE_E_SHAPE: length is not what
+/* Writes exactly bytes[length], of any alignment, for prune_blob_run(); its outputs are those of
+ * prune_tiny_run() to rounding. A program lists prune_op_dense, prune_op_blocks, prune_op_deltas and
+ * prune_op_bitmask for it, since the weights decide which of them it takes, and its activations but linear
+ * and ReLU. PRUNE_E_ARGUMENT: NULL, too many layers; PRUNE_E_SHAPE: length is not what
  * prune_tiny_export_bytes() says now. */
 prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 
-/* Takes weights and biases from a blob that has passed prune_blob_check(), of the same layers, in whatever
- * encodings of floats: so does a net come from the host. Removed weights stay 0; prune_tiny_remove_zeros()
- * makes a mask of the blob's own zeros then. State and step count, what was added up: forgotten.
- * PRUNE_E_ARGUMENT: NULL; PRUNE_E_SHAPE: other widths, activations or operations; PRUNE_E_NONFINITE;
- * PRUNE_E_UNSUPPORTED: a layer is none of DENSE, BLOCKS, DELTAS, BITMASK. On failure nothing is changed. */
+/* Takes weights and biases from a blob that has passed prune_blob_check(), in whatever encodings of floats:
+ * a net from the host, or the chip's own after a reset. It has the plan's inputs, outputs, activations and
+ * number of layers; hidden layers may be smaller than the plan's, and then t is as after
+ * prune_tiny_compact(). With PRUNE_TINY_MASK the blob's weights that are 0 are removed, and nothing else is,
+ * whatever was before; a layer of zeros alone has none left. prune_tiny_restore() undoes that. State and step
+ * count, what was added up: forgotten.
+ * PRUNE_E_ARGUMENT: NULL; PRUNE_E_SHAPE: other layers; PRUNE_E_NONFINITE; PRUNE_E_UNSUPPORTED: weights of
+ * int8, or other operations in their place than DENSE, BLOCKS, DELTAS, BITMASK. On failure nothing is
+ * changed. */
 prune_status prune_tiny_import(prune_tiny *t, const void *blob);
 /* FFI-END */
 /* Losses of a sample. mse: (1/2) sum of (h - y)^2, the target is float y[O]. softmax_cross_entropy:
@@ -191,14 +202,15 @@ PRUNE_API_END
 #define PRUNE_TINY_SGD 1
 #define PRUNE_TINY_ADAM 3
 
-/* Parameters of a dense layer: add them up for P. */
-#define PRUNE_TINY_DENSE(inputs, outputs) (((size_t)(inputs) + 1) * (size_t)(outputs))
+/* Parameters of a dense layer: add them up for P. Here and below sizeof(char) is 1 as a size_t, where C++
+ * dislikes casts. */
+#define PRUNE_TINY_DENSE(inputs, outputs) (((inputs) + sizeof(char)) * (outputs))
 
 /* prune_tiny_bytes() / 4 of a plan with these P, N and layer_count, as a constant expression: optimizer is
  * PRUNE_TINY_SGD or PRUNE_TINY_ADAM, parts are those of the plan. */
-#define PRUNE_TINY_WORDS(parameters, neurons, layer_count, optimizer, parts)                     \
-    ((size_t)(parameters) * ((optimizer) + ((parts)&PRUNE_TINY_GRADIENT ? 1u : 0u)) +            \
-     ((parts)&PRUNE_TINY_MASK ? ((size_t)(parameters) + 31) / 32 : 0u) + 2 * (size_t)(neurons) + \
-     (size_t)(layer_count) + 1)
+#define PRUNE_TINY_WORDS(parameters, neurons, layer_count, optimizer, parts)                 \
+    (sizeof(char) * (parameters) * ((optimizer) + ((parts)&PRUNE_TINY_GRADIENT ? 1u : 0u)) + \
+     ((parts)&PRUNE_TINY_MASK ? (sizeof(char) * 31 + (parameters)) / 32 : 0u) +              \
+     sizeof(char) * 2 * (neurons) + (layer_count) + 1)
 
 #endif

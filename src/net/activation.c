@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Rows shorter than this are taken several at a time. */
+/* Where there are vectors, rows shorter than this are taken several at a time, by a repeated bias. */
 enum { ROOM = 128 };
 
 static void linear_forward(float *y, const float *bias, size_t count)
@@ -306,7 +306,8 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
                             size_t columns)
 {
     float room[ROOM];
-    const size_t times = ldy == columns && columns < ROOM ? repeat(room, bias, columns, rows) : 1;
+    const int32_t repeats = PRN_VECTORS && ldy == columns && columns < ROOM;
+    const size_t times = repeats ? repeat(room, bias, columns, rows) : 1;
     for (size_t r = 0; r < rows; r += times)
         table[activation].ops->forward(y + r * ldy, times == 1 ? bias : room,
                                        columns * (rows - r < times ? rows - r : times));

@@ -65,10 +65,12 @@ static void multiply(const prn_layer *layer, const prn_pass *pass)
                                  .lda = pass->ldx,
                                  .b = layer->params[WEIGHT].value,
                                  .ldb = inputs,
+                                 .transpose_a = 0,
                                  .transpose_b = 1,
                                  .c = pass->y,
                                  .ldc = pass->ldy,
-                                 .alpha = 1.0f };
+                                 .alpha = 1.0f,
+                                 .beta = 0.0f };
     if (pass->small != NULL && is_plain(activation) && pass->small(&product, &beside))
         return;
     if (pass->apart)
@@ -109,12 +111,14 @@ static void sum_strips(float *sum, const float *matrix, size_t rows, size_t colu
 
 static void sum_rows(float *sum, const float *matrix, size_t rows, size_t columns)
 {
-    for (size_t c = 0; c < columns && columns >= PRN_LANES; c += STRIPS * PRN_LANES)
+    const int32_t strips = PRN_VECTORS && columns >= PRN_LANES;
+    for (size_t c = 0; c < columns && strips; c += STRIPS * PRN_LANES)
         sum_strips(sum, matrix, rows, columns, c);
-    for (size_t c = 0; c < columns && columns < PRN_LANES; c++) {
-        sum[c] = 0.0f;
+    for (size_t c = 0; c < columns && !strips; c++) {
+        float total = 0.0f;
         for (size_t r = 0; r < rows; r++)
-            sum[c] += matrix[r * columns + c];
+            total += matrix[r * columns + c];
+        sum[c] = total;
     }
 }
 
@@ -137,9 +141,11 @@ static size_t weight_gradient(prune_gemm *product, const prn_layer *layer, const
                              .transpose_a = 1,
                              .b = x,
                              .ldb = ldx,
+                             .transpose_b = 0,
                              .c = pass->gradient[WEIGHT],
                              .ldc = inputs,
-                             .alpha = 1.0f };
+                             .alpha = 1.0f,
+                             .beta = 0.0f };
     if (is_made_small(product, pass, pass->gradient[BIAS]))
         return 0;
     sum_rows(pass->gradient[BIAS], pass->dy, pass->batch, outputs);
@@ -155,11 +161,14 @@ static size_t input_gradient(prune_gemm *product, const prn_layer *layer, const 
                              .k = outputs,
                              .a = pass->dy,
                              .lda = outputs,
+                             .transpose_a = 0,
                              .b = layer->params[WEIGHT].value,
                              .ldb = inputs,
+                             .transpose_b = 0,
                              .c = pass->dx,
                              .ldc = inputs,
-                             .alpha = 1.0f };
+                             .alpha = 1.0f,
+                             .beta = 0.0f };
     return !is_made_small(product, pass, NULL);
 }
 

@@ -40,9 +40,14 @@ size_t prn_tensor_row_bytes(const prune_tensor *tensor)
 
 void prn_tensor_view(prune_tensor *view, float *data, size_t rows, size_t columns)
 {
-    *view = (prune_tensor){
-        .data = data, .shape = { 2, { rows, columns, 0, 0 } }, .ld = columns, .dtype = PRUNE_F32
-    };
+    *view = (prune_tensor){ .mem = { NULL, NULL },
+                            .bytes = 0,
+                            .data = data,
+                            .shape = { 2, { rows, columns, 0, 0 } },
+                            .ld = columns,
+                            .dtype = PRUNE_F32,
+                            .read_only = 0,
+                            .owns = 0 };
 }
 
 /* The shape with nothing behind its rank, and the elements of a row. */

@@ -34,7 +34,7 @@ static inline int32_t prn_is_grid(float scale, int32_t zero)
     return scale > 0.0f && scale <= FLT_MAX && zero >= -128 && zero <= 127;
 }
 
-/* Checks operations that have no data and work in place. */
-int32_t prn_check_map(const prune_blob_layer *layer);
+/* Of operations that have no data. */
+uint32_t prn_check_none(const prune_blob_layer *layer);
 
 #endif

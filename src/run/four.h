@@ -2,7 +2,7 @@
 #ifndef PRN_FOUR_H
 #define PRN_FOUR_H
 
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32)
 #include "four_arm.h"
 #else
 #include "four_plain.h"
@@ -24,8 +24,15 @@ static inline prn_scales prn_scales_of(const prune_blob_layer *layer)
     return scales;
 }
 
-/* Words of the data that scales take, or 0 if they are not whole. */
-uint32_t prn_check_scales(const prune_blob_layer *layer);
+/* 0 if it is an int8. */
+static inline uint32_t prn_check_zero(uint32_t zero)
+{
+    return (zero + 128u) >> 8;
+}
+
+/* How many words the data have behind the scales, where each row has at least its bias; 0 if scales or zero
+ * are not whole, or rows or columns come not in fours. */
+uint32_t prn_behind_scales(const prune_blob_layer *layer);
 
 /* The product is below 2^62, so that nothing overflows. */
 static inline int16_t prn_scaled(uint32_t sum, prn_scales *s)

@@ -4,22 +4,21 @@
 #include "blob.h"
 #include "words.h"
 
-static int32_t check(const prune_blob_layer *layer)
+static uint32_t check(const prune_blob_layer *layer)
 {
-    const uint32_t *at = prn_layer_data(layer);
-    uint32_t left = layer->words;
+    const uint32_t *data = prn_layer_data(layer);
+    const size_t words = layer->words;
+    size_t at = 0;
     for (uint32_t rows = layer->outputs; rows != 0; rows--) {
-        if (left == 0)
-            return 0;
-        left--, at++;
-        for (int32_t rest = layer->inputs; rest > 0; rest -= PRN_WORD) {
-            const uint32_t mask = left == 0 ? 0 : *at, words = 1 + prn_word_ones(mask);
-            if (words > left || (rest < PRN_WORD && mask << rest != 0))
-                return 0;
-            left -= words, at += words;
+        at++;
+        for (int32_t rest = layer->inputs; rest > 0; rest -= PRN_WORD, at++) {
+            if (at >= words || (rest < PRN_WORD && data[at] << rest != 0))
+                return 1;
+            for (uint32_t mask = data[at]; mask != 0; mask &= mask - 1)
+                at++;
         }
     }
-    return left == 0;
+    return at != words;
 }
 
 /* The values under one word of bits, which belong to x[0] .. x[31]. Returns what lies behind them. */

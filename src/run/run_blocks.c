@@ -3,25 +3,27 @@
  * SPDX-License-Identifier: MIT */
 #include "blob.h"
 
-static int32_t check(const prune_blob_layer *layer)
+/* Rows and blocks are less than 2^16 each, so that all rows take less than 2^32 values: none are left only if
+ * they are as many as there are. */
+static uint32_t check(const prune_blob_layer *layer)
 {
     const uint32_t *data = prn_layer_data(layer);
-    if (layer->words == 0 || data[0] > layer->words - 1)
-        return 0;
-    uint32_t values = data[0], room = 2 * (layer->words - 1 - values);
-    const uint16_t *index = (const uint16_t *)(data + 1 + values);
-    for (uint32_t rows = layer->outputs, height; rows != 0; rows -= height) {
-        height = rows >= 4 ? 4 : 1;
-        if (room == 0 || *index > room - 1 || height * (*index + 1u) > values)
-            return 0;
-        uint32_t blocks = *index++;
-        room -= blocks + 1;
-        values -= height * (blocks + 1);
-        for (; blocks != 0; blocks--)
-            if (*index++ >= layer->inputs)
-                return 0;
-    }
-    return values == 0 && room <= 1;
+    if (layer->words == 0 || data[0] >= layer->words)
+        return 1;
+    uint32_t values = data[0], left = 2 * (layer->words - 1 - values), blocks = 0, rows = layer->outputs;
+    for (const uint16_t *index = (const uint16_t *)(data + 1 + values); left != 0; left--, index++)
+        if (blocks != 0) {
+            blocks--;
+            if (*index >= layer->inputs)
+                return 1;
+        } else if (rows != 0) {
+            const uint32_t height = rows >= 4 ? 4 : 1;
+            rows -= height;
+            blocks = *index;
+            values -= height * (blocks + 1);
+        } else
+            break;
+    return rows | blocks | values | left >> 1;
 }
 
 /* Where values and index are. */

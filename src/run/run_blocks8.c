@@ -23,44 +23,31 @@ static inline streams streams_of(const uint32_t *at)
     return s;
 }
 
-/* What is not yet taken; words that run out go below 0. */
-typedef struct rest {
-    uint32_t words, bytes;
-} rest;
-
-/* One row. */
-static int32_t check_row(streams *s, rest *left, uint32_t fours)
-{
-    if (left->bytes < 2)
-        return 0;
-    const uint32_t blocks = take_count(s);
-    uint32_t place = 0;
-    left->bytes -= 2;
-    if (blocks > left->bytes)
-        return 0;
-    left->bytes -= blocks;
-    left->words -= 1 + blocks;
-    for (uint32_t b = 0; b < blocks; b++) {
-        place += *s->step++;
-        if (place >= fours)
-            return 0;
-    }
-    return 1;
-}
-
 /* Rows and blocks are less than 2^16 each, so that all rows take less than 2^32 words: none are left only if
  * they are as many as there are. */
-static int32_t check(const prune_blob_layer *layer)
+static uint32_t check(const prune_blob_layer *layer)
 {
-    const uint32_t scales = prn_check_scales(layer), *at = prn_layer_data(layer) + scales;
-    if (scales == 0 || layer->words == scales || *at > layer->words - scales - 1)
-        return 0;
+    const uint32_t left = prn_behind_scales(layer), *end = prn_layer_data(layer) + layer->words,
+                   *at = end - left;
+    if (left == 0 || *at >= left)
+        return 1;
+    uint32_t words = *at;
     streams s = streams_of(at);
-    rest left = { *at, 4 * (layer->words - scales - 1 - *at) };
-    for (uint32_t rows = layer->outputs; rows != 0; rows--)
-        if (!check_row(&s, &left, layer->inputs / 4u))
-            return 0;
-    return left.words == 0 && left.bytes < 4;
+    const uint8_t *stop = (const uint8_t *)end;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        if (stop - s.step < 2)
+            return 1;
+        uint32_t blocks = take_count(&s), column = 0;
+        words -= 1 + blocks;
+        for (; blocks != 0; blocks--) {
+            if (s.step == stop)
+                return 1;
+            column += 4u * *s.step++;
+            if (column >= layer->inputs)
+                return 1;
+        }
+    }
+    return words | (uint32_t)(stop - s.step) >> 2;
 }
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)

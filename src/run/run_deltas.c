@@ -5,38 +5,28 @@
 
 enum { GROUP = 5 }; /* words: four steps, four values */
 
-/* One row from *at on, whose words are *left. */
-static int32_t check_row(const uint32_t **at, uint32_t *left, uint32_t inputs)
-{
-    if (*left < 2 || (*at)[1] > (*left - 2) / GROUP)
-        return 0;
-    uint32_t groups = (*at)[1], place = 0;
-    const uint32_t *w = *at + 2;
-    *left -= 2 + groups * GROUP;
-    for (; groups != 0; groups--, w += GROUP) {
-        const uint32_t steps = *w;
-        if ((steps & 0x03030303u) != 0)
-            return 0;
-        place += (steps >> 2) * 0x01010101u >> 24; /* four columns, at most 63 each: their sum is a byte */
-        if (place >= inputs)
-            return 0;
-    }
-    *at = w;
-    return 1;
-}
-
-static int32_t check(const prune_blob_layer *layer)
+static uint32_t check(const prune_blob_layer *layer)
 {
     const uint32_t *at = prn_layer_data(layer);
     uint32_t left = layer->words;
-    for (uint32_t rows = layer->outputs; rows != 0; rows--)
-        if (!check_row(&at, &left, layer->inputs))
-            return 0;
-    return left == 0;
+    for (uint32_t rows = layer->outputs; rows != 0; rows--) {
+        if (left < 2)
+            return 1;
+        uint32_t place = 0, groups = at[1];
+        at += 2, left -= 2;
+        for (; groups != 0; groups--, at += GROUP, left -= GROUP) {
+            if (left < GROUP || (*at & 0x03030303u) != 0)
+                return 1;
+            place += (*at >> 2) * 0x01010101u >> 24; /* four columns, at most 63 each: their sum is a byte */
+            if (place >= layer->inputs)
+                return 1;
+        }
+    }
+    return left;
 }
 
 /* at, and the second or third byte of steps further on. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32)
 static inline const unsigned char *by_second(const unsigned char *at, uint32_t steps)
 {
     __asm__("uxtab %0, %0, %1, ror #8" : "+r"(at) : "r"(steps));

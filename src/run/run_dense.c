@@ -4,9 +4,9 @@
 #include "run_dense.h"
 
 /* O I + O is below 2^32, both being below 2^16. */
-int32_t prn_dense_check(const prune_blob_layer *layer)
+uint32_t prn_dense_check(const prune_blob_layer *layer)
 {
-    return layer->words == (uint32_t)layer->outputs * layer->inputs + layer->outputs;
+    return layer->words - layer->outputs * (layer->inputs + 1u);
 }
 
 static void run(void *y, const void *x, const prune_blob_layer *layer)

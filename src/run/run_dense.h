@@ -64,6 +64,6 @@ PRN_INLINE void prn_dense_run(void *y, const void *x, const prune_blob_layer *la
     }
 }
 
-int32_t prn_dense_check(const prune_blob_layer *layer);
+uint32_t prn_dense_check(const prune_blob_layer *layer);
 
 #endif

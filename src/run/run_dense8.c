@@ -5,11 +5,10 @@
 
 enum { PANEL = PRUNE_BLOB_PANEL };
 
-/* O I / 4 + 2 O + 2 is below 2^32, both being below 2^16. */
-static int32_t check(const prune_blob_layer *layer)
+/* O I / 4 + O is below 2^32, both being below 2^16, and above 0, which scales that are not whole leave. */
+static uint32_t check(const prune_blob_layer *layer)
 {
-    const uint32_t scales = prn_check_scales(layer), outputs = layer->outputs;
-    return scales != 0 && layer->words == scales + outputs + outputs * (layer->inputs / 4u);
+    return prn_behind_scales(layer) - layer->outputs * (layer->inputs / 4u + 1);
 }
 
 /* Returns what lies behind the panel. */

@@ -71,17 +71,16 @@ static void run_softplus(void *y, const void *x, const prune_blob_layer *layer)
 
 enum { F32 = PRUNE_BLOB_F32, FIRST = PRUNE_BLOB_ACTIVATION };
 
-const prune_blob_op prune_op_relu = { FIRST + PRUNE_RELU, F32, F32, 1, prn_check_map, run_relu };
-const prune_blob_op prune_op_sigmoid = { FIRST + PRUNE_SIGMOID, F32, F32, 1, prn_check_map, run_sigmoid };
-const prune_blob_op prune_op_tanh = { FIRST + PRUNE_TANH, F32, F32, 1, prn_check_map, run_tanh };
-const prune_blob_op prune_op_leaky_relu = {
-    FIRST + PRUNE_LEAKY_RELU, F32, F32, 1, prn_check_map, run_leaky_relu
-};
-const prune_blob_op prune_op_elu = { FIRST + PRUNE_ELU, F32, F32, 1, prn_check_map, run_elu };
-const prune_blob_op prune_op_selu = { FIRST + PRUNE_SELU, F32, F32, 1, prn_check_map, run_selu };
-const prune_blob_op prune_op_gelu = { FIRST + PRUNE_GELU, F32, F32, 1, prn_check_map, run_gelu };
+const prune_blob_op prune_op_relu = { FIRST + PRUNE_RELU, F32, F32, 1, prn_check_none, run_relu };
+const prune_blob_op prune_op_sigmoid = { FIRST + PRUNE_SIGMOID, F32, F32, 1, prn_check_none, run_sigmoid };
+const prune_blob_op prune_op_tanh = { FIRST + PRUNE_TANH, F32, F32, 1, prn_check_none, run_tanh };
+const prune_blob_op prune_op_leaky_relu = { FIRST + PRUNE_LEAKY_RELU, F32,           F32, 1,
+                                            prn_check_none,           run_leaky_relu };
+const prune_blob_op prune_op_elu = { FIRST + PRUNE_ELU, F32, F32, 1, prn_check_none, run_elu };
+const prune_blob_op prune_op_selu = { FIRST + PRUNE_SELU, F32, F32, 1, prn_check_none, run_selu };
+const prune_blob_op prune_op_gelu = { FIRST + PRUNE_GELU, F32, F32, 1, prn_check_none, run_gelu };
 const prune_blob_op prune_op_gelu_tanh = {
-    FIRST + PRUNE_GELU_TANH, F32, F32, 1, prn_check_map, run_gelu_tanh
+    FIRST + PRUNE_GELU_TANH, F32, F32, 1, prn_check_none, run_gelu_tanh
 };
-const prune_blob_op prune_op_silu = { FIRST + PRUNE_SILU, F32, F32, 1, prn_check_map, run_silu };
-const prune_blob_op prune_op_softplus = { FIRST + PRUNE_SOFTPLUS, F32, F32, 1, prn_check_map, run_softplus };
+const prune_blob_op prune_op_silu = { FIRST + PRUNE_SILU, F32, F32, 1, prn_check_none, run_silu };
+const prune_blob_op prune_op_softplus = { FIRST + PRUNE_SOFTPLUS, F32, F32, 1, prn_check_none, run_softplus };

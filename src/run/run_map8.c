@@ -7,33 +7,35 @@
 
 enum { TABLE_WORDS = 64 };
 
-uint32_t prn_check_scales(const prune_blob_layer *layer)
+uint32_t prn_behind_scales(const prune_blob_layer *layer)
 {
-    const uint32_t *data = prn_layer_data(layer);
-    if (layer->inputs % 4 != 0 || layer->outputs % 4 != 0 || layer->words < 2 ||
-        (data[0] != 1 && data[0] != layer->outputs) || data[0] > layer->words - 2 || data[1] + 128u > 255u)
+    const uint32_t *data = prn_layer_data(layer), outputs = layer->outputs;
+    if ((layer->inputs | outputs) % 4 != 0 || layer->words <= 2 + outputs ||
+        (data[0] != 1 && data[0] != outputs) || prn_check_zero(data[1]) != 0)
         return 0;
-    return 2 + data[0];
+    return layer->words - 2 - data[0];
 }
 
-static int32_t check_widen(const prune_blob_layer *layer)
+static uint32_t check_widen(const prune_blob_layer *layer)
 {
-    return layer->words == 0 && layer->outputs == (layer->inputs + 3u) / 4u * 4u;
+    return layer->words | (layer->outputs - (layer->inputs + 3u) / 4u * 4u);
 }
 
-static int32_t check_narrow(const prune_blob_layer *layer)
+static uint32_t check_narrow(const prune_blob_layer *layer)
 {
-    return layer->words == 0 && layer->outputs <= layer->inputs;
+    return layer->outputs > layer->inputs ? 1 : layer->words;
 }
 
-static int32_t check_table(const prune_blob_layer *layer)
+static uint32_t check_table(const prune_blob_layer *layer)
 {
-    return layer->words == TABLE_WORDS && layer->outputs == layer->inputs;
+    return layer->words - TABLE_WORDS;
 }
 
-static int32_t check_real(const prune_blob_layer *layer)
+static uint32_t check_real(const prune_blob_layer *layer)
 {
-    return layer->words == 2 && layer->outputs <= layer->inputs && prn_layer_data(layer)[1] + 128u <= 255u;
+    if (layer->words != 2 || layer->outputs > layer->inputs)
+        return 1;
+    return prn_check_zero(prn_layer_data(layer)[1]);
 }
 
 static void run_widen(void *y, const void *x, const prune_blob_layer *layer)

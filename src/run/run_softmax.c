@@ -47,6 +47,6 @@ static void run_log_softmax(void *y, const void *x, const prune_blob_layer *laye
 
 enum { F32 = PRUNE_BLOB_F32 };
 
-const prune_blob_op prune_op_softmax = { PRUNE_BLOB_SOFTMAX, F32, F32, 1, prn_check_map, run_softmax };
-const prune_blob_op prune_op_log_softmax = { PRUNE_BLOB_LOG_SOFTMAX, F32, F32, 1, prn_check_map,
+const prune_blob_op prune_op_softmax = { PRUNE_BLOB_SOFTMAX, F32, F32, 1, prn_check_none, run_softmax };
+const prune_blob_op prune_op_log_softmax = { PRUNE_BLOB_LOG_SOFTMAX, F32, F32, 1, prn_check_none,
                                              run_log_softmax };

@@ -258,6 +258,18 @@ void prn_tiny_clear(prune_tiny *t)
                 prn_tiny_zero(t, i + k);
 }
 
+/* Bits behind the last are not of removed weights. */
+void prn_tiny_resize(prune_tiny *t, size_t parameters, size_t neurons)
+{
+    t->parameters = (uint32_t)parameters;
+    t->neurons = (uint32_t)neurons;
+    t->delta = t->output + neurons;
+    if (t->mask != NULL)
+        t->clear = prn_tiny_clear;
+    for (size_t i = parameters; i % 32 != 0; i++)
+        prn_tiny_set_kept(t, i, 1);
+}
+
 PRN_INLINE void clear(prune_tiny *t)
 {
     if (t->clear != NULL)

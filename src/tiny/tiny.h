@@ -29,6 +29,12 @@ static inline int32_t prn_tiny_kept(const prune_tiny *t, size_t i)
     return t->mask == NULL || (t->mask[i / 32] >> i % 32 & 1u) != 0;
 }
 
+static inline void prn_tiny_set_kept(prune_tiny *t, size_t i, int32_t kept)
+{
+    if (t->mask != NULL)
+        t->mask[i / 32] = (t->mask[i / 32] & ~(1u << i % 32)) | (kept ? 1u : 0u) << i % 32;
+}
+
 static inline size_t prn_tiny_mask_words(size_t parameters)
 {
     return (parameters + 31) / 32;
@@ -46,6 +52,9 @@ void prn_tiny_zero(prune_tiny *t, size_t i);
 /* And of all whose mask is 0, now and behind each step. Only what makes such masks names it, so that programs
  * that do not prune are without it. */
 void prn_tiny_clear(prune_tiny *t);
+
+/* To these sizes, whose widths and masks are written: what follows from them. */
+void prn_tiny_resize(prune_tiny *t, size_t parameters, size_t neurons);
 
 /* Behind new weights: state, step count and what was added up are forgotten, removed weights are 0. */
 void prn_tiny_restart(prune_tiny *t);

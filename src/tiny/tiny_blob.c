@@ -126,18 +126,19 @@ static void look(void *user, uint32_t row, uint32_t column, float value)
     *finite = *finite && prn_scan_finite(&value, 1) == 1;
 }
 
-/* Whether the layer is the plan's; on to those behind it. */
+/* Whether the plan has room for the layer; on to those behind it. */
 static prune_status check_layer(const prune_blob_layer **at, uint32_t *left, const prune_tiny *t, size_t l)
 {
     const prune_blob_layer *layer = *at;
     const uint16_t behind = operation_behind(t, l);
     const uint32_t needed = behind == 0 ? 1 : 2;
     int32_t finite = 1;
-    if (*left < needed || layer->inputs != t->width[l] || layer->outputs != t->width[l + 1] ||
-        (layer->floor == 0.0f) != (floor_of(t, l) == 0.0f))
+    if (*left < needed)
         return PRUNE_E_SHAPE;
     if (!prn_blob_decode(layer, look, &finite))
         return PRUNE_E_UNSUPPORTED;
+    if (layer->outputs > t->plan->layers[l].outputs || (layer->floor == 0.0f) != (floor_of(t, l) == 0.0f))
+        return PRUNE_E_SHAPE;
     if (!finite)
         return PRUNE_E_NONFINITE;
     *left -= needed;
@@ -156,10 +157,14 @@ static prune_status check_blob(const prune_tiny *t, const prune_blob_header *h)
     prune_status status = PRUNE_OK;
     for (size_t l = 0; l < t->plan->layer_count && status == PRUNE_OK; l++)
         status = check_layer(&layer, &left, t, l);
-    return status == PRUNE_OK && left != 0 ? PRUNE_E_SHAPE : status;
+    if (status != PRUNE_OK)
+        return status;
+    return left == 0 && h->inputs == t->width[0] && h->outputs == t->width[t->plan->layer_count]
+               ? PRUNE_OK
+               : PRUNE_E_SHAPE;
 }
 
-/* Where a layer's weights go. */
+/* Where a layer's weights go: w[outputs][inputs], and biases behind them. */
 typedef struct matrix {
     float *w;
     size_t inputs, outputs;
@@ -172,6 +177,18 @@ static void take(void *user, uint32_t row, uint32_t column, float value)
     m->w[column == m->inputs ? m->inputs * m->outputs + row : row * m->inputs + column] += value;
 }
 
+/* From parameter `first` on, weights and what is removed of them; behind them. */
+static size_t take_layer(prune_tiny *t, const prune_blob_layer *layer, size_t first)
+{
+    matrix m = { t->weight + first, layer->inputs, layer->outputs };
+    const size_t biases = m.inputs * m.outputs, end = biases + m.outputs;
+    memset(m.w, 0, end * sizeof *m.w);
+    (void)prn_blob_decode(layer, take, &m);
+    for (size_t i = 0; i < end; i++)
+        prn_tiny_set_kept(t, first + i, i >= biases || m.w[i] != 0.0f);
+    return first + end;
+}
+
 prune_status prune_tiny_import(prune_tiny *t, const void *blob)
 {
     const prune_blob_header *h = blob;
@@ -181,16 +198,15 @@ prune_status prune_tiny_import(prune_tiny *t, const void *blob)
     if (status != PRUNE_OK)
         return status;
     const prune_blob_layer *layer = (const void *)(h + 1);
-    float *w = t->weight;
-    memset(w, 0, t->parameters * sizeof *w);
+    size_t parameters = 0, neurons = 0;
     for (size_t l = 0; l < t->plan->layer_count; l++) {
-        matrix m = { w, layer->inputs, layer->outputs };
-        (void)prn_blob_decode(layer, take, &m);
-        w += PRUNE_TINY_DENSE(layer->inputs, layer->outputs);
+        parameters = take_layer(t, layer, parameters);
+        neurons += t->width[l + 1] = layer->outputs;
         layer = next_layer(layer);
         if (operation_behind(t, l) != 0)
             layer = next_layer(layer);
     }
+    prn_tiny_resize(t, parameters, neurons);
     prn_tiny_restart(t);
     return PRUNE_OK;
 }

@@ -90,26 +90,20 @@ typedef struct place {
     size_t from, to;
 } place;
 
-static void set_kept(prune_tiny *t, size_t i, uint32_t kept)
-{
-    if (t->mask != NULL)
-        t->mask[i / 32] = (t->mask[i / 32] & ~(1u << i % 32)) | kept << i % 32;
-}
-
 static void move(place *p)
 {
     prune_tiny *t = p->t;
     t->weight[p->to] = t->weight[p->from];
     for (size_t m = 0; m < t->plan->optimizer->moments; m++)
         t->moment[m][p->to] = t->moment[m][p->from];
-    set_kept(t, p->to++, prn_tiny_kept(t, p->from++) != 0);
+    prn_tiny_set_kept(t, p->to++, prn_tiny_kept(t, p->from++));
 }
 
 /* Nothing of it is left. */
 static void move_none(place *p)
 {
     prn_tiny_zero(p->t, p->to);
-    set_kept(p->t, p->to++, 0);
+    prn_tiny_set_kept(p->t, p->to++, 0);
     p->from++;
 }
 
@@ -136,7 +130,7 @@ static void move_bias(place *p, float fate, float value)
         move(p);
         p->t->weight[p->to - 1] = value;
         if (value != 0.0f)
-            set_kept(p->t, p->to - 1, 1);
+            prn_tiny_set_kept(p->t, p->to - 1, 1);
     }
 }
 
@@ -164,21 +158,15 @@ prune_status prune_tiny_compact(prune_tiny *t)
     prune_tiny_forget(t);
     place p = { .t = t };
     const float *fate = t->delta, *value = t->output, *fate_in = NULL;
-    size_t inputs = t->width[0];
-    t->neurons = 0;
+    size_t inputs = t->width[0], neurons = 0;
     for (size_t l = 0; l < t->plan->layer_count; l++) {
         const size_t outputs = t->width[l + 1];
         t->width[l + 1] = move_layer(&p, fate, value, fate_in, (const size_t[]){ inputs, outputs });
-        t->neurons += t->width[l + 1];
+        neurons += t->width[l + 1];
         fate_in = fate;
         fate += outputs, value += outputs;
         inputs = outputs;
     }
-    t->parameters = (uint32_t)p.to;
-    t->delta = t->output + t->neurons;
-    if (t->mask != NULL)
-        t->clear = prn_tiny_clear;          /* for what is left of paddings */
-    for (size_t i = p.to; i % 32 != 0; i++) /* bits behind the last are not of removed weights */
-        set_kept(t, i, 1);
+    prn_tiny_resize(t, p.to, neurons);
     return PRUNE_OK;
 }

@@ -111,6 +111,11 @@ static uint32_t count_below(const prune_tiny *t, int32_t criterion, uint32_t lim
     return count;
 }
 
+uint32_t prune_tiny_kept(const prune_tiny *t)
+{
+    return t == NULL ? 0 : count_below(t, PRUNE_MAGNITUDE, UINT32_MAX);
+}
+
 prune_status prune_tiny_remove_lowest(prune_tiny *t, int32_t criterion, uint32_t count)
 {
     const prune_status status = check_removal(t, criterion);

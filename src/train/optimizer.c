@@ -6,11 +6,12 @@
 #include "fmath.h"
 #include "scan.h"
 #include "wide.h"
+#include "words.h"
 
 #include <float.h>
 
 /* Elements of a unit. (GCC 12 unrolls loops over 8 before it could make vectors of them, but for Adam's.) */
-enum { WORD = 32, UNIT = WORD, ADAM_UNIT = PRN_MAY_BE_WIDE ? 8 : UNIT };
+enum { WORD = PRN_WORD, UNIT = WORD, ADAM_UNIT = PRN_MAY_BE_WIDE ? 8 : UNIT };
 
 /* What is the same for all elements. */
 typedef struct terms {
@@ -22,13 +23,6 @@ typedef struct terms {
     uint32_t mask;      /* bit i: of element i of the unit at hand */
     uint32_t *high;     /* [UNIT], or one for all where no vectors of 8 may be */
 } terms;
-
-static const uint32_t bit[UNIT] = {
-    0x1u,       0x2u,       0x4u,       0x8u,       0x10u,       0x20u,       0x40u,       0x80u,
-    0x100u,     0x200u,     0x400u,     0x800u,     0x1000u,     0x2000u,     0x4000u,     0x8000u,
-    0x10000u,   0x20000u,   0x40000u,   0x80000u,   0x100000u,   0x200000u,   0x400000u,   0x800000u,
-    0x1000000u, 0x2000000u, 0x4000000u, 0x8000000u, 0x10000000u, 0x20000000u, 0x40000000u, 0x80000000u,
-};
 
 /* The highest bit tells that x is not finite: its exponent is all ones, and carries. */
 PRN_INLINE uint32_t beyond(float x)
@@ -42,43 +36,54 @@ PRN_INLINE float finite(float w)
     return low > FLT_MAX ? FLT_MAX : low;
 }
 
+/* Where there are no vectors, it costs less to clear what was removed afterwards than to select. */
+enum { SELECTS = PRN_MAY_BE_WIDE || PRN_VECTORS };
+
+PRN_INLINE int32_t is_kept(uint32_t mask, size_t i)
+{
+    return !SELECTS || (mask & prn_word_bit[i]) != 0;
+}
+
 /* ---- one unit, or a single element: those that the mask has removed end as 0 ----
  * Without branches, so that loops are vectorised; t by value, since stores could change it otherwise. The
- * highest bit of t.high becomes 1 if a weight, or v of Adagrad, has left float. */
+ * highest bit of t.high becomes 1 if a weight, or v of Adagrad, has left float. count is above 0. */
 
 PRN_INLINE void nesterov(const terms t, size_t count, float *restrict w, const float *restrict g,
                          float *restrict m, float *restrict unused)
 {
     (void)unused;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = (t.mask & bit[i]) != 0;
+    size_t i = 0;
+    do {
+        const int32_t kept = is_kept(t.mask, i);
         const float moment = t.keep1 * m[i] + g[i];
         const float moved = w[i] - t.rate * (g[i] + t.keep1 * moment);
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
         t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
-    }
+    } while (++i != count);
 }
 
 PRN_INLINE void sgd(const terms t, size_t count, float *restrict w, const float *restrict g,
                     float *restrict m, float *restrict unused)
 {
     (void)unused;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = (t.mask & bit[i]) != 0;
+    size_t i = 0;
+    do {
+        const int32_t kept = is_kept(t.mask, i);
         const float moment = t.keep1 * m[i] + g[i];
         const float moved = w[i] - t.rate * moment;
         m[i] = kept ? moment : 0.0f;
         w[i] = kept ? moved : 0.0f;
         t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
-    }
+    } while (++i != count);
 }
 
 PRN_INLINE void adam(const terms t, size_t count, float *restrict w, const float *restrict g,
                      float *restrict m, float *restrict v)
 {
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = (t.mask & bit[i]) != 0;
+    size_t i = 0;
+    do {
+        const int32_t kept = is_kept(t.mask, i);
         const float mean = t.keep1 * m[i] + t.take1 * g[i];
         const float square = t.keep2 * v[i] + t.take2 * (g[i] * g[i]);
         const float moved = w[i] - t.rate * mean / (prn_root(square) * t.scale + t.epsilon);
@@ -86,7 +91,7 @@ PRN_INLINE void adam(const terms t, size_t count, float *restrict w, const float
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
         t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
-    }
+    } while (++i != count);
 }
 
 PRN_INLINE void adamw(const terms t, size_t count, float *restrict w, const float *restrict g,
@@ -101,28 +106,30 @@ PRN_INLINE void rmsprop(const terms t, size_t count, float *restrict w, const fl
                         float *restrict v, float *restrict unused)
 {
     (void)unused;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = (t.mask & bit[i]) != 0;
+    size_t i = 0;
+    do {
+        const int32_t kept = is_kept(t.mask, i);
         const float square = t.keep2 * v[i] + t.take2 * (g[i] * g[i]);
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
         t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
-    }
+    } while (++i != count);
 }
 
 PRN_INLINE void adagrad(const terms t, size_t count, float *restrict w, const float *restrict g,
                         float *restrict v, float *restrict unused)
 {
     (void)unused;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t kept = (t.mask & bit[i]) != 0;
+    size_t i = 0;
+    do {
+        const int32_t kept = is_kept(t.mask, i);
         const float square = finite(v[i] + g[i] * g[i]);
         const float moved = w[i] - t.rate * g[i] / (prn_root(square) + t.epsilon);
         v[i] = kept ? square : 0.0f;
         w[i] = kept ? moved : 0.0f;
         t.high[PRN_MAY_BE_WIDE ? i : 0] |= beyond(moved);
-    }
+    } while (++i != count);
 }
 
 typedef void update_unit(const terms t, size_t count, float *restrict w, const float *restrict g,
@@ -134,6 +141,10 @@ PRN_INLINE void update_piece(update_unit *update, size_t unit, terms t, const pr
                              uint32_t single[1])
 {
     size_t i = 0;
+    if (!SELECTS) {
+        update(t, p->count, p->w, p->g, p->m, p->v);
+        return;
+    }
     for (; i + unit <= p->count; i += unit) {
         t.mask = p->mask[i / WORD] >> (i % WORD);
         update(t, unit, p->w + i, p->g + i, p->m + i, p->v + i);
@@ -280,6 +291,13 @@ void prn_optimizer_advance(prn_optimizer *o)
     o->complement2 = o->beta2 * o->complement2 + (1.0f - o->beta2);
 }
 
+static void clear_removed(const prn_piece *p)
+{
+    for (size_t i = 0; i < p->count; i += p->mask[i / WORD] == UINT32_MAX ? WORD : 1)
+        if ((p->mask[i / WORD] >> (i % WORD) & 1u) == 0)
+            p->w[i] = p->m[i] = p->v[i] = 0.0f;
+}
+
 /* sign(w) max(|w| - threshold, 0), with a plain 0 where nothing is left. */
 static void soften(const prn_piece *p, float threshold)
 {
@@ -296,6 +314,8 @@ void prn_optimizer_apply_pieces(const prn_optimizer *o, const prn_stride *by, co
     const terms t = terms_of(o, by);
     /* cppcheck-suppress knownConditionTrueFalse ; on machines without */
     const uint32_t high = prn_wide() ? update_wide(o, &t, pieces, count) : update_plain(o, &t, pieces, count);
+    for (size_t p = 0; !SELECTS && p < count; p++)
+        clear_removed(&pieces[p]);
     for (size_t p = 0; high >> 31 != 0 && p < count; p++)
         bound(pieces[p].w, pieces[p].count);
     for (size_t p = 0; by->threshold > 0.0f && p < count; p++)

@@ -293,19 +293,19 @@ static void apply(const change *step, prn_thin *thin, batch *together)
 static void update_param(prune_trainer *t, const prn_regularizer *r, prn_param *param, place at,
                          batch *together)
 {
-    prn_stride stride = together->stride;
-    const size_t layer = at.layer, offset = at.offset;
-    const int32_t covered = prn_regularizer_covers(r, param);
+    change step = { .trainer = t, .param = param, .offset = at.offset, .stride = together->stride };
     if (param->statistic)
         return;
-    stride.decay = covered ? t->optimizer.weight_decay : 0.0f;
-    stride.threshold = covered && r->proximal ? stride.rate * prn_regularizer_l1(r, layer) : 0.0f;
-    const change step = { .trainer = t, .param = param, .offset = offset, .stride = stride };
-    float *const state[2] = { t->state[0] + offset, t->state[1] == NULL ? NULL : t->state[1] + offset };
-    for (size_t s = 0; t->rules[layer].frozen && s < 2 && state[s] != NULL; s++)
-        prn_param_mask_values(param, state[s]); /* something may have been removed */
-    if (!t->rules[layer].frozen)
-        apply(&step, &t->thins[layer], together);
+    if (t->rules[at.layer].frozen) {
+        for (size_t s = 0; s < prn_optimizer_slots(t->optimizer.kind); s++)
+            prn_param_mask_values(param, t->state[s] + at.offset); /* something may have been removed */
+        return;
+    }
+    const int32_t covered = prn_regularizer_covers(r, param);
+    step.stride.decay = covered && t->optimizer.kind == PRUNE_ADAMW ? t->optimizer.weight_decay : 0.0f;
+    step.stride.threshold =
+        covered && r->proximal ? step.stride.rate * prn_regularizer_l1(r, at.layer) : 0.0f;
+    apply(&step, &t->thins[at.layer], together);
 }
 
 static void update_params(prune_trainer *t, const prn_regularizer *penalty, float rate)

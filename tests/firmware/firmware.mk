@@ -30,7 +30,7 @@ build-rv64imac: AS = $(RISCV) CPU='-march=rv64imac -mabi=lp64'
 QEMU        = timeout 300 $(MACHINE) -display none -monitor none -serial none -chardev stdio,id=semi \
               -semihosting-config enable=on,target=native,chardev=semi
 CHECKS      = $(patsubst %.c,%.o,$(filter-out $(FIRMWARE_D)/board%,$(wildcard $(FIRMWARE_D)/*.c)))
-CHECKS_CHIP = $(CHECKS:%=$B/firmware/%) $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
+BOARD_CHIP  = $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
 CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 RUNNING     = prune_blob_run,-u,prune_op_dense
@@ -41,8 +41,8 @@ LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
-.PHONY: check-firmware chip chip-nets demo-chip $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
-check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host
+.PHONY: check-firmware chip chip-nets chip-learn demo-chip demo-learn $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
+check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
@@ -55,6 +55,11 @@ $(BUILDS:%=build-%): build-%:
 chip-host: $B/$(FIRMWARE_D)/checks
 	mkdir -p $B/chips/host && $< >$B/chips/host/output || { cat $B/chips/host/output; exit 1; }
 	sed 's/^/host /' $B/chips/host/output >$B/chips/host/figures
+# What README.md shows: a program for the host leaves a model as C source, which one for the chip runs.
+$B/readme/waves.c: README.md tests/readme.sh $B/libprune.a
+	$(README_PROGRAMS)
+chip-readme: $B/readme/waves.c
+	B=$(abspath $B) sh $(FIRMWARE_D)/readme.sh
 
 # One chip: NAME, CPU, BOARD, MEMORY and MACHINE are given.
 chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets)
@@ -66,14 +71,16 @@ chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets)
 	  for set in $(LINKED); do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,-u,$${set#*:} -o $B/linked.o \
 	      $(CHIP_LIBS) && $(CROSS)size $B/linked.o | awk -v name=$${set%%:*} 'END { print "linked", name, $$1 }'; done; \
 	  cat $(if $(MACHINE),$B/output,/dev/null); } | sed 's/^/$(NAME) /' >$B/figures
-$B/firmware/checks.elf: $(CHECKS_CHIP) $(CHIP_LIBS) $(FIRMWARE_D)/chip.ld
-	$(CROSS)gcc $(CPU) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -Wl,--gc-sections -o $@ $(filter-out %.ld,$^) -lgcc
+$B/firmware/checks.elf: $(CHECKS:%=$B/firmware/%)
+$B/firmware/learn.elf: $B/firmware/$(FIRMWARE_D)/board_learn.o
+$B/firmware/%.elf: $(BOARD_CHIP) $B/firmware/libprune-firmware.a $(FIRMWARE_D)/chip.ld
+	$(CROSS)gcc $(CPU) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -Wl,--gc-sections -o $@ \
+	    $(filter %.o,$^) $(filter %.a,$^) -lgcc
 $B/firmware/$(FIRMWARE_D)/bare/string.o: private override CPU += -fno-builtin -fno-tree-loop-distribute-patterns
 $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
 
 # Models exported as C source, which use no library: NETS has them, and a main() that gives 0 if all self-tests do.
-BOARD_CHIP = $(patsubst %,$B/firmware/$(FIRMWARE_D)/%.o,board_chip board_$(BOARD) bare/string)
 $B/chips/nets: $B/tests/source/write
 	rm -rf $@ && mkdir -p $@ && $< $@ -
 chip-nets: $(BOARD_CHIP)
@@ -88,3 +95,10 @@ demo-chip: $B/bench/to_c $(DEMO_MODEL)
 	$(call need,arm-none-eabi-gcc qemu-system-arm,make deps-firmware)
 	rm -rf $B/demo-chip && mkdir -p $B/demo-chip && $< $(DEMO_MODEL) $B/demo-chip digits && cp $(FIRMWARE_D)/board_demo.c $B/demo-chip
 	+$(MAKE) --no-print-directory B=$B/chips/demo NETS=$B/demo-chip $(call M4F,-O2) chip-nets
+
+# A net that learns, is pruned and compacted there, and comes back from its own blob.
+demo-learn:
+	$(call need,arm-none-eabi-gcc qemu-system-arm,make deps-firmware)
+	+$(MAKE) --no-print-directory B=$B/chips/learn $(call M4F,) chip-learn
+chip-learn: $B/firmware/learn.elf
+	$(QEMU) -kernel $< </dev/null

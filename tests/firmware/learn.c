@@ -1,4 +1,4 @@
-/* learn.c -- tiny.h: trained, scored, masked, trained on under the mask, compacted into a blob
+/* learn.c -- tiny.h: trained, scored, masked, trained on under the mask, compacted into a blob, and read back
  *
  * SPDX-License-Identifier: MIT */
 #include "learn.h"
@@ -56,6 +56,12 @@ static prune_status to_blob(void *user)
 {
     learn *n = user;
     return prune_tiny_export(n->blob, n->length, &n->t);
+}
+
+static prune_status from_blob(void *user)
+{
+    learn *n = user;
+    return prune_tiny_import(&n->t, n->blob);
 }
 
 static void train(learn *n, const char *name, float falls_to)
@@ -134,6 +140,24 @@ static void as_blob(learn *n)
     hash_tell("tiny-blob");
 }
 
+/* As after a reset: the same plan, though the blob's net is smaller. */
+static void read_back(learn *n, uint32_t *memory)
+{
+    const uint32_t parameters = n->t.parameters, kept = prune_tiny_kept(&n->t);
+    float h[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++)
+        h[i] = *prune_tiny_run(&n->t, n->life->x + i * INPUTS);
+    check_ok(prune_tiny_init(&n->t, &by_adam, memory, prune_tiny_bytes(&by_adam)), "a reset");
+    cost_tell("tiny-import", from_blob, n);
+    check(n->t.parameters == parameters && prune_tiny_kept(&n->t) == kept, "sizes and mask are as before");
+    for (size_t i = 0; i < SAMPLES; i++)
+        check(h[i] == *prune_tiny_run(&n->t, n->life->x + i * INPUTS), "it computes what it did");
+    n->t.rate = 0.001f;
+    train(n, "tiny-reset", 0.9f);
+    check(prune_tiny_kept(&n->t) == kept, "what was removed stays so");
+    check(prune_tiny_export_bytes(&n->t) <= n->length, "and the blob as small");
+}
+
 static void adam(learn *n)
 {
     static uint32_t memory[PRUNE_TINY_WORDS(PARAMETERS, NEURONS, LAYERS, PRUNE_TINY_ADAM, PARTS)];
@@ -152,6 +176,7 @@ static void adam(learn *n)
     check(n->t.neurons < neurons, "and is gone");
     train(n, "tiny-small", 1.0f);
     as_blob(n);
+    read_back(n, memory);
 }
 
 void learn_run(const life *l)

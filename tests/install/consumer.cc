@@ -58,6 +58,11 @@ float answer(float question)
     return result;
 }
 
+/* Macros too are C++ that a strict compiler takes. */
+static_assert(PRUNE_TINY_WORDS(PRUNE_TINY_DENSE(2, 3), 3, 1, PRUNE_TINY_SGD, PRUNE_TINY_MASK) ==
+                  9 + 1 + 6 + 2,
+              "parameters, mask, neurons, widths");
+
 } // namespace
 
 int main()
