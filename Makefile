@@ -31,7 +31,7 @@ RANKS    = base \
            / wide \
            / status arena text options crc fmath real scan parallel platform system threads \
            / sparse nonlinear blob four_plain four_arm mem rng file system_posix system_windows threads_posix threads_windows decimal gemm \
-           / gemm_small four \
+           / gemm_small four panel \
            / gemm_small_avx512 \
            / gemm_ref gemm_blas gemm_none linalg sink spread sparse_vectors \
            / sparse_plain sparse_avx2 sparse_avx512 sparse_neon \
@@ -82,7 +82,7 @@ RANKS    = base \
            / render save
 HOSTED   = system_posix system_windows threads_posix threads_windows gemm_blas host save linalg_lapack \
            gemm_small_avx512 sparse_avx2 sparse_avx512 sparse_neon
-RUNTIME  = inline bits words crc fmath nonlinear blob run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
+RUNTIME  = inline bits words crc fmath nonlinear blob panel run_dense run_dense_vfp run_blocks run_deltas run_bitmask \
            run_affine run_map run_softmax four_plain four_arm four run_dense8 run_blocks8 run_affine8 run_map8 run_ops blob_scale
 FIRMWARE = $(RUNTIME) status arena text options scan wide mem rng gemm_ref gemm_none spread bare tensor \
            container \
@@ -269,7 +269,7 @@ README_PROGRAMS = CC='$(CC)' CFLAGS='$(C11)' LDLIBS='$B/libprune.a $(LIBS)' B='$
 check: $(TESTS:=.log) $B/tests/source/write amalgamation
 	awk -f tests/summary.awk $(TESTS:=.log)
 	$(README_PROGRAMS)
-	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) COMPILERS='$(CC) -std=c99 -O1' B='$B' RUN='$(RUN)' sh tests/source.sh
+	LC_ALL=$(or $(LOCALE),C) LOCPATH=$(abspath $B/locale) CC='$(CC)' B='$B' RUN='$(RUN)' sh tests/source.sh
 # As root or not, made in the build folder.
 $B/locale/%:
 	mkdir -p $(@D) && localedef -i $(basename $*) -f $(subst .,,$(suffix $*)) $@ || \
@@ -326,8 +326,8 @@ port-m32:   AS = CC='i686-linux-gnu-gcc -m32 -msse2 -mfpmath=sse' \
                  RUN='$(RUN32) $(SYSTEM32)/ld-linux.so.2 --library-path $(SYSTEM32)'
 port-musl:  AS = CC=musl-gcc
 # Blobs are little-endian: a big-endian machine refuses them, so who writes and reads them is not tested there.
-LITTLE   = blob8 blob_data blob_export blob_hostile c_export c_save quantize quantize_bound quantize_use rounding rounding_use \
-           tiny_blob vanishing
+LITTLE   = blob8 blob_data blob_export blob_hostile blob_save c_export c_save quantize quantize_bound quantize_use rounding \
+           rounding_use tiny_blob vanishing
 port-s390x: AS = CC=s390x-linux-gnu-gcc RUN='qemu-s390x -E CK_TIMEOUT_MULTIPLIER=5 -L /usr/s390x-linux-gnu' \
                  TESTS='$(filter-out $(LITTLE:%=$B/s390x/tests/%_test),$(TESTS:$B/%=$B/s390x/%))'
 # Of 64-bit ARM the kernels that are its own: the rest is C as on s390x.

@@ -1,12 +1,33 @@
-/* to_c.c -- a saved model as C source: to_c FILE FOLDER PREFIX, into FOLDER/PREFIX.c and .h
+/* to_c.c -- a saved model as C source and as a blob
  *
- * Of each layer the encoding that takes the fewest bytes; standing alone; a self-test of two samples.
+ * to_c FILE FOLDER PREFIX writes FOLDER/PREFIX.c, .h and .blob: of each layer the encoding that takes the
+ * fewest bytes; the source standing alone; a self-test of two samples. Prints the operations of the blob.
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { PATH = 4096 };
+
+static prune_status save_blob(const void *blob, size_t length, const char *folder, const char *prefix,
+                              prune_error *error)
+{
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/%s.blob", folder, prefix);
+    const prune_status status = prune_blob_save(path, blob, length, error);
+    if (status != PRUNE_OK)
+        return status;
+    const prune_blob_layer *layer = prune_blob_first(blob);
+    printf("%s: %lu bytes:", path, (unsigned long)length);
+    for (uint32_t left = ((const prune_blob_header *)blob)->layers; left != 0; left--) {
+        printf(" %s", prune_c_op_name(layer->op));
+        layer = prune_blob_next(layer);
+    }
+    printf("\n");
+    return PRUNE_OK;
+}
 
 static prune_status export_model(const prune_model *model, const char *folder, const char *prefix,
                                  prune_error *error)
@@ -25,6 +46,8 @@ static prune_status export_model(const prune_model *model, const char *folder, c
     status = prune_blob_export(blob, info.bytes, NULL, model, NULL, error);
     if (status == PRUNE_OK)
         status = prune_c_save(folder, NULL, blob, info.bytes, &options, error);
+    if (status == PRUNE_OK)
+        status = save_blob(blob, info.bytes, folder, prefix, error);
     free(blob);
     return status;
 }

@@ -8,11 +8,12 @@
 
 static void run(int8_t *y, const blobs *blob, const int8_t *x)
 {
+    static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_INT8, NULL };
     static uint32_t scratch[BLOBS_WORDS];
     const size_t bytes = prune_blob_scratch(blob->words);
     scratch[bytes / 4] = 12345;
-    ck_assert_ok(prune_blob_check(blob->words, blob->count * 4, prune_blob_ops));
-    ck_assert_ok(prune_blob_run(blob->words, prune_blob_ops, y, x, scratch, bytes));
+    ck_assert_ok(prune_blob_check(blob->words, blob->count * 4, ops));
+    ck_assert_ok(prune_blob_run(blob->words, ops, y, x, scratch, bytes));
     ck_assert_uint_eq(scratch[bytes / 4], 12345);
 }
 
@@ -128,6 +129,7 @@ END_TEST
 
 START_TEST(outputs_leave_as_float_too)
 {
+    static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_INT8, NULL };
     static blobs blob;
     const int8_t x[] = { -128, 127, 3 };
     const float scale = 0.5f;
@@ -141,8 +143,8 @@ START_TEST(outputs_leave_as_float_too)
     blobs_close_layer(&blob, at, 0.0f);
     blobs_header(&blob)->gives = PRUNE_BLOB_F32;
     blobs_finish(&blob, 8);
-    ck_assert_ok(prune_blob_check(blob.words, blob.count * 4, prune_blob_ops));
-    ck_assert_ok(prune_blob_run(blob.words, prune_blob_ops, y, x, scratch, sizeof scratch));
+    ck_assert_ok(prune_blob_check(blob.words, blob.count * 4, ops));
+    ck_assert_ok(prune_blob_run(blob.words, ops, y, x, scratch, sizeof scratch));
     ck_assert(y[0] == -65.5f && y[1] == 62.0f && y[2] == 7.0f);
 }
 END_TEST

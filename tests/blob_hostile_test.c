@@ -170,6 +170,31 @@ START_TEST(mutants_that_are_let_through_stay_in_bounds)
 }
 END_TEST
 
+/* The first two layers' operations are there. */
+START_TEST(what_is_missing_of_mutants_is_found_in_bounds)
+{
+    static const prune_blob_op *const few[] = { &prune_op_blocks, &prune_op_tanh, NULL };
+    prune_rng rng;
+    size_t found = 0;
+    make_net();
+    const size_t length = bytes_of(&net);
+    uint32_t *bytes = block(length);
+    prune_rng_seed(&rng, 8);
+    for (size_t n = 0; n < MUTANTS; n++) {
+        memcpy(bytes, net.words, length);
+        for (size_t left = 1 + n % 3; left != 0; left--)
+            mutate(bytes, n % 2 == 0 ? net.count : 40, &rng);
+        const uint32_t id = prune_blob_missing(bytes, length, few);
+        if (prune_blob_open(bytes, length, few) != PRUNE_E_UNSUPPORTED)
+            ck_assert_uint_eq(id, 0);
+        ck_assert(id != prune_op_blocks.id && id != prune_op_tanh.id);
+        found += id != 0 && id != PRUNE_BLOB_BITMASK;
+    }
+    free(bytes);
+    ck_assert_uint_gt(found, 0);
+}
+END_TEST
+
 /* ---- one thing wrong at a time, and the checksum right ---- */
 
 static prune_blob_layer *layer_at(size_t index)
@@ -197,6 +222,12 @@ static void refused8(void)
     refused_of(make_net8, PRUNE_E_FORMAT);
 }
 
+static void missing(size_t l)
+{
+    const uint32_t id = layer_at(l)->op | (uint32_t)layer_at(l)->zero << 16;
+    ck_assert_uint_eq(prune_blob_missing(net.words, bytes_of(&net), prune_blob_ops), id);
+}
+
 START_TEST(each_lie_is_refused)
 {
     prune_blob_header *h = (prune_blob_header *)(void *)net.words;
@@ -222,7 +253,7 @@ START_TEST(each_lie_is_refused)
     for (uint32_t odd = 1; odd < 4; odd++)
         h->scratch += odd, refused(PRUNE_E_FORMAT);
     for (size_t l = 0; l < h->layers; l++)
-        layer_at(l)->zero = (uint16_t)(1u << 3 * l), refused(PRUNE_E_UNSUPPORTED);
+        layer_at(l)->zero = (uint16_t)(1u << 3 * l), missing(l), refused(PRUNE_E_UNSUPPORTED);
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
@@ -418,6 +449,7 @@ int main(void)
         less_than_a_blob_is_not_looked_at,
         a_longer_block_is_read_as_far_as_the_blob_goes,
         mutants_that_are_let_through_stay_in_bounds,
+        what_is_missing_of_mutants_is_found_in_bounds,
         each_lie_is_refused,
         each_lie_about_int8_is_refused,
         a_layer_that_gives_float_is_checked_too,

@@ -175,6 +175,77 @@ START_TEST(a_net_runs_in_the_scratch_that_it_asks_for)
 }
 END_TEST
 
+/* ---- lists of operations ---- */
+
+static int32_t other_runs;
+
+static void run_other(void *y, const void *x, const prune_blob_layer *layer)
+{
+    (void)y, (void)x, (void)layer;
+    other_runs++;
+}
+
+START_TEST(of_two_operations_of_one_id_the_first_is_taken)
+{
+    static const prune_blob_op other = {
+        PRUNE_BLOB_DENSE, PRUNE_BLOB_F32, PRUNE_BLOB_F32, 0, NULL, run_other
+    };
+    static const prune_blob_op *const before[] = { &other, PRUNE_BLOB_OPS_WEIGHTS, NULL };
+    static const prune_blob_op *const behind[] = { PRUNE_BLOB_OPS_WEIGHTS, &other, NULL };
+    static blobs blob;
+    const float w[] = { 2.0f }, b[] = { 1.0f }, x[] = { 3.0f };
+    float y = 0.0f;
+    ck_assert_int_eq(prune_op_dense_vfp.id, prune_op_dense.id);
+    blobs_start(&blob, 1);
+    blobs_add(&blob, &(blobs_layer){ PRUNE_BLOB_DENSE, 1, 1, w, b, 0.0f, OUT });
+    blobs_finish(&blob, 0);
+    ck_assert_ok(prune_blob_run(blob.words, behind, &y, x, NULL, 0));
+    ck_assert(y == 7.0f && other_runs == 0);
+    ck_assert_ok(prune_blob_run(blob.words, before, &y, x, NULL, 0));
+    ck_assert_int_eq(other_runs, 1);
+}
+END_TEST
+
+/* Of any encoding. */
+START_TEST(the_list_of_weights_has_all_encodings)
+{
+    static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_WEIGHTS, NULL };
+    static blobs blob;
+    static blobs_drawn d;
+    for (int32_t op = 1; op <= CODES; op++) {
+        blobs_draw(&d, 5, 5, 0.5f);
+        d.layer.op = op;
+        blobs_start(&blob, 5);
+        blobs_add(&blob, &d.layer);
+        blobs_finish(&blob, 0);
+        ck_assert_ok(prune_blob_check(blob.words, blob.count * 4, ops));
+    }
+}
+END_TEST
+
+START_TEST(a_missing_operation_is_named)
+{
+    static const prune_blob_op *const all[] = { &prune_op_blocks, &prune_op_tanh,    &prune_op_bitmask,
+                                                &prune_op_deltas, &prune_op_sigmoid, NULL };
+    static blobs blob;
+    static blobs_drawn d[3];
+    float y[BLOBS_NET_O];
+    blobs_net(&blob, d, y);
+    const size_t length = blob.count * 4;
+    ck_assert_uint_eq(prune_blob_missing(blob.words, length, all), 0);
+    for (size_t left_out = 0; left_out < 5; left_out++) {
+        const prune_blob_op *few[5] = { NULL };
+        for (size_t i = 0; i < 4; i++)
+            few[i] = all[i + (i >= left_out)];
+        ck_assert_uint_eq(prune_blob_missing(blob.words, length, few), all[left_out]->id);
+    }
+    ck_assert_uint_eq(prune_blob_missing(blob.words, length, all + 5), PRUNE_BLOB_BLOCKS);
+    ck_assert_uint_eq(prune_blob_missing(blob.words, length - 4, all + 5), 0); /* another fault */
+    ck_assert_uint_eq(prune_blob_missing(NULL, length, all), 0);
+    ck_assert_uint_eq(prune_blob_missing(blob.words, length, NULL), 0);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused)
 {
     static blobs blob;
@@ -226,6 +297,9 @@ int main(void)
         softmax_knows_no_answer_for_infinity_and_nan,
         a_floor_keeps_nan,
         a_net_runs_in_the_scratch_that_it_asks_for,
+        of_two_operations_of_one_id_the_first_is_taken,
+        the_list_of_weights_has_all_encodings,
+        a_missing_operation_is_named,
         bad_arguments_are_refused,
     };
     return run_tests("blob", tests, sizeof tests / sizeof tests[0]);

@@ -94,6 +94,32 @@ START_TEST(a_header_has_the_sizes_and_the_names)
 }
 END_TEST
 
+START_TEST(results_of_the_self_test_have_names)
+{
+    static blobs blob;
+    const prune_c_options options = named("net");
+    make_net(&blob);
+    char *text = text_of(&blob, 0, &options);
+    ck_assert(has(text, "#define NET_SELFTEST_SAME 0\n#define NET_SELFTEST_ROUNDED 1\n"));
+    ck_assert(has(text, "#define NET_SELFTEST_WRONG 2\n"));
+    ck_assert(!has(text, "quantize")); /* floats all the way */
+    free(text);
+}
+END_TEST
+
+/* Operations of the blob, by what they are called in lists. */
+START_TEST(operations_have_names)
+{
+    ck_assert_str_eq(prune_c_op_name(PRUNE_BLOB_DENSE), "prune_op_dense");
+    ck_assert_str_eq(prune_c_op_name(PRUNE_BLOB_ACTIVATION + PRUNE_GELU_TANH), "prune_op_gelu_tanh");
+    ck_assert_str_eq(prune_c_op_name(PRUNE_BLOB_LOG_SOFTMAX), "prune_op_log_softmax");
+    for (size_t i = 0; prune_blob_ops[i] != NULL; i++)
+        ck_assert_ptr_nonnull(prune_c_op_name(prune_blob_ops[i]->id));
+    ck_assert_ptr_null(prune_c_op_name(0));
+    ck_assert_ptr_null(prune_c_op_name(PRUNE_BLOB_DENSE + 256));
+}
+END_TEST
+
 START_TEST(a_source_has_the_functions_it_needs_and_no_others)
 {
     static blobs blob;
@@ -289,6 +315,12 @@ START_TEST(bad_blobs_are_refused)
     bytes_file file = { 0 };
     const prune_writer writer = bytes_writer(&file);
     ck_assert_status(prune_c_export_source(&writer, NULL, NULL, 100, NULL, NULL), PRUNE_E_ARGUMENT);
+    prune_error error;
+    ck_assert_status(
+        prune_c_export_source(&writer, NULL, (char *)blob.words + 2, 4 * blob.count, NULL, &error),
+        PRUNE_E_ARGUMENT);
+    ck_assert_str_eq(error.place, "blob");
+    ck_assert_str_eq(error.reason, "it is not aligned to 4");
     ck_assert_status(prune_c_export_source(&writer, NULL, blob.words, 8, NULL, NULL), PRUNE_E_TRUNCATED);
     ck_assert_uint_eq(file.calls, 0);
 }
@@ -435,6 +467,8 @@ int main(void)
     const TTest *const tests[] = {
         only_little_endian_machines_export,
         a_header_has_the_sizes_and_the_names,
+        results_of_the_self_test_have_names,
+        operations_have_names,
         a_source_has_the_functions_it_needs_and_no_others,
         against_the_runtime_it_names_operations,
         the_same_arguments_give_the_same_bytes,

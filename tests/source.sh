@@ -1,6 +1,6 @@
 #!/bin/sh
 # Exports models as C source, standing alone and against the amalgamated runtime, compiles them and runs their self-tests.
-# From the environment: B, COMPILERS (lines: a compiler and its flags; without a standard library it only compiles), RUN.
+# From the environment: B, CC, RUN. firmware.mk does the same with the compilers of chips.
 set -eu
 rm -rf "$B/source" && mkdir -p "$B/source/alone" "$B/source/linked"
 ${RUN:-} "$B/tests/source/write" "$B/source/alone" - || { [ $? = 77 ] && echo "exported C: not on big-endian hosts" && exit 0; exit 1; }
@@ -10,7 +10,7 @@ for file in "$B/source/alone/net0.c" "$B/source/linked/prune_runtime.h" "$B/sour
     head -n 6 "$file" | grep -q 'SPDX-License-Identifier: MIT' || { echo "source.sh: $file names no license" >&2; exit 1; }
 done
 # A self-test that cannot fail is none: other weights and another output are wrong (2), the last digits rounding (1).
-first=$(printf '%s\n' "$COMPILERS" | head -n 1)
+first="$CC -std=c99 -O1"
 altered() {
     rm -rf "$B/source/altered" && cp -R "$B/source/alone" "$B/source/altered"
     sed "$2" "$B/source/alone/net0.c" >"$B/source/altered/net0.c"
@@ -32,15 +32,17 @@ for flag in -ffast-math -funsafe-math-optimizations -ffinite-math-only; do
     grep -q error "$B/source/fast/prune_runtime.o.log" || [ $flag = -funsafe-math-optimizations ] ||
         { echo "source.sh: the runtime is not refused with $flag" >&2; exit 1; }
     status=0; $first -o "$B/source/fast/program" "$B"/source/fast/[mn]*.o && ${RUN:-} "$B/source/fast/program" || status=$?
-    [ $status -le 1 ] || { echo "source.sh: the self-test gave $status with $flag" >&2; exit 1; }
+    # 5: what NaN is quantized to.
+    [ $status -le 1 ] || [ $status = 5 ] || { echo "source.sh: the self-test gave $status with $flag" >&2; exit 1; }
 done
-printf '%s\n' "$COMPILERS" | while read -r compiler; do
+warnings='-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wdouble-promotion -Werror'
+for language in '-std=c99' '-xc++ -std=c++17'; do
+    $CC $language -fsyntax-only -c /dev/null 2>"$B/source/log" || { cat "$B/source/log" && continue; }
     for kind in alone linked; do
         program=$B/source/$kind/program
-        case $compiler in
-        *-none-elf-* | *-none-eabi-*) (cd "$B/source/$kind" && $compiler -Wall -Wextra -Wpedantic -Werror -c ./*.c) ;;
-        *) $compiler -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -o "$program" "$B/source/$kind"/*.c && ${RUN:-} "$program" ;;
-        esac || { echo "source.sh: $compiler: $kind: $?" >&2; exit 1; }
+        [ $kind = alone ] && blob= || blob="-xnone -Wl,-z,noexecstack -I$B/source/linked $B/source/linked/blob.S"
+        $CC $language -O1 $warnings -ffp-contract=off -o "$program" "$B/source/$kind"/*.c $blob && ${RUN:-} "$program" ||
+            { echo "source.sh: $language: $kind: $?" >&2; exit 1; }
     done
 done
 echo "exported C: compiled and run, alone and with the runtime"

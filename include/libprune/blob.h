@@ -6,8 +6,19 @@
  *
  * What computes a layer is an operation, a constant prune_blob_op. A program lists those that its models
  * need, and so links no others (with -ffunction-sections -fdata-sections and the linker's --gc-sections):
- *     static const prune_blob_op *const ops[] = { &prune_op_dense, &prune_op_tanh, NULL };
- * or takes prune_blob_ops, which are all of them.
+ *     static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_WEIGHTS, &prune_op_tanh, NULL };
+ * or takes prune_blob_ops, which are all of them. Exporters choose the encoding of each layer by its weights:
+ * a blob of the same model, trained further, may need another; so list all of a kind, by the macros below.
+ * Of two operations of one id the first in the list is taken.
+ *
+ * prune_blob_save() (save.h) makes a file of a blob. Into flash, and aligned to 4, it comes by an assembler
+ * file like
+ *     .section .rodata
+ *     .balign 4
+ *     .global net_blob, net_blob_end
+ *     net_blob: .incbin "net.blob"
+ *     net_blob_end:
+ * and is then extern const uint32_t net_blob[], net_blob_end[]; of (net_blob_end - net_blob) * 4 bytes.
  *
  * Bytes, little-endian, aligned to 4: the struct prune_blob_header; then `layers` times the struct
  * prune_blob_layer with its data, so many 32-bit words, behind it; then the CRC-32 (zlib's) of all before.
@@ -44,8 +55,9 @@
  * Those with float weights compute s = bias; s = s + w x for each stored weight, columns ascending; y = s, or
  * `floor` where s is not above it. In float, and without contraction (-ffp-contract=off) the same bits on
  * every machine and, while x is finite, for every encoding: exporters write a bias of -0 as +0. Contraction
- * (=fast) saves a quarter of a dense layer's instructions where there is a fused multiply-add, and the bits
- * are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another order.
+ * (=fast) saves up to two fifths of a dense layer's instructions where there is a fused multiply-add, and
+ * the bits are then that machine's. Beside prune_predict() outputs agree to rounding: sums there have another
+ * order.
  *
  * DENSE8 and BLOCKS8 compute, with no rounding but the last, s = bias + sum w x in 32 bits, modulo 2^32; with
  * c the row's scale, a positive i32, j its lowest five bits: y = zero + s c 2^-(33 + j), rounded to nearest,
@@ -135,12 +147,16 @@ typedef struct prune_blob_op {
  * only computed with may be any number, NaN and Inf too: weights, biases, floors, scales. It reads nothing
  * beyond the blob, which may be shorter than `length`, the rest of a page of flash behind it.
  * PRUNE_E_ARGUMENT: NULL, or blob not aligned to 4; PRUNE_E_TRUNCATED; PRUNE_E_VERSION: of another version,
- * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list; PRUNE_E_FORMAT;
- * PRUNE_E_CHECKSUM. */
+ * or for another target; PRUNE_E_UNSUPPORTED: an operation is not in the list, prune_blob_missing();
+ * PRUNE_E_FORMAT; PRUNE_E_CHECKSUM. */
 prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_op *const *ops);
 
 /* The same without the checksum, which reads every byte: for a fast start, where it was checked before. */
 prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_op *const *ops);
+
+/* The first operation of a blob that is not in the list, where the checks say PRUNE_E_UNSUPPORTED: its id,
+ * PRUNE_BLOB_DENSE, ...; else 0. On hosts prune_c_op_name() (c_export.h) has a name for it. */
+uint32_t prune_blob_missing(const void *blob, size_t length, const prune_blob_op *const *ops);
 
 /* Bytes of scratch that a run needs; 0 for NULL. */
 size_t prune_blob_scratch(const void *blob);
@@ -171,8 +187,8 @@ prune_status prune_blob_dequantize(float *y, const void *blob, const int8_t *q);
 
 /* Behind FFI-END, since cffi knows no constant structs: a binding declares them without const. */
 
-/* In place of prune_op_dense, and to the same bits as that without contraction: the inner loop in assembly
- * for ARM's single-precision unit, 1.3 instructions per weight; elsewhere that one itself. */
+/* In place of prune_op_dense, or before it in a list, and to the same bits as that without contraction: the
+ * inner loop in assembly for ARM's single-precision unit, 1.3 instructions per weight; elsewhere that one. */
 extern const prune_blob_op prune_op_dense_vfp;
 
 extern const prune_blob_op prune_op_dense, prune_op_blocks, prune_op_deltas, prune_op_bitmask;
@@ -185,6 +201,12 @@ extern const prune_blob_op prune_op_widen, prune_op_dense8, prune_op_blocks8, pr
 
 /* All of the above but prune_op_dense_vfp, then NULL. */
 extern const prune_blob_op *const prune_blob_ops[];
+
+/* For lists: float weights, whatever their encoding; int8, but softmax, which is float, behind it. */
+#define PRUNE_BLOB_OPS_WEIGHTS &prune_op_dense, &prune_op_blocks, &prune_op_deltas, &prune_op_bitmask
+#define PRUNE_BLOB_OPS_INT8                                                                   \
+    &prune_op_widen, &prune_op_dense8, &prune_op_blocks8, &prune_op_affine8, &prune_op_table, \
+        &prune_op_narrow, &prune_op_real
 PRUNE_API_END
 
 #endif

@@ -9,8 +9,8 @@
  *
  * Of the encodings of each dense layer the best is taken, none that is larger than dense: by bytes, or by
  * the instructions that a Cortex-M4F takes for it, modelled. The model is fitted to the counts of QEMU, for
- * gcc 12 with -O2 -ffp-contract=fast: 10 instructions for a column of a dense panel, 14 for a block, 22 for
- * four steps, 8 for a bit that is set and 9 for 32, and so many for each panel and row.
+ * gcc 12 with -O2 -ffp-contract=fast: 27 instructions for four columns of a dense panel, 10 for a block, 16
+ * for four steps, 8 for a bit that is set and 9 for 32, and so many for each panel and row.
  *
  * Also on chips, where mem may not be NULL. Any thread; the model is only read.
  * On chips: libprune-firmware.a.

@@ -7,10 +7,15 @@
  *     void net_run(float *y, const float *x, void *scratch);
  *         y[NET_OUTPUTS] = model(x[NET_INPUTS]); scratch aligned to 4; none overlaps another
  *     int32_t net_selftest(float *y, void *scratch);
- *         runs the samples, the last into y: 0 if all outputs are those that the exporter computed; 1 if some
- *         differ by at most 2^-13 (1 + |output|), as contraction lets them; 2 if one is wrong
+ *         runs the samples, the last into y: NET_SELFTEST_SAME (0) if all outputs are those that the exporter
+ *         computed; NET_SELFTEST_ROUNDED (1) if some differ by at most 2^-13 (1 + |output|), as contraction
+ *         lets them: GCC contracts unless told -std=c11, or not to; NET_SELFTEST_WRONG (2) if one is wrong
+ *     void net_quantize(int8_t *q, const float *x);
+ *     void net_dequantize(float *y, const int8_t *q);
+ *         where inputs, or outputs, are int8_t: from numbers and to them, the bits of prune_blob_quantize()
+ *         and prune_blob_dequantize()
  * where integer models have int8_t or int16_t for float, NET_INPUT_SCALE, NET_INPUT_ZERO, NET_OUTPUT_SCALE
- * and NET_OUTPUT_ZERO, and 1 is for a difference of 1. Macros are for #if too.
+ * and NET_OUTPUT_ZERO, and ROUNDED is a difference of 1. Macros are for #if too, but for scales.
  *
  * net.c is C99 and C++17, and includes net.h; with -ffp-contract=off it gives the bits of prune_blob_run().
  * -ffast-math is refused where exp is behind an activation (fmath.h), and elsewhere changes last digits.
@@ -59,6 +64,9 @@ prune_status prune_c_export_header(const prune_writer *writer, const void *blob,
  * gets it back. Also PRUNE_E_MEMORY; PRUNE_E_NONFINITE: a sample or an output of the self-test. */
 prune_status prune_c_export_source(const prune_writer *writer, const prune_allocator *mem, const void *blob,
                                    size_t length, const prune_c_options *options, prune_error *error);
+
+/* What blob.h calls an operation: "prune_op_dense" for PRUNE_BLOB_DENSE; NULL: there is none of that id. */
+const char *prune_c_op_name(uint32_t id);
 /* FFI-END */
 PRUNE_API_END
 

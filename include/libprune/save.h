@@ -67,6 +67,10 @@ void prune_autosave_init(prune_autosave *autosave);
 /* The callback. Also stops the fit when user is NULL or its size not that of a prune_autosave. */
 int32_t prune_autosave_progress(void *user, const prune_progress *progress);
 
+/* Writes a blob (blob.h) of floats or int8, which is checked first with prune_blob_ops; behind its end
+ * nothing. Errors as prune_blob_check() and as above. Little-endian hosts only: others refuse blobs. */
+prune_status prune_blob_save(const char *path, const void *blob, size_t length, prune_error *error);
+
 /* Writes <folder>/<prefix>.c and .h, as prune_c_export_source() and prune_c_export_header() do, each replaced
  * as above. Errors as theirs and as above; all that can be refused is before either file is touched; then the
  * .c is first, and an error in between, whose place is the path of the .h, leaves that as it was. */

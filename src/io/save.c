@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "libprune/save.h"
+#include "c_check.h"
 #include "file.h"
 #include "mem.h"
 #include "options.h"
@@ -106,7 +107,22 @@ prune_status prune_log_load(prune_log **out, const prune_allocator *mem, const c
     return prn_file_close(&file, path, prune_log_read(out, mem, &reader, error), error);
 }
 
-/* ---- models as C source ---- */
+/* ---- blobs, and models as C source ---- */
+
+static prune_status fill_blob(const void *what, const prune_writer *writer, prune_error *error)
+{
+    const prune_blob_header *header = what;
+    (void)error;
+    return writer->write(writer->user, header, (size_t)header->words * 4);
+}
+
+prune_status prune_blob_save(const char *path, const void *blob, size_t length, prune_error *error)
+{
+    if (path == NULL)
+        return argument_error(error);
+    const prune_status status = prn_blob_check(blob, length, error);
+    return status == PRUNE_OK ? prn_file_replace(path, fill_blob, blob, error) : status;
+}
 
 /* The arguments of prune_c_save(). */
 typedef struct exported {

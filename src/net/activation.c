@@ -306,11 +306,14 @@ void prn_activation_forward(int32_t activation, float *y, size_t ldy, const floa
                             size_t columns)
 {
     float room[ROOM];
-    const int32_t repeats = PRN_VECTORS && ldy == columns && columns < ROOM;
-    const size_t times = repeats ? repeat(room, bias, columns, rows) : 1;
+    const float *each = bias;
+    size_t times = 1;
+    if (PRN_VECTORS && ldy == columns && columns < ROOM) {
+        times = repeat(room, bias, columns, rows);
+        each = room;
+    }
     for (size_t r = 0; r < rows; r += times)
-        table[activation].ops->forward(y + r * ldy, times == 1 ? bias : room,
-                                       columns * (rows - r < times ? rows - r : times));
+        table[activation].ops->forward(y + r * ldy, each, columns * (rows - r < times ? rows - r : times));
 }
 
 void prn_activation_apply(int32_t activation, float *y, const float *x, size_t count)

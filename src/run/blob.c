@@ -22,6 +22,12 @@ static const prune_blob_layer *behind(const prune_blob_layer *layer)
     return (const prune_blob_layer *)(prn_layer_data(layer) + layer->words);
 }
 
+/* What is to be 0 makes it one that no list has. */
+static uint32_t id_of(const prune_blob_layer *layer)
+{
+    return layer->op | (uint32_t)layer->zero << 16;
+}
+
 static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
 {
     const prune_blob_op *op;
@@ -57,7 +63,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
     w->at += LAYER_WORDS;
     if (w->header->words <= w->at || layer->words >= w->header->words - w->at)
         return PRUNE_E_FORMAT;
-    const prune_blob_op *op = find(ops, layer->op | (uint32_t)layer->zero << 16);
+    const prune_blob_op *op = find(ops, id_of(layer));
     if (op == NULL)
         return PRUNE_E_UNSUPPORTED;
     if (op->takes != w->type || layer->inputs != w->width || layer->outputs == 0 ||
@@ -105,6 +111,17 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
     if (status != PRUNE_OK)
         return status;
     return prn_crc32(0, h, (size_t)h->words * 4) == CRC_OF_WHOLE ? PRUNE_OK : PRUNE_E_CHECKSUM;
+}
+
+/* All layers before the one of that operation are sound, and this one's head lies in the blob. */
+uint32_t prune_blob_missing(const void *blob, size_t length, const prune_blob_op *const *ops)
+{
+    if (prune_blob_open(blob, length, ops) != PRUNE_E_UNSUPPORTED)
+        return 0;
+    const prune_blob_layer *layer = prune_blob_first(blob);
+    while (find(ops, id_of(layer)) != NULL)
+        layer = behind(layer);
+    return id_of(layer);
 }
 
 const prune_blob_layer *prune_blob_first(const void *blob)

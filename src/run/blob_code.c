@@ -95,8 +95,9 @@ static uint64_t code_dense(prn_words *words, const prn_layer_matrix *m)
         for (uint32_t column = 0; column < m->columns; column++)
             put_column(words, m, row, rows, column);
     }
-    const uint64_t panel = 10 * (uint64_t)m->columns + 40, rest = 5 * (uint64_t)m->columns + 14;
-    return m->rows / PANEL * panel + m->rows % PANEL * rest;
+    const uint64_t fours = m->columns / 4, rest = m->columns % 4;
+    const uint64_t panel = 27 * fours + 8 * rest + 37, row = 12 * fours + 5 * rest + 11;
+    return m->rows / PANEL * panel + m->rows % PANEL * row;
 }
 
 /* Half words, two to a word. */
@@ -144,7 +145,7 @@ static uint64_t code_blocks(prn_words *words, const prn_layer_matrix *m)
     for (uint32_t row = 0, rows; row < m->rows; row += rows) {
         rows = rows_at(m, row);
         const uint32_t blocks = count_blocks(m, row, rows);
-        instructions += rows == PANEL ? 14 * (uint64_t)blocks + 36 : 7 * (uint64_t)blocks + 16;
+        instructions += rows == PANEL ? 10 * (uint64_t)blocks + 36 : 7 * (uint64_t)blocks + 16;
         put_half(&index, blocks);
         for (uint32_t column = 0; column < m->columns; column++)
             if (any_kept(m, row, rows, column))
@@ -202,7 +203,7 @@ static uint64_t code_deltas(prn_words *words, const prn_layer_matrix *m)
         put_biases(words, m, row, 1);
         prn_words_put(words, groups);
         put_steps(words, m, row);
-        instructions += 22 * (uint64_t)groups + 17;
+        instructions += 16 * (uint64_t)groups + 15;
     }
     return instructions;
 }

@@ -37,7 +37,7 @@ static uint64_t code_dense(prn_words *words, const prn_matrix8 *m)
             for (uint32_t r = row; r < row + PANEL; r++)
                 prn_words_put(words, four(m, r, i));
     }
-    return m->rows / PANEL * (23 * (uint64_t)fours_of(m) + 66);
+    return m->rows / PANEL * (22 * (uint64_t)fours_of(m) + 60);
 }
 
 /* Bytes, four to a word. */
@@ -104,7 +104,7 @@ static uint64_t code_blocks(prn_words *words, const prn_matrix8 *m)
     }
     while (steps.count != 0)
         put_byte(&steps, 0);
-    return 11 * (counted.count - m->rows) + 27 * (uint64_t)m->rows;
+    return 10 * (counted.count - m->rows) + 20 * (uint64_t)m->rows;
 }
 
 uint64_t prn_blob_code8(prn_words *words, int32_t encoding, const prn_matrix8 *m)

@@ -85,11 +85,20 @@ static int32_t has_grids(const prune_blob_header *h)
            (h->gives == PRUNE_BLOB_F32 || prn_is_grid(h->output_scale, h->output_zero));
 }
 
+prune_status prn_blob_check(const void *blob, size_t length, prune_error *error)
+{
+    const prune_status status = prune_blob_check(blob, length, prune_blob_ops);
+    if (status == PRUNE_OK)
+        return PRUNE_OK;
+    const char *reason = (uintptr_t)blob % 4 != 0 ? "it is not aligned to 4" : prune_status_string(status);
+    return prn_error_set(error, status, "blob", blob == NULL ? "NULL" : reason);
+}
+
 prune_status prn_c_check_blob(const prune_blob_header *h, size_t length, prune_error *error)
 {
-    const prune_status status = prune_blob_check(h, length, prune_blob_ops);
+    const prune_status status = prn_blob_check(h, length, error);
     if (status != PRUNE_OK)
-        return prn_error_set(error, status, "blob", prune_status_string(status));
+        return status;
     if (!has_grids(h))
         return prn_error_set(error, PRUNE_E_FORMAT, "blob", "a scale or zero in its header is none");
     return h->inputs == 0 ? prn_error_set(error, PRUNE_E_UNSUPPORTED, "blob", "it takes no inputs")

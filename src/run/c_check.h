@@ -8,7 +8,10 @@
 int32_t prn_c_is_prefix(const char *prefix, size_t most);
 int32_t prn_c_is_file(const char *name);
 
-/* prune_blob_check(), and what else prune_c_export_header() asks of a blob. */
+/* prune_blob_check() with all operations, and why not. */
+prune_status prn_blob_check(const void *blob, size_t length, prune_error *error);
+
+/* The same, and what else prune_c_export_header() asks of a blob. */
 prune_status prn_c_check_blob(const prune_blob_header *h, size_t length, prune_error *error);
 
 /* NULL: there is none. */

@@ -60,6 +60,8 @@ static uint64_t constant_bytes(const prune_blob_header *h)
 
 #define RUN "void $_run(~ *y, const % *x, void *scratch)"
 #define SELFTEST "int32_t $_selftest(~ *y, void *scratch)"
+#define QUANTIZE "void $_quantize(int8_t *q, const float *x)"
+#define DEQUANTIZE "void $_dequantize(float *y, const int8_t *q)"
 
 static void put_scale(writing *w, const char *name, float scale, int32_t zero)
 {
@@ -69,6 +71,28 @@ static void put_scale(writing *w, const char *name, float scale, int32_t zero)
     put(w, "\n", 0);
     put(w, name, 0);
     put(w, zero < 0 ? "_ZERO (-@)\n" : "_ZERO @\n", zero < 0 ? 0u - (uint32_t)zero : (uint32_t)zero);
+}
+
+static void put_prototypes(writing *w)
+{
+    put(w,
+        "/* y[^_OUTPUTS] = model(x[^_INPUTS]). scratch has ^_SCRATCH bytes and is aligned to 4. None of "
+        "them\n"
+        " * overlaps another. */\n" RUN ";\n\n"
+        "#define ^_SELFTEST_SAME 0\n#define ^_SELFTEST_ROUNDED 1\n#define ^_SELFTEST_WRONG 2\n\n"
+        "/* Runs ^_SAMPLES samples, the last into y. SAME: all outputs are the exporter's; ROUNDED: some "
+        "are\n"
+        " * but for rounding, as -ffp-contract=fast has it, GCC's choice without -std=c11; WRONG: one is "
+        "not. */\n" SELFTEST ";\n\n",
+        0);
+    if (w->header->takes == PRUNE_BLOB_I8)
+        put(w,
+            "/* q[^_INPUTS] of x[^_INPUTS]: x / ^_INPUT_SCALE to the nearest, halves away from 0,\n"
+            " * plus ^_INPUT_ZERO, cut to -128 .. 127; NaN gives -128. */\n" QUANTIZE ";\n\n",
+            0);
+    if (w->header->gives == PRUNE_BLOB_I8)
+        put(w, "/* y[^_OUTPUTS] of q[^_OUTPUTS]: ^_OUTPUT_SCALE (q - ^_OUTPUT_ZERO). */\n" DEQUANTIZE ";\n\n",
+            0);
 }
 
 static void put_header(writing *w)
@@ -85,14 +109,8 @@ static void put_header(writing *w)
         put_scale(w, "#define ^_INPUT", h->input_scale, h->input_zero);
     if (h->gives != PRUNE_BLOB_F32)
         put_scale(w, "#define ^_OUTPUT", h->output_scale, h->output_zero);
-    put(w,
-        "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-        "/* y[^_OUTPUTS] = model(x[^_INPUTS]). scratch has ^_SCRATCH bytes and is aligned to 4. None of "
-        "them\n"
-        " * overlaps another. */\n" RUN ";\n\n"
-        "/* Runs ^_SAMPLES samples, the last into y. 0: the outputs are the exporter's; 1: some differ by\n"
-        " * rounding, as with -ffp-contract=fast; 2: one is wrong. */\n" SELFTEST ";\n\n",
-        0);
+    put(w, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", 0);
+    put_prototypes(w);
     put(w, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n", 0);
 }
 
@@ -197,17 +215,44 @@ static void put_layers(writing *w)
     prn_sink_add(&w->sink, "}\n\n");
 }
 
+/* ---- integers and numbers ---- */
+
+static void put_quantize(writing *w)
+{
+    put(w, QUANTIZE "\n{\n    for (int32_t i = 0; i < ^_INPUTS; i++)\n        q[i] = ", 0);
+    put(w, prn_run_integer.run, 0);
+    put(w, "(x[i], ^_INPUT_SCALE, ^_INPUT_ZERO);\n}\n\n", 0);
+}
+
+static void put_scales(writing *w)
+{
+    if (w->header->takes == PRUNE_BLOB_I8)
+        put_quantize(w);
+    if (w->header->gives == PRUNE_BLOB_I8)
+        put(w,
+            DEQUANTIZE "\n{\n    for (int32_t i = 0; i < ^_OUTPUTS; i++)\n"
+                       "        y[i] = ^_OUTPUT_SCALE * (float)(q[i] - ^_OUTPUT_ZERO);\n}\n\n",
+            0);
+}
+
 /* ---- code ---- */
 
+static void need(unsigned char *needed, const prn_run_text *text)
+{
+    for (size_t i = 0; i < text->count; i++)
+        needed[text->needs[i]] = 1;
+}
+
+/* Those of the operations where they are not linked, and what quantizes. */
 static void put_items(writing *w)
 {
     unsigned char needed[MOST_ITEMS] = { 0 };
     const prune_blob_layer *layer = prune_blob_first(w->header);
-    for (uint32_t left = w->header->layers; left != 0; left--, layer = prune_blob_next(layer)) {
-        const prn_run_text *text = prn_c_operation(layer->op);
-        for (size_t i = 0; i < text->count; i++)
-            needed[text->needs[i]] = 1;
-    }
+    for (uint32_t left = w->header->layers; left != 0; left--, layer = prune_blob_next(layer))
+        if (w->options.runtime == NULL)
+            need(needed, prn_c_operation(layer->op));
+    if (w->header->takes == PRUNE_BLOB_I8)
+        need(needed, &prn_run_integer);
     for (uint32_t i = 0; i < prn_run_item_count; i++)
         if (needed[i]) {
             prn_sink_add(&w->sink, prn_run_items[i]);
@@ -220,16 +265,15 @@ static void put_code(writing *w)
     put(w, "/* $.c -- a model as C source, made by libprune\n *\n", 0);
     put(w, " * With -ffp-contract=off it computes the same bits everywhere.\n *\n", 0);
     put(w, " * SPDX-License-Identifier: MIT (of what is libprune's) */\n#include \"$.h\"\n\n", 0);
-    if (w->options.runtime == NULL) {
+    if (w->options.runtime == NULL)
         put(w, "#include <float.h>\n#include <stddef.h>\n\n", 0);
-        put_infinity(w);
-        put_items(w);
-        return;
+    else {
+        put(w, "#include \"", 0);
+        prn_sink_add(&w->sink, w->options.runtime);
+        put(w, "\"\n\n", 0);
     }
-    put(w, "#include \"", 0);
-    prn_sink_add(&w->sink, w->options.runtime);
-    put(w, "\"\n\n", 0);
     put_infinity(w);
+    put_items(w);
 }
 
 /* ---- self-test ---- */
@@ -326,7 +370,8 @@ static void put_test(writing *w)
                    "            const int32_t bound = 1;\n",
         0);
     put(w,
-        "            const int32_t bad = y[i] == want ? 0 : off <= bound ? 1 : 2;\n"
+        "            const int32_t bad = y[i] == want ? ^_SELFTEST_SAME\n"
+        "                                : off <= bound ? ^_SELFTEST_ROUNDED : ^_SELFTEST_WRONG;\n"
         "            worst = bad > worst ? bad : worst;\n        }\n    }\n    return worst;\n}\n",
         0);
 }
@@ -382,6 +427,7 @@ static prune_status write_source(writing *w, prune_error *error)
         return status;
     put_code(w);
     put_layers(w);
+    put_scales(w);
     put_test(w);
     return prn_sink_end(&w->sink);
 }
@@ -403,4 +449,10 @@ prune_status prune_c_export_source(const prune_writer *writer, const prune_alloc
     status = write_source(&w, error);
     prn_mem_free(&chosen, w.room, 1, room_bytes(w.header));
     return status;
+}
+
+const char *prune_c_op_name(uint32_t id)
+{
+    const prn_run_text *text = prn_c_operation(id);
+    return text == NULL ? NULL : text->table;
 }

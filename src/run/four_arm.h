@@ -4,28 +4,39 @@
 
 #include "libprune/base.h"
 
-typedef uint32_t __attribute__((may_alias)) prn_pair;
-
 /* Columns 0 and 1, 2 and 3. */
-typedef struct prn_four {
+typedef struct __attribute__((may_alias)) prn_four {
     uint32_t low, high;
 } prn_four;
 
 /* x is aligned to 4. */
 static inline prn_four prn_four_at(const int16_t *x)
 {
-    const prn_pair *pair = (const prn_pair *)(const void *)x;
-    const prn_four four = { pair[0], pair[1] };
+    const prn_four *at = (const prn_four *)(const void *)x;
+    prn_four four;
+    __asm__("ldrd %0, %1, %2" : "=r"(four.low), "=r"(four.high) : "Q"(*at));
     return four;
 }
 
+/* And goes on behind them. */
+static inline prn_four prn_four_take(const int16_t **x)
+{
+    const prn_four *at = (const prn_four *)(const void *)*x;
+    prn_four four;
+    __asm__("ldrd %0, %1, [%2], #8" : "=r"(four.low), "=r"(four.high), "+r"(*x) : "m"(*at));
+    return four;
+}
+
+/* In one piece, since compilers that put other instructions between run out of registers. */
 static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
 {
-    uint32_t even, odd;
-    __asm__("sxtb16 %0, %1" : "=r"(even) : "r"(weights));
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(weights));
-    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(even), "r"(four.low));
-    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(odd), "r"(four.high));
+    uint32_t half;
+    __asm__("sxtb16 %1, %2\n\t"
+            "smlad %0, %1, %3, %0\n\t"
+            "sxtb16 %1, %2, ror #8\n\t"
+            "smlad %0, %1, %4, %0"
+            : "+r"(sum), "=&r"(half)
+            : "r"(weights), "r"(four.low), "r"(four.high));
     return sum;
 }
 
@@ -33,6 +44,14 @@ static inline int32_t prn_saturated(int32_t value)
 {
     int32_t byte;
     __asm__("ssat %0, #8, %1" : "=r"(byte) : "r"(value));
+    return byte;
+}
+
+/* Of half the value, rounded down. */
+static inline int32_t prn_half_saturated(int32_t value)
+{
+    int32_t byte;
+    __asm__("ssat %0, #8, %1, asr #1" : "=r"(byte) : "r"(value));
     return byte;
 }
 

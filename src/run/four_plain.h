@@ -14,6 +14,12 @@ static inline prn_four prn_four_at(const int16_t *x)
     return four;
 }
 
+static inline prn_four prn_four_take(const int16_t **x)
+{
+    *x += 4;
+    return prn_four_at(*x - 4);
+}
+
 static inline int32_t prn_byte(uint32_t word, uint32_t shift)
 {
     return (int8_t)(word >> shift & 255u);
@@ -29,6 +35,11 @@ static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four fou
 static inline int32_t prn_saturated(int32_t value)
 {
     return value > 127 ? 127 : value < -128 ? -128 : value;
+}
+
+static inline int32_t prn_half_saturated(int32_t value)
+{
+    return prn_saturated(value >> 1);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* run_blocks.c -- blocks of four rows that share a column
  *
  * SPDX-License-Identifier: MIT */
-#include "blob.h"
+#include "panel.h"
 
 /* Rows and blocks are less than 2^16 each, so that all rows take less than 2^32 values: none are left only if
  * they are as many as there are. */
@@ -34,19 +34,12 @@ typedef struct streams {
 
 static inline void panel(float *y, const float *x, streams *s, float floor)
 {
-    const float *w = s->w;
     const uint16_t *index = s->index;
-    float a = w[0], b = w[1], c = w[2], d = w[3];
-    w += 4;
-    for (uint32_t left = *index++; left != 0; left--, w += 4) {
-        const float t = x[*index++];
-        a += w[0] * t, b += w[1] * t, c += w[2] * t, d += w[3] * t;
-    }
-    y[0] = prn_floored(a, floor);
-    y[1] = prn_floored(b, floor);
-    y[2] = prn_floored(c, floor);
-    y[3] = prn_floored(d, floor);
-    s->w = w;
+    prn_panel p = prn_panel_at(s->w);
+    for (uint32_t left = *index++; left != 0; left--)
+        prn_panel_add(&p, x[*index++]);
+    prn_panel_give(y, &p, floor);
+    s->w = p.w;
     s->index = index;
 }
 

@@ -1,7 +1,7 @@
 /* run_deltas.c -- single weights, each a step behind the one before, four steps a word
  *
  * SPDX-License-Identifier: MIT */
-#include "blob.h"
+#include "panel.h"
 
 enum { GROUP = 5 }; /* words: four steps, four values */
 
@@ -67,17 +67,18 @@ static void run(void *y, const void *x, const prune_blob_layer *layer)
         w += 2;
         if (groups != 0)
             do { /* one test a group, also where code is small */
-                const uint32_t steps = w[0];
-                const float *v = prn_floats_at(w);
+                const uint32_t steps = *w;
+                const float *values = prn_floats_at(w + 1);
+                const prn_quad q = prn_quad_take(&values);
                 at += (uint8_t)steps;
-                sum += product(v[1], at);
+                sum += product(q.v[0], at);
                 at = by_second(at, steps);
-                sum += product(v[2], at);
+                sum += product(q.v[1], at);
                 at = by_third(at, steps);
-                sum += product(v[3], at);
+                sum += product(q.v[2], at);
                 at += steps >> 24;
-                sum += product(v[4], at);
-                w += GROUP;
+                sum += product(q.v[3], at);
+                w = prn_bits_at(values);
             } while (--groups != 0);
         *out++ = prn_floored(sum, layer->floor);
     }

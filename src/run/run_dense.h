@@ -2,50 +2,51 @@
 #ifndef PRN_RUN_DENSE_H
 #define PRN_RUN_DENSE_H
 
-#include "blob.h"
-#include "inline.h"
+#include "panel.h"
 
-/* Sums of four rows, and what comes next: weights of a column, and its input. */
-typedef struct prn_panel {
-    float a, b, c, d;
-    const float *w, *x;
-} prn_panel;
+/* So many times four columns, at least one time; returns the input behind them. */
+typedef const float *prn_turns(prn_panel *p, const float *x, uint32_t turns);
 
-/* So many times four columns, at least one time. */
-typedef void prn_turns(prn_panel *p, uint32_t turns);
-
-/* Four rows share each x. */
-PRN_INLINE void prn_turns_in_c(prn_panel *p, uint32_t turns)
+PRN_INLINE const float *prn_turns_in_c(prn_panel *p, const float *x, uint32_t turns)
 {
-    for (; turns != 0; turns--, p->x += 4, p->w += 16) {
-        const float *w = p->w;
-        float t = p->x[0];
-        p->a += w[0] * t, p->b += w[1] * t, p->c += w[2] * t, p->d += w[3] * t;
-        t = p->x[1];
-        p->a += w[4] * t, p->b += w[5] * t, p->c += w[6] * t, p->d += w[7] * t;
-        t = p->x[2];
-        p->a += w[8] * t, p->b += w[9] * t, p->c += w[10] * t, p->d += w[11] * t;
-        t = p->x[3];
-        p->a += w[12] * t, p->b += w[13] * t, p->c += w[14] * t, p->d += w[15] * t;
-    }
+    do {
+        prn_panel_add(p, x[0]);
+        prn_panel_add(p, x[1]);
+        prn_panel_add(p, x[2]);
+        prn_panel_add(p, x[3]);
+        x += 4;
+    } while (--turns != 0);
+    return x;
 }
 
 /* Returns what lies behind the panel. */
 PRN_INLINE const float *prn_dense_panel(float *y, const float *w, const float *x,
                                         const prune_blob_layer *layer, prn_turns *turns)
 {
-    prn_panel p = { w[0], w[1], w[2], w[3], w + 4, x };
+    prn_panel p = prn_panel_at(w);
     if (layer->inputs >= 4)
-        turns(&p, layer->inputs / 4u);
-    for (uint32_t rest = layer->inputs % 4u; rest != 0; rest--, p.w += 4) {
-        const float t = *p.x++;
-        p.a += p.w[0] * t, p.b += p.w[1] * t, p.c += p.w[2] * t, p.d += p.w[3] * t;
-    }
-    y[0] = prn_floored(p.a, layer->floor);
-    y[1] = prn_floored(p.b, layer->floor);
-    y[2] = prn_floored(p.c, layer->floor);
-    y[3] = prn_floored(p.d, layer->floor);
+        x = turns(&p, x, layer->inputs / 4u);
+    for (uint32_t rest = layer->inputs % 4u; rest != 0; rest--)
+        prn_panel_add(&p, *x++);
+    prn_panel_give(y, &p, layer->floor);
     return p.w;
+}
+
+PRN_INLINE const float *prn_dense_row(float *y, const float *w, const float *x, const prune_blob_layer *layer)
+{
+    const uint32_t turns = PRN_QUAD_LOADS ? layer->inputs / 4u : 0;
+    float sum = *w++;
+    for (uint32_t left = turns; left != 0; left--, x += 4) {
+        const prn_quad quad = prn_quad_take(&w);
+        sum += quad.v[0] * x[0];
+        sum += quad.v[1] * x[1];
+        sum += quad.v[2] * x[2];
+        sum += quad.v[3] * x[3];
+    }
+    for (uint32_t rest = layer->inputs - 4u * turns; rest != 0; rest--)
+        sum += *w++ * *x++;
+    *y = prn_floored(sum, layer->floor);
+    return w;
 }
 
 PRN_INLINE void prn_dense_run(void *y, const void *x, const prune_blob_layer *layer, prn_turns *turns)
@@ -55,13 +56,8 @@ PRN_INLINE void prn_dense_run(void *y, const void *x, const prune_blob_layer *la
     uint32_t rows = layer->outputs;
     for (; rows >= 4; rows -= 4, out += 4)
         w = prn_dense_panel(out, w, prn_floats_at(x), layer, turns);
-    for (; rows != 0; rows--) {
-        const float *in = prn_floats_at(x);
-        float sum = *w++;
-        for (uint32_t left = layer->inputs; left != 0; left--)
-            sum += *w++ * *in++;
-        *out++ = prn_floored(sum, layer->floor);
-    }
+    for (; rows != 0; rows--)
+        w = prn_dense_row(out++, w, prn_floats_at(x), layer);
 }
 
 uint32_t prn_dense_check(const prune_blob_layer *layer);

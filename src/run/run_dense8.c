@@ -16,8 +16,8 @@ static inline const uint32_t *panel(int16_t *y, const uint32_t *w, const int16_t
                                     prn_scales *s)
 {
     uint32_t a = w[0], b = w[1], c = w[2], d = w[3];
-    for (w += PANEL; fours != 0; fours--, w += PANEL, x += 4) {
-        const prn_four four = prn_four_at(x);
+    for (w += PANEL; fours != 0; fours--, w += PANEL) {
+        const prn_four four = prn_four_take(&x);
         a = prn_four_add(a, w[0], four);
         b = prn_four_add(b, w[1], four);
         c = prn_four_add(c, w[2], four);

@@ -8,7 +8,7 @@
 
 #if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP) && !defined(__aarch64__)
 
-PRN_INLINE void turns_in_assembly(prn_panel *p, uint32_t turns)
+PRN_INLINE const float *turns_in_assembly(prn_panel *p, const float *x, uint32_t turns)
 {
     __asm__ volatile("0:\n\t"
                      "vldmia %[x]!, {s4-s7}\n\t"
@@ -33,10 +33,11 @@ PRN_INLINE void turns_in_assembly(prn_panel *p, uint32_t turns)
                      "subs %[turns], %[turns], #1\n\t"
                      "bne 0b"
                      : [a] "+t"(p->a), [b] "+t"(p->b), [c] "+t"(p->c), [d] "+t"(p->d), [w] "+r"(p->w),
-                       [x] "+r"(p->x), [turns] "+r"(turns)
+                       [x] "+r"(x), [turns] "+r"(turns)
                      :
                      : "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "cc",
                        "memory");
+    return x;
 }
 
 #define TURNS turns_in_assembly

@@ -19,4 +19,7 @@ typedef struct prn_run_text {
 extern const prn_run_text prn_run_texts[];
 extern const uint32_t prn_run_text_count;
 
+/* The same of integer() in blob_scale.c, which has no table. */
+extern const prn_run_text prn_run_integer;
+
 #endif

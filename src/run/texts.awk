@@ -2,7 +2,7 @@
 #
 #   awk -v out=one   -f texts.awk FILES   all of them behind each other, without their includes of each other
 #   awk -v out=texts -f texts.awk FILES   C for run_text.h: every function, type and constant as a string, and for each
-#                                         operation those that it needs
+#                                         operation, and for what quantizes, those that it needs
 #
 # FILES are in the order of the ranks. Names that are a .c file's own get its name before them, so that all can share a
 # file. What is read is C in the tree's own layout: items begin in the first column, and comments stand before them.
@@ -240,7 +240,8 @@ function print_one(    i) {
 }
 
 function print_texts(    i, o, total) {
-    for (o = 1; o <= ops; o++)
+    run[ops + 1] = "prn_blob_scale_integer"
+    for (o = 1; o <= ops + 1; o++)
         mark(home[run[o]])
     print "/* run_text.c -- made by texts.awk */\n#include \"run_text.h\"\n"
     print "const char *const prn_run_items[] = {"
@@ -250,12 +251,13 @@ function print_texts(    i, o, total) {
             print "    " quoted(kept_text[i]) ","
         }
     print "};\n\nconst uint32_t prn_run_item_count = " total ";\n"
-    for (o = 1; o <= ops; o++)
+    for (o = 1; o <= ops + 1; o++)
         print "static const uint8_t needs_" o "[] = { " needs_of(home[run[o]]) " };"
     print "\nconst prn_run_text prn_run_texts[] = {"
     for (o = 1; o <= ops; o++)
         print "    { &" op[o] ", \"" op[o] "\", \"" run[o] "\", needs_" o ", sizeof needs_" o " },"
-    print "};\n\nconst uint32_t prn_run_text_count = " ops ";"
+    print "};\n\nconst uint32_t prn_run_text_count = " ops ";\n"
+    print "const prn_run_text prn_run_integer = { NULL, NULL, \"" run[o] "\", needs_" o ", sizeof needs_" o " };"
     failed = ops == 0 || total > 256
 }
 

@@ -41,13 +41,14 @@ LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
-.PHONY: check-firmware chip chip-nets chip-learn demo-chip demo-learn $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
+.PHONY: check-firmware chip chip-nets chip-learn chip-linked demo-chip demo-learn $(CHIPS:%=chip-%) $(BUILDS:%=build-%) \
+        chip-host chip-readme
 check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
 $(CHIPS:%=chip-%): chip-%: $B/chips/nets
-	$(call need,arm-none-eabi-gcc riscv64-unknown-elf-gcc qemu-system-arm qemu-system-riscv32,make deps-firmware)
+	$(call need,arm-none-eabi-g++ riscv64-unknown-elf-g++ qemu-system-arm qemu-system-riscv32,make deps-firmware)
 	+$(MAKE) B=$B/chips/$* NAME=$* NETS=$< $(AS) chip
 $(BUILDS:%=build-%): build-%:
 	$(call need,arm-none-eabi-gcc riscv64-unknown-elf-gcc,make deps-firmware)
@@ -62,7 +63,7 @@ chip-readme: $B/readme/waves.c
 	B=$(abspath $B) sh $(FIRMWARE_D)/readme.sh
 
 # One chip: NAME, CPU, BOARD, MEMORY and MACHINE are given.
-chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets)
+chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets chip-linked)
 	$(if $(MACHINE),$(QEMU) -kernel $B/firmware/checks.elf </dev/null >$B/output || { sed 's/^/$(NAME): /' $B/output; exit 1; })
 	! find $B -name '*.ci' -exec cat {} + | awk -f $(FIRMWARE_D)/calls.awk | tsort 2>&1 >/dev/null | grep .
 	{ echo "compiler gcc $$($(CROSS)gcc -dumpfullversion)"; \
@@ -80,13 +81,21 @@ $B/firmware/$(FIRMWARE_D)/bare/string.o: private override CPU += -fno-builtin -f
 $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
 	$(LINK) -o $@ $^ $(LIBS)
 
-# Models exported as C source, which use no library: NETS has them, and a main() that gives 0 if all self-tests do.
-$B/chips/nets: $B/tests/source/write
-	rm -rf $@ && mkdir -p $@ && $< $@ -
+# Models exported as C source: NETS has them, standing alone, and a main() that gives 0 if all self-tests do; in
+# linked/ they use the amalgamated runtime, and one is a blob too: as C++.
+NET_FLAGS  = $(filter-out -fcallgraph-info,$(CPU)) $(BARE) -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Wconversion \
+             -Wdouble-promotion -Werror -ffp-contract=off
+NET_LINK   = -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%)
+$B/chips/nets: $B/tests/source/write $B/prune_runtime.c $B/prune_runtime.h
+	rm -rf $@ && mkdir -p $@/linked && $< $@ - && $< $@/linked prune_runtime.h && cp $B/prune_runtime.[ch] $@/linked
 chip-nets: $(BOARD_CHIP)
-	$(CROSS)gcc $(filter-out -fcallgraph-info,$(CPU)) $(BARE) -std=c11 -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Werror \
-	    -ffp-contract=off -I$(FIRMWARE_D) -I$(NETS) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
+	$(CROSS)gcc -std=c11 $(NET_FLAGS) -I$(FIRMWARE_D) -I$(NETS) $(NET_LINK) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
 	$(QEMU) -kernel $B/nets.elf </dev/null
+chip-linked: $(BOARD_CHIP)
+	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fsyntax-only $(NETS)/*.c
+	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fno-exceptions -I$(NETS)/linked $(NET_LINK) -o $B/linked.elf $(NETS)/linked/*.c \
+	    -xnone $(NETS)/linked/blob.S $^ -lgcc
+	$(QEMU) -kernel $B/linked.elf </dev/null
 
 # What `make demo` has pruned, in an image for a Cortex-M4F, running.
 DEMO_MODEL = $B/demo-weights.prune

@@ -151,6 +151,19 @@ static void activations(infer *f)
     hash_tell("run-functions");
 }
 
+/* 20-10-10-1 with all its weights. */
+static void whole(infer *f)
+{
+    check_ok(prune_model_create(&f->model, &f->mem, INPUTS), "a whole model");
+    check_ok(prune_model_add_dense(f->model, HIDDEN, PRUNE_RELU), "its first layer");
+    check_ok(prune_model_add_dense(f->model, HIDDEN, PRUNE_RELU), "its second");
+    check_ok(prune_model_add_dense(f->model, OUTPUTS, PRUNE_LINEAR), "its third");
+    check_ok(prune_model_initialize(f->model, PRUNE_INIT_AUTO, 2), "its weights");
+    export(f, f->model, NULL);
+    as_predicted(f, f->model, "run-whole");
+    prune_model_free(f->model);
+}
+
 void infer_run(const life *l)
 {
     static _Alignas(16) unsigned char memory[MEMORY];
@@ -160,6 +173,7 @@ void infer_run(const life *l)
     encodings(&f);
     activations(&f);
     memcpy(f.x, l->x, INPUTS * sizeof *f.x);
+    whole(&f);
     export(&f, l->small, NULL);
     as_predicted(&f, l->small, "run-small");
     export(&f, l->model, NULL);

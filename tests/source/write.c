@@ -1,12 +1,14 @@
 /* write.c -- models as C source, for tests/source.sh to compile: write FOLDER RUNTIME
  *
  * net0.c, net0.h, ... are of all encodings, activations and layers, the last ones of int8; main.c runs the
- * self-test of each. With RUNTIME "-" they stand alone; else it is the header they include, and main.c has
- * the first as a blob too. The status is 77 where the machine is big-endian: there is nothing to export.
+ * self-test of each, and what quantizes. With RUNTIME "-" they stand alone; else it is the header they
+ * include, and main.c has the first as a blob too, net0.blob, by blob.S. The status is 77 where the machine
+ * is big-endian: there is nothing to export.
  *
  * SPDX-License-Identifier: MIT */
 #include <libprune.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +34,11 @@ static void must(prune_status status)
     exit(1);
 }
 
-static FILE *open_file(const char *name)
+static FILE *open_file(const char *name, const char *mode)
 {
     char path[PATH];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, mode);
     if (file == NULL)
         must(PRUNE_E_IO);
     return file;
@@ -84,13 +86,15 @@ static prune_model *make(int32_t n, prune_rng *rng)
     return model;
 }
 
-static void write_blob(const uint32_t *blob, size_t words)
+/* As blob.h says. */
+static void write_blob(const void *blob, size_t bytes)
 {
-    FILE *file = open_file("blob.h");
-    fprintf(file, "static const uint32_t blob[] = {\n");
-    for (size_t i = 0; i < words; i++)
-        fprintf(file, "    0x%08lxu,\n", (unsigned long)blob[i]);
-    fprintf(file, "};\n");
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/net0.blob", folder);
+    must(prune_blob_save(path, blob, bytes, NULL));
+    FILE *file = open_file("blob.S", "wb");
+    fprintf(file, ".section .rodata\n.balign 4\n.global net0_blob, net0_blob_end\n"
+                  "net0_blob: .incbin \"net0.blob\"\nnet0_blob_end:\n");
     fclose(file);
 }
 
@@ -104,12 +108,49 @@ static void write_files(const void *blob, size_t bytes, const char *prefix)
     options.sample_count = SAMPLES;
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s.%c", prefix, "hc"[i]);
-        FILE *file = open_file(name);
+        FILE *file = open_file(name, "wb");
         const prune_writer writer = { write_bytes, file };
         must(i == 0 ? prune_c_export_header(&writer, blob, bytes, &options, NULL)
                     : prune_c_export_source(&writer, NULL, blob, bytes, &options, NULL));
         fclose(file);
     }
+}
+
+static void print_words(FILE *file, int32_t n, char name, const void *words, size_t count)
+{
+    const uint32_t *word = words;
+    fprintf(file, "static const union { uint32_t u[%d]; float f[%d]; } %c%d = { {", (int)count, (int)count,
+            name, (int)n);
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, " 0x%lxu,", (unsigned long)word[i]);
+    fprintf(file, " } };\n");
+}
+
+static void print_integers(FILE *file, int32_t n, const int8_t *q, size_t count)
+{
+    fprintf(file, "static const int8_t q%d[] = {", (int)n);
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, " %d,", q[i]);
+    fprintf(file, " };\n");
+}
+
+/* Halves, and what is no number; as many as the longer end has. */
+static void write_scales(const prune_blob_header *h, int32_t n)
+{
+    static const float odd[] = { NAN, INFINITY, -INFINITY, -0.0f, 1e-45f, 3e38f };
+    float x[WIDEST], y[WIDEST] = { 0 };
+    int8_t q[WIDEST] = { 0 };
+    FILE *file = open_file("scales.h", "ab");
+    for (size_t i = 0; i < WIDEST; i++)
+        x[i] = i % 4 == 3 ? odd[i / 4 % 6] : h->input_scale * 0.5f * (float)((int32_t)i * 13 % 600 - 300);
+    must(prune_blob_quantize(q, h, x));
+    print_words(file, n, 'x', x, h->inputs);
+    print_integers(file, n, q, h->inputs > h->outputs ? h->inputs : h->outputs);
+    if (h->gives == PRUNE_BLOB_I8) {
+        must(prune_blob_dequantize(y, h, q));
+        print_words(file, n, 'y', y, h->outputs);
+    }
+    fclose(file);
 }
 
 /* In a blob of int8 the first layers have 1 x 4 blocks or not; two of these nets give float, by softmax. */
@@ -138,6 +179,7 @@ static void write_integers(const prune_model *model, int32_t n, const char *pref
     const prune_blob_header *header = prune_quantized_blob(quantized);
     outputs_of[n] = header->gives == PRUNE_BLOB_F32 ? 'f' : 'i';
     write_files(header, info.bytes, prefix);
+    write_scales(header, n);
     prune_quantized_free(quantized);
     prune_tensor_free(tensor);
 }
@@ -158,8 +200,8 @@ static void write_floats(const prune_model *model, int32_t n, const char *prefix
     must(prune_blob_export(blob, info.bytes, NULL, model, &options, NULL));
     outputs_of[n] = 'f';
     write_files(blob, info.bytes, prefix);
-    if (n == 0)
-        write_blob(blob, info.bytes / 4);
+    if (n == 0 && strcmp(runtime, "-") != 0)
+        write_blob(blob, info.bytes);
     free(blob);
 }
 
@@ -175,31 +217,70 @@ static void write_net(int32_t n, prune_rng *rng)
     prune_model_free(model);
 }
 
-/* The status of main() is the worst of the self-tests, or 3 if the blob gives other bits than the source. */
+static void print_test(FILE *file, int32_t n)
+{
+    fprintf(file,
+            "    if (NET%d_SCRATCH > sizeof scratch)\n        return 4;\n"
+            "    status = net%d_selftest(y.%c, scratch);\n    worst = status > worst ? status : worst;\n",
+            (int)n, (int)n, outputs_of[n]);
+}
+
+static void print_scale_test(FILE *file, int32_t n)
+{
+    fprintf(file,
+            "    net%d_quantize(y.i, x%d.f);\n    if (differ(y.i, q%d, NET%d_INPUTS))\n        return 5;\n",
+            (int)n, (int)n, (int)n, (int)n);
+    if (outputs_of[n] == 'i')
+        fprintf(file,
+                "    net%d_dequantize(y.f, q%d);\n    if (differ(y.f, y%d.u, NET%d_OUTPUTS * 4))\n"
+                "        return 5;\n",
+                (int)n, (int)n, (int)n, (int)n);
+}
+
+/* Its operations are in the list, and without the second one it says so. */
+static void print_blob_test(FILE *file)
+{
+    fprintf(
+        file,
+        "    static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_WEIGHTS, &prune_op_tanh, NULL };\n"
+        "    static const prune_blob_op *const few[] = { PRUNE_BLOB_OPS_WEIGHTS, PRUNE_BLOB_OPS_INT8, NULL "
+        "};\n"
+        "    static float z[NET0_OUTPUTS], x[NET0_INPUTS];\n    x[0] = 0.5f;\n"
+        "    const size_t length = (size_t)(net0_blob_end - net0_blob) * 4;\n"
+        "    net0_run(y.f, x, scratch);\n"
+        "    if (prune_blob_check(net0_blob, length, ops) != PRUNE_OK ||\n"
+        "        prune_blob_run(net0_blob, ops, z, x, scratch, sizeof scratch) != PRUNE_OK)\n"
+        "        return 3;\n    if (differ(y.f, z, sizeof z))\n        return 3;\n"
+        "    if (prune_blob_missing(net0_blob, length, ops) != 0 ||\n"
+        "        prune_blob_missing(net0_blob, length, few) != PRUNE_BLOB_ACTIVATION + PRUNE_TANH)\n"
+        "        return 6;\n");
+}
+
+/* The status of main() is the worst of the self-tests; if that is 0, 5 if what quantizes gives other bits
+ * than here, 3 if the blob does than the source, 6 if a missing operation is called another. */
 static void write_main(void)
 {
     const int32_t alone = strcmp(runtime, "-") == 0;
-    FILE *file = open_file("main.c");
+    FILE *file = open_file("main.c", "wb");
     for (int n = 0; n < NETS; n++)
         fprintf(file, "#include \"net%d.h\"\n", n);
     if (!alone)
-        fprintf(file, "#include \"%s\"\n#include \"blob.h\"\n", runtime);
-    fprintf(file, "\nint main(void)\n{\n    static union { float f[100]; int8_t i[100]; } y;\n"
-                  "    static uint32_t scratch[200];\n    int32_t worst = 0, status;\n");
-    for (int n = 0; n < NETS; n++)
-        fprintf(file,
-                "    if (NET%d_SCRATCH > sizeof scratch)\n        return 4;\n"
-                "    status = net%d_selftest(y.%c, scratch);\n    worst = status > worst ? status : worst;\n",
-                n, n, outputs_of[n]);
+        fprintf(file, "#include \"%s\"\nextern const uint32_t net0_blob[], net0_blob_end[];\n", runtime);
+    fprintf(file,
+            "#include \"scales.h\"\n\nstatic int differ(const void *a, const void *b, uint32_t bytes)\n{\n"
+            "    const unsigned char *one = (const unsigned char *)a, *other = (const unsigned char *)b;\n"
+            "    while (bytes != 0 && one[bytes - 1] == other[bytes - 1])\n        bytes--;\n"
+            "    return bytes != 0;\n}\n\nint main(void)\n{\n"
+            "    static union { float f[100]; int8_t i[100]; } y;\n"
+            "    static uint32_t scratch[200];\n    int32_t worst = 0, status;\n");
+    for (int32_t n = 0; n < NETS; n++)
+        print_test(file, n);
+    fprintf(file, "    if (worst != 0)\n        return worst;\n");
+    for (int32_t n = FIRST_OF_INT8; n < NETS; n++)
+        print_scale_test(file, n);
     if (!alone)
-        fprintf(file,
-                "    static float z[NET0_OUTPUTS], x[NET0_INPUTS];\n    x[0] = 0.5f;\n"
-                "    net0_run(y.f, x, scratch);\n"
-                "    if (prune_blob_check(blob, sizeof blob, prune_blob_ops) != PRUNE_OK ||\n"
-                "        prune_blob_run(blob, prune_blob_ops, z, x, scratch, sizeof scratch) != PRUNE_OK)\n"
-                "        return 3;\n    for (int i = 0; i < NET0_OUTPUTS; i++)\n"
-                "        if (y.f[i] < z[i] || y.f[i] > z[i])\n            return 3;\n");
-    fprintf(file, "    return worst;\n}\n");
+        print_blob_test(file);
+    fprintf(file, "    return 0;\n}\n");
     fclose(file);
 }
 
