@@ -383,7 +383,8 @@ $B/firmware/libprune-runtime.a: $(call chip_obj,$(RUNTIME))
 $(CHIP_LIBS): tests/firmware/symbols.txt
 	rm -f $@ && $(CROSS)ar rcs $@ $(filter %.o,$^)
 	$(CHIP) $(if $(findstring -flto,$(CPU)),-flinker-output=nolto-rel) -nostdlib -r -o $@.o -Wl,--whole-archive $@
-	! $(CROSS)nm -u $@.o | grep -vwFf $<
+	! $(CROSS)nm -u $@.o | grep -vwFf $< || \
+	    { echo "firmware: the compiler asks for these, which $< has not: CPU= with -fstack-protector, -msave-restore, -fpic?"; exit 1; }
 	$(CROSS)size $@.o | awk 'END { if ($$1 == 0 || $$2 + $$3) { print "firmware: there are globals, or no code"; exit 1 } }'
 firmware: $(CHIP_LIBS)
 	$(CROSS)size -t $^

@@ -35,6 +35,12 @@ for flag in -ffast-math -funsafe-math-optimizations -ffinite-math-only; do
     # 5: what NaN is quantized to.
     [ $status -le 1 ] || [ $status = 5 ] || { echo "source.sh: the self-test gave $status with $flag" >&2; exit 1; }
 done
+# Who wants no self-test has none.
+nothing=$B/source/fast/no_selftest.o
+$first -Wall -Wextra -Werror -DNET0_NO_SELFTEST -c -o "$nothing" "$B/source/alone/net0.c"
+rm -rf "$B/source/altered" && cp -R "$B/source/alone" "$B/source/altered" && rm "$B/source/altered/net0.c"
+! $first -o "$B/source/altered/program" "$B"/source/altered/*.c "$nothing" 2>"$nothing.log" && grep -q net0_selftest "$nothing.log" ||
+    { echo "source.sh: there is a self-test all the same" >&2; exit 1; }
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wdouble-promotion -Werror'
 for language in '-std=c99' '-xc++ -std=c++17'; do
     $CC $language -fsyntax-only -c /dev/null 2>"$B/source/log" || { cat "$B/source/log" && continue; }

@@ -336,6 +336,12 @@ START_TEST(blobs_of_other_layers_are_refused)
         ck_assert_ok(prune_tiny_export(blob, bytes, &c.t));
         shape.hidden = hidden[1 - a];
         refuse(blob, &shape, PRUNE_E_SHAPE);
+        shape.hidden = hidden[a];
+        prune_blob_layer *layer = (void *)(blob + sizeof(prune_blob_header) / sizeof *blob);
+        const float floor = layer->floor;
+        layer->floor = 3.0f;
+        refuse(blob, &shape, PRUNE_E_SHAPE);
+        layer->floor = floor;
         shape = (chip_shape){ 2, { IN, 8, 7 }, hidden[a] };
         refuse(blob, &shape, PRUNE_E_SHAPE);
         blob[bytes / 4 - 1] = PRUNE_BLOB_AFFINE; /* what lies behind it is not looked at */

@@ -167,7 +167,7 @@ const prune_blob_layer *prune_blob_first(const void *blob);
 const prune_blob_layer *prune_blob_next(const prune_blob_layer *layer);
 
 /* y[outputs] = model(x[inputs]) of one sample, of a blob and operations that have passed a check: here they
- * are trusted. scratch[room] is aligned to 4; y, x and scratch do not overlap.
+ * are trusted. scratch[room] is aligned to 4, y and x as their elements are, of I16 to 4; none overlaps another.
  * PRUNE_E_ARGUMENT: NULL, scratch not aligned; PRUNE_E_MEMORY: room is too small, or scratch is NULL and some
  * is needed; both before anything is written; PRUNE_E_UNSUPPORTED: an operation is not in the list. */
 prune_status prune_blob_run(const void *blob, const prune_blob_op *const *ops, void *y, const void *x,

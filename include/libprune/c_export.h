@@ -5,7 +5,7 @@
  *     NET_SCRATCH                          bytes of scratch, at least 4, a multiple of 4
  *     NET_BYTES                            of constants, all layers
  *     void net_run(float *y, const float *x, void *scratch);
- *         y[NET_OUTPUTS] = model(x[NET_INPUTS]); scratch aligned to 4; none overlaps another
+ *         y[NET_OUTPUTS] = model(x[NET_INPUTS]); scratch aligned to 4, y and x as float is; none overlaps another
  *     int32_t net_selftest(float *y, void *scratch);
  *         runs the samples, the last into y: NET_SELFTEST_SAME (0) if all outputs are those that the exporter
  *         computed; NET_SELFTEST_ROUNDED (1) if some differ by at most 2^-13 (1 + |output|), as contraction
@@ -14,14 +14,19 @@
  *     void net_dequantize(float *y, const int8_t *q);
  *         where inputs, or outputs, are int8_t: from numbers and to them, the bits of prune_blob_quantize()
  *         and prune_blob_dequantize()
- * where integer models have int8_t or int16_t for float, NET_INPUT_SCALE, NET_INPUT_ZERO, NET_OUTPUT_SCALE
+ *     NET_NO_SELFTEST                      defined for the compiler: no self-test, and no samples for it
+ * where integer models have int8_t or int16_t (aligned to 4) for float, NET_INPUT_SCALE, NET_INPUT_ZERO, NET_OUTPUT_SCALE
  * and NET_OUTPUT_ZERO, and ROUNDED is a difference of 1. Macros are for #if too, but for scales.
  *
  * net.c is C99 and C++17, and includes net.h; with -ffp-contract=off it gives the bits of prune_blob_run().
  * -ffast-math is refused where exp is behind an activation (fmath.h), and elsewhere changes last digits.
  * Standalone it holds the functions of the runtime that the model needs, all static, and needs nothing else;
- * or it names the operations of a runtime that is linked, and so only these are. Weights of DENSE, BLOCKS and
- * AFFINE are hexadecimal floats, those of other encodings words of 32 bits: all exact.
+ * or it names the operations of a runtime that is linked, and so only these are. What is not called, the
+ * self-test for one, goes with -ffunction-sections -fdata-sections and the linker's --gc-sections.
+ * Weights of DENSE, BLOCKS and AFFINE are hexadecimal floats. In DELTAS and BITMASK counts, steps and masks
+ * stand between them, so these are words of 32 bits, as in a blob, that are read as floats; so are int8 weights,
+ * four to a word. All exact. (C's rules for types have it that what is written as one is not read as the
+ * other. These words are constants that nobody writes; GCC and Clang give the bits at -O3 and with -flto.)
  *
  * ASCII, lines end in '\n', no locale; the same bytes for the same arguments. Only little-endian hosts
  * export: others refuse blobs. Any thread; the blob is only read.
@@ -39,7 +44,8 @@ enum { PRUNE_C_PREFIX_LENGTH = 40 }; /* the most that a prefix has */
 typedef struct prune_c_options {
     size_t size;         /* sizeof(prune_c_options), by prune_c_options_init() */
     const char *prefix;  /* of all names, and the files': a C identifier without "__", that starts with a
-                             letter, but not with "prune" or "prn"; NULL: "model" */
+                             letter, but not with "prune" or "prn", and is no header of C's as "float";
+                             NULL: "model". Models in one program: names that differ in more than case */
     const char *runtime; /* NULL: standalone; else the header to include, as "libprune/blob.h" or
                              "prune_runtime.h" */
     const void *samples; /* [sample_count][inputs] of what the model takes, for the self-test; NULL: drawn,

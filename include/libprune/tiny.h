@@ -29,7 +29,8 @@
  * Invariants: a weight whose bit is 0 in the mask is exactly 0 after every call, and so is its optimizer
  * state. A call that fails has changed neither weights nor state, mask nor gradient (outputs it may). Weights
  * that are finite stay so: a step whose inputs, activations or derivatives leave +-1e8 is refused.
- * The time of a step depends on the shapes alone, and with a mask on how much is removed.
+ * The time of a step depends on the shapes, with a mask on how much is removed, and a little on the numbers:
+ * where there is no unit for floats, and with activations whose functions take one of two ways.
  * The bits are the same on every machine (-ffp-contract=off, as fmath.h).
  * Threads: one prune_tiny, one thread at a time.
  * On chips: libprune-firmware.a.

@@ -91,8 +91,8 @@ prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_o
         return PRUNE_E_VERSION;
     if (h->words > length / 4)
         return PRUNE_E_TRUNCATED;
-    if (h->scratch % 4 != 0)
-        return PRUNE_E_FORMAT;
+    if (h->scratch % 4 != 0 || (sizeof length > sizeof h->words && h->words >> 30 != 0))
+        return PRUNE_E_FORMAT; /* beyond 4 GB the place of the next layer would not fit 32 bits */
     walk w = { h, HEADER_WORDS, 0, 0, h->inputs, h->takes };
     for (uint32_t l = 0; l < h->layers; l++) {
         const prune_status status = check_layer(&w, ops);

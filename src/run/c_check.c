@@ -22,12 +22,40 @@ static int32_t starts_with(const char *text, const char *start)
     return *start == '\0';
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static int32_t is_name(const char *name, const char *text)
+{
+    while (*name != '\0' && *name == lower(*text))
+        name++, text++;
+    return *name == *text;
+}
+
+/* Of C's and C++'s headers, whose place <prefix>.h would take where its folder is searched first; also where
+ * file names have no case. */
+static int32_t is_header(const char *prefix)
+{
+    static const char *const names[] = {
+        "assert", "complex", "ctype",     "errno",  "fenv",   "float",    "inttypes", "iso646",
+        "limits", "locale",  "math",      "setjmp", "signal", "stdalign", "stdarg",   "stdatomic",
+        "stdbit", "stdbool", "stdckdint", "stddef", "stdint", "stdio",    "stdlib",   "stdnoreturn",
+        "string", "tgmath",  "threads",   "time",   "uchar",  "wchar",    "wctype"
+    };
+    int32_t found = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        found |= is_name(names[i], prefix);
+    return found;
+}
+
 /* "__" is C++'s; names that start with ours could meet them. */
 int32_t prn_c_is_prefix(const char *prefix, size_t most)
 {
     size_t length = 0;
-    if (!is_letter(prefix[0]) || starts_with(prefix, "prune") || starts_with(prefix, "prn") ||
-        starts_with(prefix, "PRUNE") || starts_with(prefix, "PRN"))
+    if (is_header(prefix) || !is_letter(prefix[0]) || starts_with(prefix, "prune") ||
+        starts_with(prefix, "prn") || starts_with(prefix, "PRUNE") || starts_with(prefix, "PRN"))
         return 0;
     for (char before = 'a'; length <= most && prefix[length] != '\0'; before = prefix[length++])
         if (!is_letter(prefix[length]) && !(prefix[length] >= '0' && prefix[length] <= '9') &&

@@ -76,14 +76,12 @@ static void put_scale(writing *w, const char *name, float scale, int32_t zero)
 static void put_prototypes(writing *w)
 {
     put(w,
-        "/* y[^_OUTPUTS] = model(x[^_INPUTS]). scratch has ^_SCRATCH bytes and is aligned to 4. None of "
-        "them\n"
-        " * overlaps another. */\n" RUN ";\n\n"
+        "/* y[^_OUTPUTS] = model(x[^_INPUTS]). scratch has ^_SCRATCH bytes and is aligned to 4.\n"
+        " * None of them overlaps another. */\n" RUN ";\n\n"
         "#define ^_SELFTEST_SAME 0\n#define ^_SELFTEST_ROUNDED 1\n#define ^_SELFTEST_WRONG 2\n\n"
-        "/* Runs ^_SAMPLES samples, the last into y. SAME: all outputs are the exporter's; ROUNDED: some "
-        "are\n"
-        " * but for rounding, as -ffp-contract=fast has it, GCC's choice without -std=c11; WRONG: one is "
-        "not. */\n" SELFTEST ";\n\n",
+        "/* Runs ^_SAMPLES samples, the last into y. SAME: all outputs are the exporter's; ROUNDED: some\n"
+        " * differ by rounding, as with -ffp-contract=fast, GCC's choice without -std=c11; WRONG: one is\n"
+        " * wrong. */\n" SELFTEST ";\n\n",
         0);
     if (w->header->takes == PRUNE_BLOB_I8)
         put(w,
@@ -354,6 +352,7 @@ static void put_vectors(writing *w, int32_t wanted)
 static void put_test(writing *w)
 {
     const int32_t is_float = w->header->gives == PRUNE_BLOB_F32;
+    put(w, "#ifndef ^_NO_SELFTEST\n", 0);
     put_vectors(w, 0);
     put_vectors(w, 1);
     put(w,
@@ -372,7 +371,8 @@ static void put_test(writing *w)
     put(w,
         "            const int32_t bad = y[i] == want ? ^_SELFTEST_SAME\n"
         "                                : off <= bound ? ^_SELFTEST_ROUNDED : ^_SELFTEST_WRONG;\n"
-        "            worst = bad > worst ? bad : worst;\n        }\n    }\n    return worst;\n}\n",
+        "            worst = bad > worst ? bad : worst;\n        }\n    }\n    return worst;\n}\n"
+        "#endif\n",
         0);
 }
 

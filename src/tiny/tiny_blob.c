@@ -7,6 +7,7 @@
 #include "scan.h"
 #include "tiny.h"
 
+#include <float.h>
 #include <string.h>
 
 /* The operation behind a dense layer; 0: none, ReLU being a floor. */
@@ -126,6 +127,12 @@ static void look(void *user, uint32_t row, uint32_t column, float value)
     *finite = *finite && prn_scan_finite(&value, 1) == 1;
 }
 
+/* The plan's, 0 or none, is also the layer's; of none there are many. */
+static int32_t has_floor(const prune_blob_layer *layer, float planned)
+{
+    return planned == 0.0f ? layer->floor == 0.0f : !(layer->floor >= -FLT_MAX);
+}
+
 /* Whether the plan has room for the layer; on to those behind it. */
 static prune_status check_layer(const prune_blob_layer **at, uint32_t *left, const prune_tiny *t, size_t l)
 {
@@ -137,7 +144,7 @@ static prune_status check_layer(const prune_blob_layer **at, uint32_t *left, con
         return PRUNE_E_SHAPE;
     if (!prn_blob_decode(layer, look, &finite))
         return PRUNE_E_UNSUPPORTED;
-    if (layer->outputs > t->plan->layers[l].outputs || (layer->floor == 0.0f) != (floor_of(t, l) == 0.0f))
+    if (layer->outputs > t->plan->layers[l].outputs || !has_floor(layer, floor_of(t, l)))
         return PRUNE_E_SHAPE;
     if (!finite)
         return PRUNE_E_NONFINITE;
