@@ -223,6 +223,7 @@ START_TEST(each_lie_is_refused)
         h->scratch += odd, refused(PRUNE_E_FORMAT);
     for (size_t l = 0; l < h->layers; l++)
         layer_at(l)->zero = (uint16_t)(1u << 3 * l), refused(PRUNE_E_UNSUPPORTED);
+    layer_at(0)->zero = 1u << 15, refused(PRUNE_E_UNSUPPORTED);
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
