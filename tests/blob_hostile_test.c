@@ -234,6 +234,7 @@ START_TEST(each_lie_is_refused)
     layer_at(2)->to = PRUNE_BLOB_OUTPUT, refused(PRUNE_E_FORMAT); /* of which there are less */
     layer_at(2)->to = PRUNE_BLOB_OUTPUT + 4, refused(PRUNE_E_FORMAT);
     layer_at(2)->to = 0xFFFFFFFCu, refused(PRUNE_E_FORMAT);
+    h->scratch += 4, layer_at(1)->to = 4, layer_at(2)->to += 4, refused(PRUNE_E_FORMAT); /* half in place */
     layer_at(4)->to = 0, refused(PRUNE_E_FORMAT);
     layer_at(2)->words--, refused(PRUNE_E_FORMAT);
     layer_at(2)->words++, refused(PRUNE_E_FORMAT);
