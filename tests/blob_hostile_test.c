@@ -53,6 +53,9 @@ START_TEST(every_flipped_bit_is_seen)
             *byte ^= (unsigned char)(1u << bit % 8);
         }
         ck_assert_ok(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops));
+        net.words[net.count - 1]++;
+        ck_assert_status(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops), PRUNE_E_CHECKSUM);
+        ck_assert_ok(prune_blob_open(net.words, bytes_of(&net), prune_blob_ops));
     }
 }
 END_TEST
