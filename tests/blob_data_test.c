@@ -112,6 +112,16 @@ START_TEST(bitmasks_are_checked)
 }
 END_TEST
 
+START_TEST(a_bitmask_has_no_more_columns_than_inputs)
+{
+    for (uint32_t inputs = 1; inputs < 32; inputs++) {
+        const lone l = { { .inputs = (uint16_t)inputs, .outputs = 1, .words = 3 },
+                         { [1] = 0x80000000u >> (inputs - 1) } };
+        wrong(&prune_op_bitmask, &l, 1, 0x80000000u >> inputs);
+    }
+}
+END_TEST
+
 START_TEST(data_of_one_size_have_that)
 {
     const lone affine = { { .inputs = 2, .outputs = 2, .words = 4 }, { 0 } };
@@ -288,6 +298,7 @@ int main(void)
         blocks_are_checked,
         deltas_are_checked,
         bitmasks_are_checked,
+        a_bitmask_has_no_more_columns_than_inputs,
         data_of_one_size_have_that,
         scales_are_one_or_as_many_as_outputs,
         rows_and_columns_of_int8_come_in_fours,

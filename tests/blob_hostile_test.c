@@ -53,6 +53,9 @@ START_TEST(every_flipped_bit_is_seen)
             *byte ^= (unsigned char)(1u << bit % 8);
         }
         ck_assert_ok(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops));
+        net.words[net.count - 1]++;
+        ck_assert_status(prune_blob_check(net.words, bytes_of(&net), prune_blob_ops), PRUNE_E_CHECKSUM);
+        ck_assert_ok(prune_blob_open(net.words, bytes_of(&net), prune_blob_ops));
     }
 }
 END_TEST
@@ -282,6 +285,7 @@ START_TEST(each_lie_is_refused)
         h->scratch += odd, refused(PRUNE_E_FORMAT);
     for (size_t l = 0; l < h->layers; l++)
         layer_at(l)->zero = (uint16_t)(1u << 3 * l), missing(l), refused(PRUNE_E_UNSUPPORTED);
+    layer_at(0)->zero = 1u << 15, refused(PRUNE_E_UNSUPPORTED);
     layer_at(2)->op = 99, refused(PRUNE_E_UNSUPPORTED);
     layer_at(1)->op = PRUNE_BLOB_DENSE, refused(PRUNE_E_FORMAT);
     layer_at(2)->outputs = 0, refused(PRUNE_E_FORMAT);
@@ -292,6 +296,7 @@ START_TEST(each_lie_is_refused)
     layer_at(2)->to = PRUNE_BLOB_OUTPUT, refused(PRUNE_E_FORMAT); /* of which there are less */
     layer_at(2)->to = PRUNE_BLOB_OUTPUT + 4, refused(PRUNE_E_FORMAT);
     layer_at(2)->to = 0xFFFFFFFCu, refused(PRUNE_E_FORMAT);
+    h->scratch += 4, layer_at(1)->to = 4, layer_at(2)->to += 4, refused(PRUNE_E_FORMAT); /* half in place */
     layer_at(4)->to = 0, refused(PRUNE_E_FORMAT);
     layer_at(2)->words--, refused(PRUNE_E_FORMAT);
     layer_at(2)->words++, refused(PRUNE_E_FORMAT);

@@ -61,7 +61,7 @@ static prune_status check_layer(walk *w, const prune_blob_op *const *ops)
 {
     const prune_blob_layer *layer = (const prune_blob_layer *)((const uint32_t *)w->header + w->at);
     w->at += LAYER_WORDS;
-    if (w->header->words <= w->at || layer->words >= w->header->words - w->at)
+    if (w->header->words < w->at || layer->words >= w->header->words - w->at)
         return PRUNE_E_FORMAT;
     const prune_blob_op *op = find(ops, id_of(layer));
     if (op == NULL)
