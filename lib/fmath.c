@@ -2,8 +2,8 @@
  *
  * Each of those is exactly specified by IEEE 754, and the order is written down here, so the bits are
  * the same everywhere: round to nearest, no fused multiply-add (-ffp-contract=off), no wider
- * intermediates (FLT_EVAL_METHOD 0). Coefficients are minimax fits of our own, by Remez exchange where no
- * other way is named.
+ * intermediates (FLT_EVAL_METHOD 0). Coefficients are minimax fits of our own, by Remez exchange; where last
+ * digits count, the best of floats near by.
  *
  * Written for few bytes on a chip, too: 0.296875, 0.6875 and small whole numbers are part of an instruction
  * there, tests of bits take less than those of floats, and special cases leave by the way that others take.
@@ -33,7 +33,8 @@
 #elif FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: only what is narrower is wider */
 #error "float must be computed as float: on x86 use -msse2 -mfpmath=sse, on others -fexcess-precision=fast"
 #else
-#define ROUNDER 12582912.0f /* 1.5 * 2^23 */
+#define ROUNDER 12582912.0f         /* 1.5 * 2^23 */
+#define ROUNDER_256 (ROUNDER / 256) /* for 256ths, below 2^14 */
 #if defined(__clang__) && __clang_major__ >= 13
 #pragma clang fp reassociate(off)
 #endif
@@ -43,23 +44,28 @@
 #define EXP_HIGHEST 88.7228317f
 #define EXP_HIGHEST_BITS 0x42B17217u
 
+/* The greatest float x with normal e^-x, and one where Phi(-x) is next to nothing: 13.17. */
+#define EXP_LOWEST_BITS 0x42AEAC4Fu
+#define CDF_LOWEST_BITS 0x4152B852u
+
 #define NORMAL_BITS 0x00800000u /* of the least normal number */
 #define SQRT_HALF_BITS 0x3F3504F3u
 #define ONE_BITS 0x3F800000u
 #define INFINITY_BITS 0x7F800000u
 #define SIGN_BIT 0x80000000u
 
-/* e^x = 2^n (1 + f): returns f, |f| < 0.42, and n modulo 2^32. For |x| < 2^20; NaN gives NaN.
- * x = n ln 2 + r, and e^r = 1 + r + r c / (2 - c), c = r - r^2 P(r^2), of r coth(r / 2) = 2 + r^2 P(r^2). */
-PRN_INLINE float exp_split(float x, uint32_t *n)
+/* e^(x + more) = 2^n (1 + r + rest): returns r, and n modulo 2^32. For |x| < 2^20; NaN gives NaN.
+ * x + more = n ln 2 + r, rest = r c / (2 - c), c = r - r^2 P(r^2), of r coth(r / 2) = 2 + r^2 P(r^2). */
+PRN_INLINE float exp_split(float x, float more, uint32_t *n, float *rest)
 {
     const float rounded = x * LOG2_E + ROUNDER;
     const float whole = rounded - ROUNDER;
-    const float r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
+    const float r = (x - whole * LN2_HIGH) - (whole * LN2_LOW - more);
     const float s = r * r;
     const float c = r - s * (0.16666618f - s * 0.00276600709f);
     *n = prn_bits_of(rounded) - prn_bits_of(ROUNDER);
-    return r + r * (c / (2.0f - c));
+    *rest = r * (c / (2.0f - c));
+    return r;
 }
 
 /* Times 2^n by adding to the exponent; what that leaves is 0 unless it is a normal number above 0. */
@@ -67,10 +73,11 @@ float prune_expf(float x)
 {
     const uint32_t bits = prn_bits_of(x), size = bits & ~SIGN_BIT;
     uint32_t n;
+    float rest;
     if (size > EXP_HIGHEST_BITS)
         return size > INFINITY_BITS ? x : prn_bits_float((int32_t)bits < 0 ? 0 : INFINITY_BITS);
-    const float f = exp_split(x, &n);
-    const uint32_t y = prn_bits_of(1.0f + f) + (n << 23);
+    const float r = exp_split(x, 0.0f, &n, &rest);
+    const uint32_t y = prn_bits_of(1.0f + (r + rest)) + (n << 23);
     return prn_bits_float((int32_t)y < (int32_t)NORMAL_BITS ? 0 : y);
 }
 
@@ -114,57 +121,97 @@ float prune_tanhf(float x)
     return most - most * (above / below);
 }
 
-float prune_sigmoidf(float x)
+/* A number in two floats. */
+typedef struct parts {
+    float most, rest; /* most is the sum, rounded */
+} parts;
+
+/* e^-size to some 30 bits, for size >= 0 or NaN; 0 where it would be subnormal. */
+static parts fading(float size)
 {
-    return 1.0f / (1.0f + prune_expf(-x));
+    uint32_t n;
+    float rest;
+    parts e = { 0.0f, 0.0f };
+    if (prn_bits_of(size) <= EXP_LOWEST_BITS) {
+        const float r = exp_split(-size, 0.0f, &n, &rest), f = r + rest, most = 1.0f + f;
+        const float scale = prn_bits_float(ONE_BITS + (n << 23));
+        e.most = scale * most;
+        e.rest = scale * (f - (most - 1.0f));
+    } else if (prn_bits_of(size) > INFINITY_BITS)
+        e.most = size;
+    return e;
 }
 
-/* 2^n f + (2^n - 1) keeps the digits of f for small x; halves, since 2^n itself may be beyond a float. Below
- * -20 the result is -1 to the last bit. */
+/* With e = e^-|x|: e / (1 + e) below 0, 1 / (1 + e) above. What the quotient y misses is found from
+ * (above - y) - y e, whose difference is exact, so that only the last rounding counts in full. */
+float prune_sigmoidf(float x)
+{
+    const parts e = fading(prn_size(x));
+    const float r = 1.0f / (1.0f + e.most);
+    float above = e.most, rest = r * e.rest;
+    if (x > 0.0f) {
+        above = 1.0f;
+        rest = -rest;
+    }
+    const float y = above * r;
+    return y + r * (((above - y) - y * e.most) + rest);
+}
+
+/* 2^n (r + rest) + (2^n - 1) keeps the digits of r for small x; halves, since 2^n itself may be beyond a
+ * float. e is what base and sum lose by rounding. Below -20 the result is -1 to the last bit. */
 float prune_expm1f(float x)
 {
     uint32_t n;
+    float rest;
     if (x > EXP_HIGHEST)
         return prn_bits_float(INFINITY_BITS);
-    const float f = exp_split(x < -20.0f ? -20.0f : x, &n);
+    const float r = exp_split(x < -20.0f ? -20.0f : x, 0.0f, &n, &rest);
     if (n == 0)
-        return f;
+        return r + rest;
     const float half = prn_bits_float(ONE_BITS + ((n - 1) << 23));
-    return 2.0f * (half * f + (half - 0.5f));
+    const float base = half - 0.5f, sum = base + half * r;
+    const float e = (half * r - (sum - base)) + ((half - base) - 0.5f);
+    return 2.0f * (sum + (e + half * rest));
 }
 
-/* max(x, 0) + log(1 + u), u = e^-|x| <= 1. What 1 + u loses by rounding, c, comes back as c / (1 + u): of u
- * itself when it is small. */
+/* For |x| < 1, log(2 cosh(x / 2)) + x / 2 = ln 2 + x / 2 + x^2 P(x^2); beyond, max(x, 0) + log(1 + u),
+ * u = e^-|x| <= 0.37, log(1 + u) = u - u^2 / D(u), D = 2 + 4/3 u - ... */
 float prune_softplusf(float x)
 {
-    const float u = prune_expf(prn_bits_float(prn_bits_of(x) | SIGN_BIT));
-    const float w = 1.0f + u;
-    const float rest = prune_logf(w) + (u - (w - 1.0f)) / w;
-    return (x > 0.0f ? x : 0.0f) + rest;
+    const uint32_t bits = prn_bits_of(x);
+    if (bits << 1 < ONE_BITS << 1) {
+        const float s = x * x;
+        const float p = 0.124999854f + s * (-0.00520700128f + s * (0.000343316423f - s * 2.16646101e-5f));
+        return 0.693147182f + (0.5f * x + s * p);
+    }
+    const parts e = fading(prn_size(x));
+    const float u = e.most;
+    const float d =
+        2.00000143f + u * (1.33325851f + u * (-0.11004512f + u * (0.0527672991f - u * 0.0191948824f)));
+    return prn_bits_float(bits & ~(0u - (bits >> 31))) + (u + (e.rest - u * u / d));
 }
 
-/* e^(t^2/2) times the tail beyond t, 0 <= t <= 14: falls smoothly from 1/2 like 1 / (t sqrt(2 pi)). A fit of
- * our own of least relative error (2e-8), by reweighted least squares on the ratio; no coefficient is
- * negative, so neither polynomial cancels. */
-static inline float tail_ratio(float t)
-{
-    const float p = 0.5f + t * (0.435686052f + t * (0.181306556f + t * (0.0399841033f + t * 0.00402018009f)));
-    const float q =
-        1.0f +
-        t * (1.66925704f + t * (1.1944834f + t * (0.464379787f + t * (0.100232661f + t * 0.010076954f))));
-    return p / q;
-}
-
-/* Phi(-t) = e^(-t^2/2) ratio(t). The square of t is taken in two parts, that of its upper 12 bits, which is
- * exact, and the rest, at most 0.11: else its rounding error would count 100 times in the exponential. */
+/* Phi(-t) = e^(-t^2/2) / (2 d), d = 1 + 35/32 t + t P(t) / Q(t), of which the last is a tenth at most. high
+ * and the first y are whole 256ths, so that high^2 and y most are exact. Then y gets what it misses,
+ * (e^r - y d) / d: of all roundings only that of this sum counts in full. */
 float prune_normcdff(float x)
 {
-    const float size = prn_size(x), t = size > 14.0f ? 14.0f : size;
-    const float high = prn_bits_float(prn_bits_of(t) & 0xFFFFF000u);
-    const float b = -0.5f * ((t - high) * (t + high));
-    const float eb = 1.0f + b * (1.0f + b * (0.5f + b * (0.166666672f + b * 0.0416666679f)));
-    const float tail = prune_expf(-0.5f * (high * high)) * eb * tail_ratio(t);
-    return x > 0.0f ? 1.0f - tail : tail;
+    const uint32_t bits = prn_bits_of(x), size = bits & ~SIGN_BIT;
+    uint32_t n;
+    float rest;
+    if (size > CDF_LOWEST_BITS)
+        return prn_bits_float(size > INFINITY_BITS ? bits : (int32_t)bits < 0 ? 0 : ONE_BITS);
+    const float t = prn_size(x), high = (t + ROUNDER_256) - ROUNDER_256, low = t - high;
+    const float half = 0.5f * high, r = exp_split(-half * high, -low * (half + 0.5f * t), &n, &rest);
+    const float p = -0.295865297f +
+                    t * (-0.119659781f + t * (-0.0117142266f + t * (0.00472752238f + t * 0.00124666176f)));
+    const float q = 1.0f + t * (0.866196096f + t * (0.358574599f + t * (0.0785489902f + t * 0.00781386346f)));
+    const float most = 1.0f + 1.09375f * high, less = 1.09375f * low + t * p / q;
+    const float inverse = 1.0f / (most + less);
+    float y = ((inverse + ROUNDER_256) + (r + rest) * inverse) - ROUNDER_256;
+    y += inverse * ((((1.0f - y * most) + r) + rest) - y * less);
+    y *= prn_bits_float((ONE_BITS - (1u << 23)) + (n << 23));
+    return (int32_t)bits < 0 ? y : 1.0f - y;
 }
 
 #if !PRN_HAS_ROOT

@@ -104,9 +104,7 @@ static double true_slope(int32_t kind, double x)
 /* Relative: units in the last place, times what the function does to an error of its argument's exponent. */
 static double tolerance_of(int32_t kind, double x)
 {
-    return kind == PRUNE_GELU        ? 6e-7
-           : kind == PRUNE_GELU_TANH ? 2.5e-7 * (1.0 + fmax(-twice_u(x), 0.0))
-                                     : 2.5e-7;
+    return 1.7e-7 * (kind == PRUNE_GELU_TANH ? 1.0 + fmax(-twice_u(x), 0.0) : 1.0);
 }
 
 static prune_model *unit(int32_t kind, float bias)
