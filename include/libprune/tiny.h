@@ -170,10 +170,9 @@ prune_status prune_tiny_compact(prune_tiny *t);
 size_t prune_tiny_export_bytes(const prune_tiny *t);
 
 /* Writes exactly bytes[length], of any alignment, for prune_blob_run(); its outputs are those of
- * prune_tiny_run() to rounding. A program lists prune_op_dense, prune_op_blocks, prune_op_deltas and
- * prune_op_bitmask for it, since the weights decide which of them it takes, and its activations but linear
- * and ReLU. PRUNE_E_ARGUMENT: NULL, too many layers; PRUNE_E_SHAPE: length is not what
- * prune_tiny_export_bytes() says now. */
+ * prune_tiny_run() to rounding. Its operations are PRUNE_BLOB_OPS_WEIGHTS, all of them, since the weights
+ * decide which it takes, and the activations but linear and ReLU. PRUNE_E_ARGUMENT: NULL, too many layers;
+ * PRUNE_E_SHAPE: length is not what prune_tiny_export_bytes() says now. */
 prune_status prune_tiny_export(void *bytes, size_t length, const prune_tiny *t);
 
 /* Takes weights and biases from a blob that has passed prune_blob_check(), in whatever encodings of floats:

@@ -12,9 +12,8 @@ static const prune_tiny_layer layers[LAYERS] = { { 10, &prune_activation_relu },
                                                  { 1, &prune_activation_linear } };
 static const prune_tiny_plan plan = { INPUTS, LAYERS, layers, &prune_tiny_mse, &prune_tiny_adam, PARTS };
 static uint32_t memory[PRUNE_TINY_WORDS(P, N, LAYERS, PRUNE_TINY_ADAM, PARTS)];
-/* All that prune_tiny_export() may ask for; an activation but ReLU would be one more. */
-static const prune_blob_op *const ops[] = { &prune_op_dense, &prune_op_blocks, &prune_op_deltas,
-                                            &prune_op_bitmask, NULL };
+/* An activation but ReLU would be one more. */
+static const prune_blob_op *const ops[] = { PRUNE_BLOB_OPS_WEIGHTS, NULL };
 static uint32_t blob[512], scratch[64]; /* in the place of flash */
 static float x[SAMPLES][INPUTS], y[SAMPLES];
 static prune_tiny t;
