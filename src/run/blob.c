@@ -30,11 +30,9 @@ static uint32_t id_of(const prune_blob_layer *layer)
 
 static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
 {
-    const prune_blob_op *op;
-    do
-        op = *ops++;
-    while (op != NULL && op->id != id);
-    return op;
+    while (*ops != NULL && (*ops)->id != id)
+        ops++;
+    return *ops;
 }
 
 /* Before a layer. */
