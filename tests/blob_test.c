@@ -128,6 +128,27 @@ START_TEST(softmax_agrees_with_a_prediction)
 }
 END_TEST
 
+/* 1 and a little less than 128: the sum has fewer digits than its parts. */
+START_TEST(log_softmax_keeps_what_its_sum_rounds_off)
+{
+    enum { WIDE = 129 };
+    const prune_blob_layer layer = { .inputs = WIDE, .outputs = WIDE };
+    prune_rng rng;
+    prune_rng_seed(&rng, 4);
+    for (size_t n = 0; n < 20; n++) {
+        float x[WIDE] = { 0.0f }, y[WIDE];
+        double sum = 1.0;
+        for (size_t i = 1; i < WIDE; i++) {
+            x[i] = 0.002f * blobs_uniform(&rng) - 0.003f;
+            sum += exp((double)x[i]);
+        }
+        prune_op_log_softmax.run(y, x, &layer);
+        for (size_t i = 0; i < WIDE; i++)
+            ck_assert(fabs((double)x[i] - log(sum) - (double)y[i]) <= 2e-6);
+    }
+}
+END_TEST
+
 START_TEST(softmax_knows_no_answer_for_infinity_and_nan)
 {
     for (int32_t op = PRUNE_BLOB_SOFTMAX; op <= PRUNE_BLOB_LOG_SOFTMAX; op++)
@@ -223,6 +244,7 @@ int main(void)
         every_encoding_gives_the_bits_of_a_plain_sum,
         activations_give_the_bits_of_a_prediction,
         softmax_agrees_with_a_prediction,
+        log_softmax_keeps_what_its_sum_rounds_off,
         softmax_knows_no_answer_for_infinity_and_nan,
         a_floor_keeps_nan,
         a_net_runs_in_the_scratch_that_it_asks_for,

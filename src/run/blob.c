@@ -24,11 +24,9 @@ static const prune_blob_layer *behind(const prune_blob_layer *layer)
 
 static const prune_blob_op *find(const prune_blob_op *const *ops, uint32_t id)
 {
-    const prune_blob_op *op;
-    do
-        op = *ops++;
-    while (op != NULL && op->id != id);
-    return op;
+    while (*ops != NULL && (*ops)->id != id)
+        ops++;
+    return *ops;
 }
 
 /* Before a layer. */
