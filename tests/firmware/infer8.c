@@ -81,7 +81,7 @@ static void add_dense(infer8 *f, size_t outputs, size_t to)
 /* Each row has the same number of blocks, KEEP_ONE_OF fours of columns apart. */
 static void add_blocks(infer8 *f, size_t outputs, size_t to)
 {
-    const size_t blocks = header(f)->outputs / 4 / KEEP_ONE_OF, bytes = outputs * (2 + blocks);
+    const size_t blocks = header(f)->outputs / 4 / KEEP_ONE_OF, bytes = outputs * (1 + blocks);
     start_layer(f, PRUNE_BLOB_BLOCKS8, outputs, to);
     put_scales(f, outputs);
     put(f, (uint32_t)(outputs * (1 + blocks)));
@@ -91,8 +91,8 @@ static void add_blocks(infer8 *f, size_t outputs, size_t to)
     for (size_t i = 0; i < (bytes + 3) / 4; i++)
         put(f, 0);
     for (size_t i = 0; i < bytes; i++) {
-        const size_t at = i % (2 + blocks);
-        byte[i] = (unsigned char)(at == 0 ? blocks : at == 1 ? 0 : at == 2 ? i % KEEP_ONE_OF : KEEP_ONE_OF);
+        const size_t row = i / (1 + blocks), at = i % (1 + blocks);
+        byte[i] = (unsigned char)(at == 0 ? blocks : at == 1 ? (i + row + 1) % KEEP_ONE_OF : KEEP_ONE_OF);
     }
 }
 
