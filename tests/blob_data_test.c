@@ -199,7 +199,7 @@ START_TEST(blocks_of_int8_are_checked)
 {
     const uint32_t words[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 0x80000000u, 0xFFFFFFFFu };
     const uint32_t first[] = { 0x01000102u, 0x01000500u, 0x010001FFu, 0x01000201u, 0x0100FF01u,
-                               0x01010101u, 0x01FF0101u, 0x00000101u, 0x02000101u };
+                               0x02010101u, 0x01FF0101u, 0x00000101u, 0x02000101u };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         wrong(&prune_op_blocks8, &blocks8, 3, words[i]);
     for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
