@@ -50,6 +50,27 @@ START_TEST(every_encoding_gives_the_sums_of_int64)
 }
 END_TEST
 
+/* Those around multiples of 255, where another number is behind; each row before one of any other. */
+START_TEST(rows_have_any_number_of_blocks)
+{
+    enum { MOST = BLOBS8_I / 4, COUNTS = 8 };
+    static const size_t numbers[COUNTS] = { 0, 1, 254, 255, 256, 510, 511, MOST };
+    static blobs blob;
+    static blobs8_drawn d;
+    prune_rng_seed(&d.rng, 6);
+    for (size_t turn = 1; turn < COUNTS; turn += 2)
+        for (int32_t at_end = 0; at_end < 2; at_end++) {
+            blobs8_draw(&d, COUNTS, BLOBS8_I, 1.0f, at_end);
+            for (size_t row = 0; row < COUNTS; row++) {
+                const size_t none = MOST - numbers[(row * turn + turn / 2) % COUNTS];
+                memset(d.w + row * BLOBS8_I + (at_end ? 0 : (MOST - none) * 4), 0, none * 4);
+            }
+            check_layer(&blob, &d, PRUNE_BLOB_DENSE8);
+            check_layer(&blob, &d, PRUNE_BLOB_BLOCKS8);
+        }
+}
+END_TEST
+
 /* Sums at both ends and beyond, scales of all sizes, halves. */
 START_TEST(sums_are_scaled_as_whole_numbers)
 {
@@ -260,13 +281,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_encoding_gives_the_sums_of_int64,
-        sums_are_scaled_as_whole_numbers,
-        an_affine_layer_gives_what_int64_does,
-        a_net_runs_in_the_scratch_that_it_asks_for,
-        outputs_leave_as_float_too,
-        numbers_become_the_nearest_integers,
-        what_lies_beside_a_half_is_no_half,
+        every_encoding_gives_the_sums_of_int64,     rows_have_any_number_of_blocks,
+        sums_are_scaled_as_whole_numbers,           an_affine_layer_gives_what_int64_does,
+        a_net_runs_in_the_scratch_that_it_asks_for, outputs_leave_as_float_too,
+        numbers_become_the_nearest_integers,        what_lies_beside_a_half_is_no_half,
         what_is_no_scale_or_zero_is_refused,
     };
     return run_tests("blob8", tests, sizeof tests / sizeof tests[0]);

@@ -202,22 +202,20 @@ START_TEST(rows_and_columns_of_int8_come_in_fours)
 END_TEST
 
 /* 4 x 8 of one scale: a block in the last four of row 0, one in the first of row 2. Two bytes fill a word. */
-static const lone blocks8 = { { .inputs = 8, .outputs = 4, .words = 13 },
-                              { [0] = 1, [3] = 6, [10] = 0x00010001u, [11] = 0x00000100u } };
+static const lone blocks8 = { { .inputs = 8, .outputs = 4, .words = 12 },
+                              { [0] = 1, [3] = 6, [10] = 0x01000101u, [11] = 0 } };
 
 START_TEST(blocks_of_int8_are_checked)
 {
-    const uint32_t words[] = { 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 0x80000000u, 0xFFFFFFFFu };
-    const uint32_t first[] = { 0x00020001u, 0x00FF0001u, 0x00010002u, 0x00010101u, 0xFF010001u, 0x0001FFFFu };
+    const uint32_t words[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 0x80000000u, 0xFFFFFFFFu };
+    const uint32_t first[] = { 0x01000102u, 0x01000500u, 0x010001FFu, 0x01000201u, 0x0100FF01u,
+                               0x02010101u, 0x01FF0101u, 0x00000101u, 0x02000101u };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (words[i] != blocks8.data[3])
-            wrong(&prune_op_blocks8, &blocks8, 3, words[i]);
+        wrong(&prune_op_blocks8, &blocks8, 3, words[i]);
     for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
         wrong(&prune_op_blocks8, &blocks8, 10, first[i]);
-    wrong(&prune_op_blocks8, &blocks8, 11, 0x02000100u); /* row 2 in the third of two fours */
-    wrong(&prune_op_blocks8, &blocks8, 11, 0x00000000u);
-    wrong(&prune_op_blocks8, &blocks8, 11, 0x00010000u);
-    wrong(&prune_op_blocks8, &blocks8, 12, 1); /* row 3 has a block too many */
+    wrong(&prune_op_blocks8, &blocks8, 11, 2);     /* row 2 in the third of two fours */
+    wrong(&prune_op_blocks8, &blocks8, 11, 0x100); /* row 3 has a block too many */
     for (uint32_t count = 0; count <= DATA; count++)
         if (count != blocks8.layer.words)
             wrong(&prune_op_blocks8, &blocks8, DATA, count);
@@ -229,14 +227,15 @@ START_TEST(blocks_of_int8_are_checked)
 }
 END_TEST
 
-/* Whose rows run out of steps, when all words are taken or before; and whole if it had no scales. */
+/* Whose rows run out of numbers or steps, when all words are taken or before; whole if it had no scales. */
 START_TEST(rows_without_steps_are_refused)
 {
     const lone bad[] = {
-        { { .inputs = 8, .outputs = 4, .words = 10 }, { [0] = 1, [3] = 5, [9] = 0x00010001u } },
-        { { .inputs = 8, .outputs = 4, .words = 11 }, { [0] = 1, [3] = 5, [9] = 2 } },
-        { { .inputs = 8, .outputs = 4, .words = 11 }, { [0] = 1, [3] = 4, [8] = 1, [9] = 0x05000000u } },
-        { { .inputs = 9, .outputs = 4, .words = 7 }, { [0] = 4 } },
+        { { .inputs = 8, .outputs = 8, .words = 14 }, { [0] = 1, [3] = 9, [13] = 0x00000001u } },
+        { { .inputs = 8, .outputs = 4, .words = 13 }, { [0] = 1, [3] = 8, [12] = 4 } },
+        { { .inputs = 8, .outputs = 4, .words = 11 }, { [0] = 1, [3] = 6, [10] = 0x02000000u } },
+        { { .inputs = 8, .outputs = 4, .words = 9 }, { [0] = 1, [3] = 3, [7] = 0, [8] = 0 } },
+        { { .inputs = 9, .outputs = 4, .words = 6 }, { [0] = 4 } },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ck_assert_int_eq(check_data(&prune_op_blocks8, &bad[i]), 0);
@@ -247,13 +246,60 @@ END_TEST
 START_TEST(the_last_word_of_steps_may_be_full_or_not)
 {
     /* 4 x 8: rows of 2, 1, 1 and 0 blocks; of 1, 0, 0 and 0 */
-    const lone full = { { .inputs = 8, .outputs = 4, .words = 15 },
-                        { [0] = 1, [3] = 8, [12] = 0x01000002u, [13] = 0x01010001u, [14] = 0 } };
-    const lone rest = { { .inputs = 8, .outputs = 4, .words = 12 }, { [0] = 1, [3] = 5, [9] = 0x00010001u } };
-    wrong(&prune_op_blocks8, &full, DATA, 14);
-    wrong(&prune_op_blocks8, &full, DATA, 16);
-    wrong(&prune_op_blocks8, &rest, DATA, 11);
-    wrong(&prune_op_blocks8, &rest, DATA, 13);
+    const lone full = { { .inputs = 8, .outputs = 4, .words = 14 },
+                        { [0] = 1, [3] = 8, [12] = 0x01010002u, [13] = 0x00010101u } };
+    const lone rest = { { .inputs = 8, .outputs = 4, .words = 11 }, { [0] = 1, [3] = 5, [9] = 0x00000001u } };
+    wrong(&prune_op_blocks8, &full, DATA, 13);
+    wrong(&prune_op_blocks8, &full, DATA, 15);
+    wrong(&prune_op_blocks8, &rest, DATA, 10);
+    wrong(&prune_op_blocks8, &rest, DATA, 12);
+}
+END_TEST
+
+/* 4 x 8 of so many blocks whose numbers and steps are bytes[count], up to a whole word. */
+static int32_t check_bytes(uint32_t blocks, const uint8_t *bytes, size_t count)
+{
+    const uint32_t words = 4 + 4 + blocks + (uint32_t)(count + 3) / 4;
+    uint32_t *copy = calloc(sizeof(prune_blob_layer) / 4 + words, 4);
+    ck_assert_ptr_nonnull(copy);
+    prune_blob_layer *layer = (prune_blob_layer *)(void *)copy;
+    uint32_t *data = copy + sizeof *layer / 4;
+    *layer = (prune_blob_layer){ .inputs = 8, .outputs = 4, .words = words };
+    data[0] = 1;
+    data[3] = 4 + blocks;
+    memcpy(data + 4 + 4 + blocks, bytes, count);
+    const int32_t good = prune_op_blocks8.check(layer) == 0;
+    free(copy);
+    return good;
+}
+
+/* Row 0 has more than 255 blocks: they end with another number, and stay within the columns all along. */
+START_TEST(numbers_of_blocks_go_on_within_the_bytes)
+{
+    uint8_t bytes[4 * 256 + 8] = { 255 };
+    ck_assert_int_eq(check_bytes(255, bytes, 260), 1);
+    ck_assert_int_eq(check_bytes(254, bytes, 260), 0);
+    ck_assert_int_eq(check_bytes(256, bytes, 260), 0);
+    for (size_t count = 0; count <= 256; count += 4)
+        ck_assert_int_eq(check_bytes(255, bytes, count), 0);
+    bytes[256] = 1;
+    ck_assert_int_eq(check_bytes(256, bytes, 261), 1);
+    bytes[257] = 1;
+    ck_assert_int_eq(check_bytes(256, bytes, 261), 1);
+    bytes[257] = 2; /* the third of two fours */
+    ck_assert_int_eq(check_bytes(256, bytes, 261), 0);
+    bytes[257] = 1;
+    bytes[9] = 1; /* that and the one before */
+    ck_assert_int_eq(check_bytes(256, bytes, 261), 0);
+    bytes[9] = bytes[257] = 0;
+    bytes[256] = bytes[512] = bytes[768] = 255;
+    for (uint32_t parts = 1; parts <= 4; parts++) {
+        ck_assert_int_eq(check_bytes(parts * 255, bytes, parts * 256), 0);
+        bytes[parts * 256] = 0;
+        ck_assert_int_eq(check_bytes(parts * 255, bytes, parts * 256 + 4), 1);
+        bytes[parts * 256] = 255;
+        ck_assert_int_eq(check_bytes(parts * 255, bytes, parts * 256 + 4), 0);
+    }
 }
 END_TEST
 
@@ -305,6 +351,7 @@ int main(void)
         blocks_of_int8_are_checked,
         rows_without_steps_are_refused,
         the_last_word_of_steps_may_be_full_or_not,
+        numbers_of_blocks_go_on_within_the_bytes,
         an_affine_layer_of_int8_is_checked,
         ends_of_int8_are_checked,
     };

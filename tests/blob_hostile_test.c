@@ -27,8 +27,23 @@ static void make_net8(void)
     blobs8_net(&net, d, y);
 }
 
-static void (*const nets[])(void) = { make_net, make_net8 };
-enum { NETS = 2 };
+/* A row of more blocks than a byte counts. */
+static void make_long8(void)
+{
+    enum { WIDE = 4 * 260 };
+    static blobs8_drawn d;
+    prune_rng_seed(&d.rng, 9);
+    blobs8_draw(&d, 4, WIDE, 1.0f, 0);
+    memset(d.w + WIDE, 0, (size_t)3 * WIDE);
+    d.layer.op = PRUNE_BLOB_BLOCKS8;
+    d.layer.to = 2 * WIDE;
+    blobs8_start(&net, WIDE);
+    blobs8_add(&net, &d.layer);
+    blobs8_finish(&net, 4, 2 * (WIDE + 4));
+}
+
+static void (*const nets[])(void) = { make_net, make_net8, make_long8 };
+enum { NETS = 3 };
 
 static size_t bytes_of(const blobs *blob)
 {
@@ -341,8 +356,8 @@ START_TEST(each_lie_about_int8_is_refused)
     data_at(1)[words]--, refused8();
     data_at(1)[words] = 0xFFFFFFFFu, refused8();
     data_at(1)[first]++, refused8(); /* the blocks of the first row */
-    data_at(1)[first] |= 0xFF00u, refused8();
-    data_at(1)[first] |= 3u << 16, refused8(); /* the first step: beyond 12 columns */
+    data_at(1)[first] |= 0xFFu, refused8();
+    data_at(1)[first] |= 3u << 8, refused8(); /* the first step: beyond 12 columns */
     layer_at(2)->words--, refused8();
     layer_at(4)->outputs = 5, refused8();
 }

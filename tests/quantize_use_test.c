@@ -135,28 +135,26 @@ START_TEST(the_best_is_chosen_and_never_one_larger_than_dense)
 }
 END_TEST
 
-/* Gaps of more than 255 fours are bridged: the same outputs as of all weights. */
-START_TEST(blocks_lie_far_apart)
+enum { FAR = 2500 };
+
+/* The same outputs as of all weights w[rows][FAR]. Returns the bytes of the blob of blocks. */
+static size_t bytes_of_blocks(const float *w, size_t rows)
 {
-    enum { FAR = 2500 };
-    static float x[3 * FAR], w[4 * FAR];
-    static const size_t places[] = { 0, 255 * 4, 256 * 4 + 1, 511 * 4, 512 * 4, FAR - 1 };
+    static float x[3 * FAR];
     static int8_t in[FAR];
     static uint32_t scratch[FAR];
-    int8_t y[2][4];
+    int8_t y[2][8];
+    size_t bytes = 0;
     prune_model *model;
     world far = { .inputs = FAR };
     for (size_t i = 0; i < 3 * FAR; i++)
         x[i] = (float)(i % 21) - 10.0f;
-    for (size_t row = 0; row < 4; row++)
-        for (size_t i = row; i < 6; i++)
-            w[row * FAR + places[i]] = (float)(i + 1);
     prune_data_init(&far.data);
     ck_assert_ok(prune_tensor_matrix(&far.tensor, NULL, PRUNE_F32, 3, FAR, x));
     far.data.inputs = far.tensor;
     ck_assert_ok(prune_model_create(&model, NULL, FAR));
-    ck_assert_ok(prune_model_add_dense(model, 4, PRUNE_LINEAR));
-    ck_assert_ok(prune_model_set_param(model, 0, w, 4 * FAR));
+    ck_assert_ok(prune_model_add_dense(model, rows, PRUNE_LINEAR));
+    ck_assert_ok(prune_model_set_param(model, 0, w, rows * FAR));
     for (int32_t n = 0; n < 2; n++) {
         const int32_t op = n == 0 ? PRUNE_BLOB_DENSE8 : PRUNE_BLOB_BLOCKS8;
         prune_quantize_options options = usual_options();
@@ -164,14 +162,45 @@ START_TEST(blocks_lie_far_apart)
         options.encoding_count = 1;
         prune_quantized *q = quantize(model, &far, &options);
         const void *blob = prune_quantized_blob(q);
+        bytes = info_of(q).bytes;
         ck_assert_ok(prune_blob_quantize(in, blob, x + FAR));
         if (runs_here())
             ck_assert_ok(prune_blob_run(blob, prune_blob_ops, y[n], in, scratch, sizeof scratch));
         prune_quantized_free(q);
     }
-    ck_assert(!runs_here() || memcmp(y[0], y[1], sizeof y[0]) == 0);
+    ck_assert(!runs_here() || memcmp(y[0], y[1], rows) == 0);
     prune_tensor_free(far.tensor);
     prune_model_free(model);
+    return bytes;
+}
+
+/* Gaps of more than 255 fours are bridged. */
+START_TEST(blocks_lie_far_apart)
+{
+    static float w[4 * FAR];
+    static const size_t places[] = { 0, 255 * 4, 256 * 4 + 1, 511 * 4, 512 * 4, FAR - 1 };
+    for (size_t row = 0; row < 4; row++)
+        for (size_t i = row; i < 6; i++)
+            w[row * FAR + places[i]] = (float)(i + 1);
+    bytes_of_blocks(w, 4);
+}
+END_TEST
+
+/* And rows of more than 254 have another byte for their number. */
+START_TEST(rows_of_any_number_of_blocks_are_written)
+{
+    enum { ROWS = 8, LAYER = sizeof(prune_blob_layer) / 4 };
+    static float w[ROWS * FAR];
+    static const size_t numbers[ROWS] = { 511, 0, 1, 510, 254, 255, 256, FAR / 4 };
+    size_t bytes = 0, words = sizeof(prune_blob_header) / 4 + 3 * LAYER + 1; /* around the data */
+    words += 2 + ROWS + 1 + ROWS;
+    for (size_t row = 0; row < ROWS; row++) {
+        for (size_t i = 0; i < 4 * numbers[row]; i++)
+            w[row * FAR + i] = (float)(i * 7 % 13 + row) - 6.5f;
+        words += numbers[row];
+        bytes += 1 + numbers[row] + numbers[row] / 255;
+    }
+    ck_assert_uint_eq(bytes_of_blocks(w, ROWS), 4 * (words + (bytes + 3) / 4));
 }
 END_TEST
 
@@ -388,6 +417,7 @@ int main(void)
         samples_may_differ_when_they_are_read_again,
         the_best_is_chosen_and_never_one_larger_than_dense,
         blocks_lie_far_apart,
+        rows_of_any_number_of_blocks_are_written,
         a_range_is_no_finer_than_its_products,
         bad_options_are_refused,
         bad_arguments_and_data_are_refused,

@@ -45,8 +45,9 @@
  *              weights of columns 0, 2, 1, 3
  *     BLOCKS8  1 x 4 blocks. n, zero, scales likewise; a u32 V; so many words: for each row its bias, and a
  *              word for each block; then bytes, up to a whole word: for each row the number of its blocks,
- *              u16, and a step for each, in fours of columns. The walk starts at column 0; blocks that
- *              bridge a gap are 0
+ *              and a step for each, in fours of columns. A number of 255 says that another one, maybe 0,
+ *              and its steps are behind those of the 255. The walk starts at column 0; blocks that bridge
+ *              a gap are 0
  *     TABLE    256 int8: what comes out for -128 .. 127; in place
  *     AFFINE8  a u32 j below 32; for each output b, w i32; in place
  *     NARROW   to int8, the first O of I; no data

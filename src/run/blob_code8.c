@@ -6,7 +6,7 @@
 #include "blob_code8.h"
 #include "libprune/blob.h"
 
-enum { PANEL = PRUNE_BLOB_PANEL, STEP = 255 };
+enum { PANEL = PRUNE_BLOB_PANEL, STEP = 255, MORE = 255 };
 
 static uint32_t fours_of(const prn_matrix8 *m)
 {
@@ -68,24 +68,35 @@ static int32_t next_block(const prn_matrix8 *m, uint32_t row, uint32_t *at, int3
     return 1;
 }
 
-/* words and steps may be NULL. Returns the number of blocks. */
-static uint32_t walk_row(prn_words *words, bytes *steps, const prn_matrix8 *m, uint32_t row)
+/* words may be NULL. Returns the number of blocks. */
+static uint32_t put_blocks(prn_words *words, const prn_matrix8 *m, uint32_t row)
 {
     uint32_t blocks = 0, at = 0, step = 0;
-    for (; next_block(m, row, &at, blocks == 0, &step); blocks++) {
+    for (; next_block(m, row, &at, blocks == 0, &step); blocks++)
         if (words != NULL)
             prn_words_put(words, four(m, row, at));
-        if (steps != NULL)
-            put_byte(steps, step);
-    }
     return blocks;
+}
+
+/* Before each MORE of them their number, or what is left; 0 where nothing is: the last is below MORE. */
+static void put_steps(bytes *steps, const prn_matrix8 *m, uint32_t row)
+{
+    const uint32_t blocks = put_blocks(NULL, m, row);
+    uint32_t at = 0, step = 0;
+    for (uint32_t i = 0; next_block(m, row, &at, i == 0, &step); i++) {
+        if (i % MORE == 0)
+            put_byte(steps, blocks - i < MORE ? blocks - i : MORE);
+        put_byte(steps, step);
+    }
+    if (blocks % MORE == 0)
+        put_byte(steps, 0);
 }
 
 static void put_rows(prn_words *words, const prn_matrix8 *m)
 {
     for (uint32_t row = 0; row < m->rows; row++) {
         prn_words_put(words, (uint32_t)m->biases[row]);
-        walk_row(words, NULL, m, row);
+        put_blocks(words, m, row);
     }
 }
 
@@ -96,15 +107,11 @@ static uint64_t code_blocks(prn_words *words, const prn_matrix8 *m)
     put_rows(&counted, m);
     prn_words_put(words, (uint32_t)counted.count);
     put_rows(words, m);
-    for (uint32_t row = 0; row < m->rows; row++) {
-        const uint32_t blocks = walk_row(NULL, NULL, m, row);
-        put_byte(&steps, blocks & 255u);
-        put_byte(&steps, blocks >> 8);
-        walk_row(NULL, &steps, m, row);
-    }
+    for (uint32_t row = 0; row < m->rows; row++)
+        put_steps(&steps, m, row);
     while (steps.count != 0)
         put_byte(&steps, 0);
-    return 10 * (counted.count - m->rows) + 20 * (uint64_t)m->rows;
+    return 10 * (counted.count - m->rows) + 19 * (uint64_t)m->rows;
 }
 
 uint64_t prn_blob_code8(prn_words *words, int32_t encoding, const prn_matrix8 *m)

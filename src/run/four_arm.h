@@ -27,6 +27,14 @@ static inline prn_four prn_four_take(const int16_t **x)
     return four;
 }
 
+/* Compilers that see how far a walk goes keep where it ends, in registers that they do not have. */
+static inline uint32_t prn_byte_take(const uint8_t **at)
+{
+    uint32_t byte;
+    __asm__("ldrb %0, [%1], #1" : "=r"(byte), "+r"(*at) : "m"(**at));
+    return byte;
+}
+
 /* In one piece, since compilers that put other instructions between run out of registers. */
 static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
 {

@@ -20,6 +20,11 @@ static inline prn_four prn_four_take(const int16_t **x)
     return prn_four_at(*x - 4);
 }
 
+static inline uint32_t prn_byte_take(const uint8_t **at)
+{
+    return *(*at)++;
+}
+
 static inline int32_t prn_byte(uint32_t word, uint32_t shift)
 {
     return (int8_t)(word >> shift & 255u);

@@ -78,10 +78,10 @@ static void add_dense(infer8 *f, size_t outputs, size_t to)
             put(f, i < 4 ? prune_rng_next(&f->rng) >> 16 : prune_rng_next(&f->rng));
 }
 
-/* Each row has the same number of blocks, KEEP_ONE_OF fours of columns apart. */
-static void add_blocks(infer8 *f, size_t outputs, size_t to)
+/* Each row has so many blocks, fours of columns apart. Numbers up to 255, and another behind 255. */
+static void add_blocks(infer8 *f, size_t outputs, size_t to, size_t blocks, size_t apart)
 {
-    const size_t blocks = header(f)->outputs / 4 / KEEP_ONE_OF, bytes = outputs * (2 + blocks);
+    const size_t bytes = outputs * (blocks + blocks / 255 + 1);
     start_layer(f, PRUNE_BLOB_BLOCKS8, outputs, to);
     put_scales(f, outputs);
     put(f, (uint32_t)(outputs * (1 + blocks)));
@@ -90,10 +90,13 @@ static void add_blocks(infer8 *f, size_t outputs, size_t to)
     unsigned char *byte = (unsigned char *)(f->words + f->count);
     for (size_t i = 0; i < (bytes + 3) / 4; i++)
         put(f, 0);
-    for (size_t i = 0; i < bytes; i++) {
-        const size_t at = i % (2 + blocks);
-        byte[i] = (unsigned char)(at == 0 ? blocks : at == 1 ? 0 : at == 2 ? i % KEEP_ONE_OF : KEEP_ONE_OF);
-    }
+    for (size_t row = 0; row < outputs; row++)
+        for (size_t i = 0; i <= blocks; i++) {
+            if (i % 255 == 0)
+                *byte++ = (unsigned char)(blocks - i < 255 ? blocks - i : 255);
+            if (i < blocks)
+                *byte++ = (unsigned char)(i == 0 ? (row * 7 + 2) % KEEP_ONE_OF : apart);
+        }
 }
 
 static void add_affine(infer8 *f, size_t to)
@@ -121,6 +124,18 @@ static void tell(infer8 *f, const char *name)
     hash_bytes(f->y, header(f)->outputs);
 }
 
+static void hash_long(infer8 *f, size_t blocks)
+{
+    const prune_rng rng = f->rng; /* others draw what they did */
+    start(f, IN);
+    add_blocks(f, 4, IN * 2, blocks, 0);
+    end(f, 4);
+    check_ok(prune_blob_open(f->words, f->count * 4, ops), "a blob of long rows is sound");
+    check_ok(run(f), "a blob of long rows runs");
+    hash_bytes(f->y, 4);
+    f->rng = rng;
+}
+
 void infer8_run(void)
 {
     static infer8 f;
@@ -132,9 +147,11 @@ void infer8_run(void)
     end(&f, OUT);
     tell(&f, "run-dense8");
     start(&f, IN);
-    add_blocks(&f, OUT, IN * 2);
+    add_blocks(&f, OUT, IN * 2, IN / 4 / KEEP_ONE_OF, KEEP_ONE_OF);
     end(&f, OUT);
     tell(&f, "run-blocks8");
+    for (size_t blocks = 252; blocks <= 512; blocks++) /* of the same four columns */
+        hash_long(&f, blocks);
     start(&f, IN);
     add_affine(&f, 0);
     end(&f, OUT);

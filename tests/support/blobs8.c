@@ -52,33 +52,43 @@ static void put_dense(blobs *blob, const blobs8_layer *l)
     }
 }
 
-static void put_blocks(blobs *blob, const blobs8_layer *l)
+/* The words of a row; returns how many steps there are. */
+static size_t put_row(blobs *blob, uint8_t *steps, const blobs8_layer *l, size_t row)
 {
     static const int8_t none[4];
-    static uint8_t bytes[BLOBS_WORDS];
+    size_t at = 0, blocks = 0;
+    blobs_put(blob, (uint32_t)l->b[row]);
+    for (size_t four = 0; four < l->inputs / 4; four++) {
+        const int8_t *w = l->w + row * l->inputs + 4 * four;
+        if (memcmp(w, none, 4) == 0)
+            continue;
+        for (; four - at > 255; at += 255) {
+            put_four(blob, none);
+            steps[blocks++] = 255;
+        }
+        put_four(blob, w);
+        steps[blocks++] = (uint8_t)(four - at);
+        at = four;
+    }
+    return blocks;
+}
+
+static void put_blocks(blobs *blob, const blobs8_layer *l)
+{
+    static uint8_t bytes[BLOBS_WORDS], steps[BLOBS8_I / 4];
     size_t count = 0;
     const size_t first = blob->count;
     blobs_put(blob, 0);
     for (size_t row = 0; row < l->outputs; row++) {
-        uint8_t *const number = &bytes[count];
-        size_t at = 0, blocks = 0;
-        count += 2;
-        blobs_put(blob, (uint32_t)l->b[row]);
-        for (size_t four = 0; four < l->inputs / 4; four++) {
-            const int8_t *w = l->w + row * l->inputs + 4 * four;
-            if (memcmp(w, none, 4) == 0)
-                continue;
-            for (; four - at > 255; at += 255, blocks++) {
-                put_four(blob, none);
-                bytes[count++] = 255;
-            }
-            put_four(blob, w);
-            bytes[count++] = (uint8_t)(four - at);
-            at = four;
-            blocks++;
+        const uint8_t *step = steps;
+        size_t left = put_row(blob, steps, l, row);
+        for (; left >= 255; left -= 255, step += 255, count += 256) {
+            bytes[count] = 255;
+            memcpy(bytes + count + 1, step, 255);
         }
-        number[0] = (uint8_t)(blocks % 256);
-        number[1] = (uint8_t)(blocks / 256);
+        bytes[count++] = (uint8_t)left;
+        memcpy(bytes + count, step, left);
+        count += left;
     }
     blob->words[first] = (uint32_t)(blob->count - first - 1);
     memset(bytes + count, 0, 4);

@@ -29,7 +29,7 @@ void blobs8_finish(blobs *blob, size_t outputs, size_t scratch);
 void blobs8_plain(int8_t *y, const int8_t *x, const blobs8_layer *layer);
 
 /* What a layer is made of, and what it is given. */
-enum { BLOBS8_I = 1100 };
+enum { BLOBS8_I = 2100 };
 typedef struct blobs8_drawn {
     prune_rng rng;
     int8_t w[BLOBS_O * BLOBS8_I], x[BLOBS8_I];
