@@ -67,8 +67,8 @@ void prune_autosave_init(prune_autosave *autosave);
 /* The callback. Also stops the fit when user is NULL or its size not that of a prune_autosave. */
 int32_t prune_autosave_progress(void *user, const prune_progress *progress);
 
-/* Writes a blob (blob.h) of floats or int8, which is checked first with prune_blob_ops; behind its end
- * nothing. Errors as prune_blob_check() and as above. Little-endian hosts only: others refuse blobs. */
+/* Writes a blob (blob.h), of floats or int8, that prune_blob_check() with prune_blob_ops lets through, and
+ * nothing of what lies behind its end. Errors as of that and as above. Big-endian hosts refuse all blobs. */
 prune_status prune_blob_save(const char *path, const void *blob, size_t length, prune_error *error);
 
 /* Writes <folder>/<prefix>.c and .h, as prune_c_export_source() and prune_c_export_header() do, each replaced

@@ -53,7 +53,7 @@ static prune_status see(gather *g, size_t l, const prn_pass *pass, seer *look, p
         prn_shape_count(l < g->model->layer_count ? &g->model->layers[l]->input : prn_model_output(g->model));
     for (size_t r = 0; r < pass->batch; r++) {
         const float *row = pass->x + r * pass->ldx;
-        if (prn_scan_finite(row, width) != width)
+        if (l > 0 && prn_scan_finite(row, width) != width) /* of data it has been checked */
             return prn_apart_error(g->apart, l - 1, PRUNE_E_NONFINITE, "it gives what is not finite", error);
         look(&g->ranges[l], g->counts + l * BINS, row, width);
     }

@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-    NETS = 28,
+    NETS = 29,
     FIRST_OF_INT8 = 22,
+    ALIKE = 28,
     CALIBRATION = 40,
     WIDEST = 70,
     PATH = 400,
@@ -66,10 +67,28 @@ static void draw(prune_model *model, prune_rng *rng, uint64_t kept)
     }
 }
 
+/* Steps of inputs and weights are 1, so that each row's bias is the same word as its weights. A compiler that
+ * knows it may have both in one register. */
+static prune_model *make_alike(void)
+{
+    const float w[4][4] = { { 127, 1 }, { 127, 2 }, { 127, 3 }, { 127, 4 } };
+    float b[4];
+    prune_model *model;
+    for (size_t row = 0; row < 4; row++)
+        b[row] = w[row][0] + w[row][1] * 0x1p16f;
+    must(prune_model_create(&model, NULL, 4));
+    must(prune_model_add_dense(model, 4, PRUNE_LINEAR));
+    must(prune_model_set_param(model, 0, w[0], 16));
+    must(prune_model_set_param(model, 1, b, 4));
+    return model;
+}
+
 static prune_model *make(int32_t n, prune_rng *rng)
 {
     static const size_t widths[] = { 1, 4, 7, 32, 33, 64, WIDEST };
     prune_model *model;
+    if (n == ALIKE)
+        return make_alike();
     must(prune_model_create(&model, NULL, widths[(n + 2) % 7]));
     if (n % 4 == 3) /* it cannot be folded */
         must(prune_model_add_batch_norm(model, 0.1f, 1e-5f));
@@ -165,7 +184,7 @@ static void write_integers(const prune_model *model, int32_t n, const char *pref
     prune_tensor *tensor;
     prune_quantized *quantized;
     for (size_t i = 0; i < CALIBRATION * inputs; i++)
-        x[i] = prune_rng_uniform(rng) * 2.0f - 1.0f;
+        x[i] = n == ALIKE ? (i % 2 == 0 ? 127.0f : -128.0f) : prune_rng_uniform(rng) * 2.0f - 1.0f;
     prune_quantize_options_init(&options);
     prune_blob_info_init(&info);
     prune_data_init(&data);
