@@ -35,7 +35,7 @@ static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four fou
             "smlad %0, %1, %3, %0\n\t"
             "sxtb16 %1, %2, ror #8\n\t"
             "smlad %0, %1, %4, %0"
-            : "+r"(sum), "=&r"(half)
+            : "+&r"(sum), "=&r"(half)
             : "r"(weights), "r"(four.low), "r"(four.high));
     return sum;
 }
