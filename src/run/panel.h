@@ -11,8 +11,7 @@ typedef struct prn_panel {
     const float *w;
 } prn_panel;
 
-/* prn_quad_take() gives four weights: in registers, by one instruction, or where they lie. prn_panel_hold()
- * has all sums computed before more weights come, which would want registers of their own. */
+/* prn_quad_take() gives four weights: in registers, by one instruction, or where they lie. */
 #if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP)
 enum { PRN_QUAD_LOADS = 1 };
 
@@ -28,11 +27,6 @@ PRN_INLINE prn_quad prn_quad_take(const float **w)
     const prn_quad quad = { { a, b, c, d } };
     return quad;
 }
-
-PRN_INLINE void prn_panel_hold(prn_panel *p)
-{
-    __asm__ volatile("" : "+t"(p->a), "+t"(p->b), "+t"(p->c), "+t"(p->d));
-}
 #else
 enum { PRN_QUAD_LOADS = 0 };
 
@@ -46,7 +40,15 @@ PRN_INLINE prn_quad prn_quad_take(const float **w)
     *w += 4;
     return quad;
 }
+#endif
 
+/* Has all sums computed before more weights come, which would want registers of their own. */
+#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP)
+PRN_INLINE void prn_panel_hold(prn_panel *p)
+{
+    __asm__ volatile("" : "+t"(p->a), "+t"(p->b), "+t"(p->c), "+t"(p->d));
+}
+#else
 PRN_INLINE void prn_panel_hold(prn_panel *p)
 {
     (void)p;
