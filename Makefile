@@ -194,7 +194,7 @@ TESTS    = $(call programs,tests/*_test.c)
 BENCHES  = $(call programs,bench/*_bench.c)
 PEERS    = $(addprefix $B/bench/,ours $(if $(shell pkg-config --exists fann 2>/dev/null && echo 1),peers/fann))
 DEMOS    = $(call programs,bench/demo.c bench/accuracy.c bench/int8.c bench/tradeoff.c)
-TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c)
+TOOLS    = $(call programs,bench/to_c.c tests/install/consumer.c tests/source/write.c tests/source/goals.c)
 HEADERS  = include/libprune.h $(sort $(wildcard include/libprune/*.h))
 CODE     = $(HEADERS) $(sort $(shell find lib src tests bench -name '*.[ch]' -o -name '*.cc'))
 

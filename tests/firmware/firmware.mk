@@ -2,10 +2,12 @@
 #
 # For each of CHIPS it is built and its symbols are checked; where there is a MACHINE the checks run there, and
 # print the hashes that they print on the host. Costs are held against figures.txt, see figures.awk.
+# Costs on an M4F are held to goals.txt, too, see goals.awk: `make check-goals` does that alone.
 # BUILDS are only built, and their symbols checked. CHIPS="m4f rv32" BUILDS= takes only these; REWRITE=1 writes
 # figures.txt anew.
 CHIPS      ?= m0plus m3 m4f m4f-O2 m7 m33 rv32 rv32f rv64
 BUILDS     ?= lto rv32i rv32e rv64i rv64imac
+GOALS       = Os-off Os-fast O2-off O2-fast
 FIRMWARE_D  = tests/firmware
 ARM         = CROSS=arm-none-eabi- BOARD=arm MEMORY='flash=0 ram=0x20000000'
 MPS2        = MACHINE='qemu-system-arm -icount shift=6 -M
@@ -35,15 +37,20 @@ CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 RUNNING     = prune_blob_run,-u,prune_op_dense
 RUNNING8    = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
-LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,prune_activation_relu,-u,prune_tiny_sgd
+ACTIVATED   = prune_activation_relu,-u,prune_activation_linear
+LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,$(ACTIVATED),-u,prune_tiny_sgd
 LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob_check \
               run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
               functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
+# What each of the sets $1 takes, linked from $2.
+linked = for set in $1; do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,-u,$${set\#*:} -o $B/linked.o $2 && \
+         $(CROSS)size -A $B/linked.o | awk -v name=$${set%%:*} -f $(FIRMWARE_D)/sections.awk || exit 1; done
+
 .PHONY: check-firmware chip chip-nets chip-learn chip-linked demo-chip demo-learn $(CHIPS:%=chip-%) $(BUILDS:%=build-%) \
-        chip-host chip-readme
-check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme
+        chip-host chip-readme check-goals goals $(GOALS:%=goals-%)
+check-firmware: $(CHIPS:%=chip-%) $(BUILDS:%=build-%) chip-host chip-readme $(if $(filter m4f,$(CHIPS)),check-goals)
 	awk -v chips='$(CHIPS)' -v rewrite='$(REWRITE)' -f $(FIRMWARE_D)/figures.awk $(FIRMWARE_D)/figures.txt \
 	    $(patsubst %,$B/chips/%/figures,host $(CHIPS)) >$B/chips/figures.txt
 	$(if $(REWRITE),cp $B/chips/figures.txt $(FIRMWARE_D)/figures.txt)
@@ -69,8 +76,7 @@ chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets chip-linked)
 	{ echo "compiler gcc $$($(CROSS)gcc -dumpfullversion)"; \
 	  $(CROSS)size $(CHIP_OBJ) | awk 'NR > 1 { n = split($$NF, path, "/"); text[path[n - 1]] += $$1 } \
 	      END { for (folder in text) print "text", folder, text[folder] }' | sort; \
-	  for set in $(LINKED); do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,-u,$${set#*:} -o $B/linked.o \
-	      $(CHIP_LIBS) && $(CROSS)size $B/linked.o | awk -v name=$${set%%:*} 'END { print "linked", name, $$1 }'; done; \
+	  $(call linked,$(LINKED),$(CHIP_LIBS)); \
 	  cat $(if $(MACHINE),$B/output,/dev/null); } | sed 's/^/$(NAME) /' >$B/figures
 $B/firmware/checks.elf: $(CHECKS:%=$B/firmware/%)
 $B/firmware/learn.elf: $B/firmware/$(FIRMWARE_D)/board_learn.o
@@ -96,6 +102,31 @@ chip-linked: $(BOARD_CHIP)
 	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fno-exceptions -I$(NETS)/linked $(NET_LINK) -o $B/linked.elf $(NETS)/linked/*.c \
 	    -xnone $(NETS)/linked/blob.S $^ -lgcc
 	$(QEMU) -kernel $B/linked.elf </dev/null
+
+# What goals.txt holds, on an M4F built with each of the flags GOALS.
+GOALS_OBJ   = $(call chip_obj,$(RUNTIME) status activation tiny tiny_sgd tiny_adam)
+GOALS_CHIP  = $(addprefix $B/firmware/$(FIRMWARE_D)/,board_goals.o tell.o)
+WEIGHTS     = prune_op_dense,-u,prune_op_blocks,-u,prune_op_deltas,-u,prune_op_bitmask
+WEIGHTS8    = prune_op_widen,-u,prune_op_dense8,-u,prune_op_blocks8,-u,prune_op_narrow
+GOALS_SETS  = run:$(RUNNING) run8:$(RUNNING8) pruned8:prune_blob_run,-u,prune_blob_check,-u,$(WEIGHTS8) \
+              functions:prune_expf,-u,prune_tanhf,-u,prune_logf train:$(LEARN),-u,prune_tiny_adam,-u,memset \
+              loader-dense:$(RUNNING),-u,prune_blob_check loader-float:prune_blob_check,-u,$(WEIGHTS) \
+              loader-weights:prune_blob_check,-u,$(WEIGHTS),-u,$(WEIGHTS8) loader-all:prune_blob_check,-u,prune_blob_ops
+check-goals: $(GOALS:%=goals-%)
+	awk -v rewrite='$(REWRITE)' -v compiler=$$(arm-none-eabi-gcc -dumpfullversion) -f $(FIRMWARE_D)/goals.awk \
+	    $(FIRMWARE_D)/goals.txt $B/chips/goals/host $(GOALS:%=$B/chips/goals-%/figures) >$B/chips/goals.txt
+	$(if $(REWRITE),cp $B/chips/goals.txt $(FIRMWARE_D)/goals.txt)
+$B/chips/goals/host: $B/tests/source/goals
+	rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) >$@
+$(GOALS:%=goals-%): goals-%: $B/chips/goals/host
+	$(call need,arm-none-eabi-gcc qemu-system-arm,make deps-firmware)
+	+$(MAKE) B=$B/chips/$@ NAME=$* NETS=$B/chips/goals $(call M4F,-$(subst -, -ffp-contract=,$*)) goals
+goals: $B/firmware/goals.elf $B/firmware/$(FIRMWARE_D)/bare/string.o
+	$(QEMU) -kernel $< </dev/null >$B/output || { cat $B/output; exit 1; }
+	$(call linked,$(GOALS_SETS),$(GOALS_OBJ) $(lastword $^)) >>$B/output
+	sed 's/^/$(NAME) /' $B/output >$B/figures
+$B/firmware/goals.elf: $(BOARD_CHIP) $(GOALS_CHIP) $(GOALS_OBJ) $(NETS)/goals.S
+	$(CROSS)gcc $(CPU) $(NET_LINK) -Wl,--gc-sections -Wa,-I$(NETS) -o $@ $^ -lgcc
 
 # What `make demo` has pruned, in an image for a Cortex-M4F, running.
 DEMO_MODEL = $B/demo-weights.prune

@@ -24,6 +24,14 @@ static prune_status run(void *user)
     return prune_blob_run(f->blob, prune_blob_ops, f->y, f->x, f->scratch, prune_blob_scratch(f->blob));
 }
 
+/* For dense layers alone; in assembly where there is any. */
+static prune_status run_vfp(void *user)
+{
+    static const prune_blob_op *const vfp[] = { &prune_op_dense_vfp, NULL };
+    infer *f = user;
+    return prune_blob_run(f->blob, vfp, f->y, f->x, f->scratch, prune_blob_scratch(f->blob));
+}
+
 static prune_status look(void *user)
 {
     infer *f = user;
@@ -70,6 +78,17 @@ static void as_predicted(infer *f, const prune_model *model, const char *name)
     if (scratch)
         check(prune_blob_run(f->blob, prune_blob_ops, f->y, f->x, f->scratch, scratch - 1) == PRUNE_E_MEMORY,
               "less scratch is refused");
+}
+
+/* Beside what f->y has from C. */
+static void as_in_c(infer *f, size_t outputs, const char *name)
+{
+    float y[OUT];
+    memcpy(y, f->y, outputs * sizeof *y);
+    memset(f->y, 0, outputs * sizeof *y);
+    cost_tell(name, run_vfp, f);
+    check(memcmp(y, f->y, outputs * sizeof *y) == 0, "assembly gives the bits of C");
+    hash_floats(f->y, outputs);
 }
 
 /* A checksum finds any one bit. */
@@ -119,6 +138,8 @@ static void encodings(infer *f)
         export(f, f->model, &options);
         memory_tell(names[encoding - PRUNE_BLOB_DENSE], f->length);
         as_predicted(f, f->model, names[encoding - PRUNE_BLOB_DENSE]);
+        if (encoding == PRUNE_BLOB_DENSE)
+            as_in_c(f, OUT, "vfp-dense");
     }
     prune_model_free(f->model);
     hash_tell("run-encodings");
@@ -161,6 +182,7 @@ static void whole(infer *f)
     check_ok(prune_model_initialize(f->model, PRUNE_INIT_AUTO, 2), "its weights");
     export(f, f->model, NULL);
     as_predicted(f, f->model, "run-whole");
+    as_in_c(f, OUTPUTS, "vfp-whole");
     prune_model_free(f->model);
 }
 

@@ -74,6 +74,11 @@ void hash_tell(const char *name)
     mixed = 0;
 }
 
+void instructions_tell(const char *name, uint32_t instructions)
+{
+    line("instructions", name, instructions, 10);
+}
+
 void cost_tell(const char *name, prune_status (*work)(void *user), void *user)
 {
     prune_status status;
@@ -81,7 +86,7 @@ void cost_tell(const char *name, prune_status (*work)(void *user), void *user)
     check_ok(status, name);
     if (cost.instructions == 0)
         return;
-    line("instructions", name, cost.instructions, 10);
+    instructions_tell(name, cost.instructions);
     line("stack", name, (uint32_t)cost.stack, 10);
 }
 

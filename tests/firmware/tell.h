@@ -21,6 +21,9 @@ void hash_tell(const char *name);
 /* Instructions and stack of work(user), which must give PRUNE_OK. */
 void cost_tell(const char *name, prune_status (*work)(void *user), void *user);
 
+/* Of what is not a call to measure. */
+void instructions_tell(const char *name, uint32_t instructions);
+
 /* Bytes of the arena. */
 void memory_tell(const char *name, size_t bytes);
 
