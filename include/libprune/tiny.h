@@ -106,7 +106,8 @@ const float *prune_tiny_run(prune_tiny *t, const float *x);
 
 /* One step on one sample: forward, loss, backward, update. loss, of before the step, may be NULL.
  * PRUNE_E_ARGUMENT: NULL, cross-entropy of outputs that it cannot teach (see there); PRUNE_E_RANGE: an input
- * is NaN or beyond +-1e8; PRUNE_E_LABEL; PRUNE_E_DIVERGED: an activation or a derivative is. */
+ * is NaN or beyond +-1e8; PRUNE_E_LABEL; PRUNE_E_DIVERGED: an activation or a derivative is; *loss is
+ * the sample's all the same. */
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target);
 
 /* The same as far as backward, and the sample's gradient is added to t->gradient, removed weights' too.

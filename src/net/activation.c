@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "activation.h"
+#include "bits.h"
 #include "nonlinear.h"
 #include "wide.h"
 #include "libprune/fmath.h"
@@ -14,10 +15,13 @@
 /* Where there are vectors, rows shorter than this are taken several at a time, by a repeated bias. */
 enum { ROOM = 128 };
 
+/* Here, and of ReLU, with one test a number, also where code is small: count is above 0. */
 static void linear_forward(float *y, const float *bias, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        y[i] += bias[i];
+    const float *const end = bias + count;
+    do
+        *y++ += *bias++;
+    while (bias != end);
 }
 
 static void linear_backward(float *dy, const float *y, size_t count)
@@ -27,21 +31,21 @@ static void linear_backward(float *dy, const float *y, size_t count)
     (void)count;
 }
 
-/* These two with one test a number, also where code is small: count is above 0. */
 static void relu_forward(float *y, const float *bias, size_t count)
 {
     size_t i = 0;
     do {
         const float x = y[i] + bias[i];
-        y[i] = x > 0.0f ? x : 0.0f;
+        y[i] = prn_bits_float(x > 0.0f ? prn_bits_of(x) : 0u);
     } while (++i != count);
 }
 
+/* No y is NaN: its bits order like integers, which costs less where there is no unit for float. */
 PRN_INLINE void relu_back(float *dy, const float *y, size_t count)
 {
     size_t i = 0;
     do
-        dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+        dy[i] = prn_bits_float((int32_t)prn_bits_of(y[i]) > 0 ? prn_bits_of(dy[i]) : 0u);
     while (++i != count);
 }
 

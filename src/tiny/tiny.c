@@ -1,8 +1,7 @@
 /* tiny.c -- the training core for chips: one block of memory, one sample at a time
  *
- * All loops over weights are two: sums of products, and multiples of a row added to another one. The
- * gradient of a layer is that of its rows, d_o x, and of its biases, d times 1: each goes to an optimizer, or
- * to where it is added up, without ever being stored.
+ * The gradient of a layer is that of its rows, d_o x, and of its biases, d times 1: each goes to an
+ * optimizer, or to where it is added up, without ever being stored.
  *
  * SPDX-License-Identifier: MIT */
 #include "bits.h"
@@ -58,7 +57,7 @@ PRN_INLINE places lay_out(const prune_tiny_plan *plan, uint32_t parameters, uint
 {
     const size_t output = (1 + plan->optimizer->moments + (plan->parts & PRUNE_TINY_GRADIENT)) * parameters;
     const size_t mask = output + 2 * (size_t)neurons + plan->layer_count + 1;
-    const size_t words = plan->parts & PRUNE_TINY_MASK ? prn_tiny_mask_words(parameters) : 0;
+    const size_t words = plan->parts / PRUNE_TINY_MASK * prn_tiny_mask_words(parameters); /* times 0 or 1 */
     const places at = { output, mask, mask + words };
     return at;
 }
@@ -87,9 +86,11 @@ prune_status prune_tiny_init(prune_tiny *t, const prune_tiny_plan *plan, void *m
     t->output = first + at.output;
     t->delta = t->output + neurons;
     uint32_t *width = t->width = (uint32_t *)(void *)(t->delta + neurons);
+    const prune_tiny_layer *layer = plan->layers;
     *width++ = plan->inputs;
-    for (size_t l = 0; l < plan->layer_count; l++)
-        *width++ = plan->layers[l].outputs;
+    do
+        *width++ = layer++->outputs;
+    while (layer != plan->layers + plan->layer_count);
     for (size_t m = 0; m < plan->optimizer->moments; m++)
         t->moment[m] = first += parameters;
     if (plan->parts & PRUNE_TINY_GRADIENT)
@@ -110,15 +111,6 @@ static float dot(const float *w, const float *x, size_t count)
         sum += *w++ * *x++;
     while (w != end);
     return sum;
-}
-
-void prn_tiny_add(prune_tiny *t, float *w, const float *x, float by, size_t count)
-{
-    const float *const end = x + count;
-    (void)t;
-    do
-        *w++ += by * *x++;
-    while (x != end);
 }
 
 float *prn_tiny_forward(const prune_tiny *t, const float *x)
@@ -183,24 +175,6 @@ static int32_t bounded(const float *x, size_t count)
     return 1;
 }
 
-static prune_status differentiate(float *loss, prune_tiny *t, const float *x, const void *target)
-{
-    float sum;
-    if (t == NULL || x == NULL || target == NULL)
-        return PRUNE_E_ARGUMENT;
-    if (!bounded(x, t->width[0]))
-        return PRUNE_E_RANGE;
-    const prune_status status = t->plan->loss->of(&sum, t, prn_tiny_forward(t, x), target);
-    if (status != PRUNE_OK)
-        return status;
-    backward(t);
-    if (!bounded(t->output, 2 * (size_t)t->neurons)) /* and t->delta, which lies behind it */
-        return PRUNE_E_DIVERGED;
-    if (loss != NULL)
-        *loss = sum;
-    return PRUNE_OK;
-}
-
 /* ---- where gradients go ---- */
 
 static void give(prune_tiny *t, const float *x, prn_tiny_take *take)
@@ -215,23 +189,6 @@ static void give(prune_tiny *t, const float *x, prn_tiny_take *take)
         x = y;
         y += width[1];
     }
-}
-
-static void add_up(prune_tiny *t, float *w, const float *x, float by, size_t count)
-{
-    prn_tiny_add(t, w + (t->gradient - t->weight), x, by, count);
-}
-
-prune_status prune_tiny_add(float *loss, prune_tiny *t, const float *x, const void *target)
-{
-    if (t != NULL && t->gradient == NULL)
-        return PRUNE_E_STATE;
-    const prune_status status = differentiate(loss, t, x, target);
-    if (status != PRUNE_OK)
-        return status;
-    give(t, x, add_up);
-    t->samples++;
-    return PRUNE_OK;
 }
 
 void prune_tiny_forget(prune_tiny *t)
@@ -287,14 +244,53 @@ void prn_tiny_restart(prune_tiny *t)
 
 prune_status prune_tiny_step(float *loss, prune_tiny *t, const float *x, const void *target)
 {
-    const prune_status status = differentiate(loss, t, x, target);
+    if (t == NULL || x == NULL || target == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (!bounded(x, t->width[0]))
+        return PRUNE_E_RANGE;
+    const prune_status status = t->plan->loss->of(loss, t, prn_tiny_forward(t, x), target);
     if (status != PRUNE_OK)
         return status;
+    backward(t);
+    if (!bounded(t->output, 2 * (size_t)t->neurons)) /* and t->delta, which lies behind it */
+        return PRUNE_E_DIVERGED;
     const prune_tiny_optimizer *const by = t->plan->optimizer;
     by->advance(t);
     give(t, x, by->take);
     clear(t);
     return PRUNE_OK;
+}
+
+/* Adding up is a step of an optimizer that leaves the weights as they are. */
+static void count_sample(prune_tiny *t)
+{
+    t->samples++;
+}
+
+static void add_up(prune_tiny *t, float *w, const float *x, float by, size_t count)
+{
+    const float *const end = x + count;
+    float *g = t->gradient + (w - t->weight);
+    do
+        *g++ += by * *x++;
+    while (x != end);
+}
+
+static const prune_tiny_optimizer adding = { 0, count_sample, add_up };
+
+prune_status prune_tiny_add(float *loss, prune_tiny *t, const float *x, const void *target)
+{
+    if (t == NULL)
+        return PRUNE_E_ARGUMENT;
+    if (t->gradient == NULL)
+        return PRUNE_E_STATE;
+    const prune_tiny_plan *const plan = t->plan;
+    prune_tiny_plan sums = *plan;
+    sums.optimizer = &adding;
+    t->plan = &sums;
+    const prune_status status = prune_tiny_step(loss, t, x, target);
+    t->plan = plan;
+    return status;
 }
 
 prune_status prune_tiny_update(prune_tiny *t)
@@ -319,7 +315,8 @@ static prune_status squared_error(float *loss, const prune_tiny *t, float *h, co
         sum += difference * difference;
         h[t->neurons] = difference;
     } while (++h != t->delta);
-    *loss = 0.5f * sum;
+    if (loss != NULL)
+        *loss = 0.5f * sum;
     return PRUNE_OK;
 }
 

@@ -7,8 +7,8 @@
 
 #include <float.h>
 
-/* The loss of the outputs h, and into h + neurons, which is their place in t->delta, its derivatives.
- * PRUNE_E_LABEL. */
+/* The loss of the outputs h, which may be NULL, and into h + neurons, which is their place in t->delta, its
+ * derivatives. PRUNE_E_LABEL. */
 struct prune_tiny_loss {
     prune_status (*of)(float *loss, const prune_tiny *t, float *h, const void *target);
 };
@@ -42,9 +42,6 @@ static inline size_t prn_tiny_mask_words(size_t parameters)
 
 /* y = f(W x + b) of all layers; the outputs. */
 float *prn_tiny_forward(const prune_tiny *t, const float *x);
-
-/* w += by x. */
-prn_tiny_take prn_tiny_add;
 
 /* 0 into weight and moments of a parameter. */
 void prn_tiny_zero(prune_tiny *t, size_t i);

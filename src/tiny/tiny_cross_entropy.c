@@ -19,7 +19,9 @@ static prune_status cross_entropy(float *loss, const prune_tiny *t, float *h, co
     const prn_terms terms = { .outputs = t->width[t->plan->layer_count], .scale = 1.0f };
     if ((uint32_t) * (const int32_t *)target >= terms.outputs)
         return PRUNE_E_LABEL;
-    *loss = prn_sharp_cross_entropy(&terms, h, target, h + t->neurons);
+    const float sum = prn_sharp_cross_entropy(&terms, h, target, h + t->neurons);
+    if (loss != NULL)
+        *loss = sum;
     return PRUNE_OK;
 }
 

@@ -10,7 +10,10 @@ static void advance(prune_tiny *t)
 
 static void take(prune_tiny *t, float *w, const float *x, float by, size_t count)
 {
-    prn_tiny_add(t, w, x, -(t->rate * by), count);
+    const float *const end = x + count, step = t->rate * by;
+    do
+        *w++ -= step * *x++;
+    while (x != end);
 }
 
 const prune_tiny_optimizer prune_tiny_sgd = { 0, advance, take };

@@ -45,7 +45,7 @@ LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
 
 # What each of the sets $1 takes, linked from $2.
-linked = for set in $1; do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,-u,$${set\#*:} -o $B/linked.o $2 && \
+linked = for set in $1; do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,--unique,-u,$${set\#*:} -o $B/linked.o $2 && \
          $(CROSS)size -A $B/linked.o | awk -v name=$${set%%:*} -f $(FIRMWARE_D)/sections.awk || exit 1; done
 
 .PHONY: check-firmware chip chip-nets chip-learn chip-linked demo-chip demo-learn $(CHIPS:%=chip-%) $(BUILDS:%=build-%) \
