@@ -2,7 +2,7 @@
 #
 # Input: goals.txt, then lines of four words: flags, kind, what, figure. Output: goals.txt as it would be now. A figure
 # is at most its goal; where what was seen is above it, at most 1 % more than that. And what was seen is within 1 % of
-# what is. -v compiler: its version, nothing is compared with figures of another; -v rewrite: if set, nothing is compared.
+# what is. -v compiler: its version, nothing is compared with figures of another; -v rewrite: if set, nothing is.
 FILENAME ~ /goals\.txt$/ { line[++lines] = $0; next }
 { figure[$1, $2, $3] = $4 }
 

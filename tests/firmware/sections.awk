@@ -4,7 +4,7 @@
 # that name them.
 BEGIN {
     computes = "^\\.(text|rodata)\\.(run|run_.*|prune_blob_run|prune_blob_ops|prune_op_.*|prune_[a-z0-9]*f|prn_scaled|relu" \
-               "|prn_[a-z_]*lu|prn_gelu_tanh|map(\\..*)?)$"
+               "|prn_[a-z_]*lu|prn_gelu_tanh|fading|map(\\..*)?)$"
 }
 /^\.(text|s?rodata)/ && !(name ~ /^loader/ && $1 ~ computes) { code += $2 }
 /^\.s?(data|bss)/ { data += $2 }
