@@ -338,9 +338,49 @@ START_TEST(ends_of_int8_are_checked)
 }
 END_TEST
 
+static int32_t checked;
+
+static uint32_t count_check(const prune_blob_layer *layer)
+{
+    checked += layer != NULL;
+    return 0;
+}
+
+/* Places are 32 bits, so what says that it is beyond 4 GB is not walked through. */
+START_TEST(more_than_four_gigabytes_are_refused)
+{
+    static const prune_blob_op counting = { PRUNE_BLOB_DENSE, PRUNE_BLOB_F32,
+                                            PRUNE_BLOB_F32,   0,
+                                            count_check,      NULL };
+    static const prune_blob_op *const ops[] = { &counting, NULL };
+    struct {
+        prune_blob_header header;
+        prune_blob_layer layer;
+        uint32_t crc;
+    } blob = { { .magic = PRUNE_BLOB_MAGIC,
+                 .version = PRUNE_BLOB_VERSION,
+                 .panel = PRUNE_BLOB_PANEL,
+                 .takes = PRUNE_BLOB_F32,
+                 .gives = PRUNE_BLOB_F32,
+                 .words = sizeof blob / 4,
+                 .layers = 1,
+                 .inputs = 1,
+                 .outputs = 1 },
+               { .op = PRUNE_BLOB_DENSE, .inputs = 1, .outputs = 1, .to = PRUNE_BLOB_OUTPUT },
+               0 };
+    ck_assert_ok(prune_blob_open(&blob, SIZE_MAX, ops));
+    ck_assert_int_eq(checked, 1);
+    blob.header.words = 1u << 30;
+    ck_assert_status(prune_blob_open(&blob, SIZE_MAX, ops),
+                     sizeof(size_t) > 4 ? PRUNE_E_FORMAT : PRUNE_E_TRUNCATED);
+    ck_assert_int_eq(checked, 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        more_than_four_gigabytes_are_refused,
         blocks_are_checked,
         deltas_are_checked,
         bitmasks_are_checked,

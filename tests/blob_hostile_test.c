@@ -240,39 +240,11 @@ static void refused8(void)
     refused_of(make_net8, PRUNE_E_FORMAT);
 }
 
-static int32_t lies; /* that were looked at */
-
 static void missing(size_t l)
 {
     const uint32_t id = layer_at(l)->op | (uint32_t)layer_at(l)->zero << 16;
     ck_assert_uint_eq(prune_blob_missing(net.words, bytes_of(&net), prune_blob_ops), id);
 }
-
-static uint32_t count_check(const prune_blob_layer *layer)
-{
-    (void)layer;
-    lies++;
-    return 0;
-}
-
-/* Places are 32 bits, so what says that it is beyond 4 GB is not walked through. */
-START_TEST(more_than_four_gigabytes_are_refused)
-{
-    static const prune_blob_op counting = { PRUNE_BLOB_DENSE, PRUNE_BLOB_F32,
-                                            PRUNE_BLOB_F32,   0,
-                                            count_check,      NULL };
-    static const prune_blob_op *const ops[] = { &counting, NULL };
-    prune_blob_header *h = (prune_blob_header *)(void *)net.words;
-    make_net();
-    layer_at(0)->op = PRUNE_BLOB_DENSE;
-    (void)prune_blob_open(h, SIZE_MAX, ops);
-    ck_assert_int_eq(lies, 1);
-    h->words = 1u << 30;
-    ck_assert_status(prune_blob_open(h, SIZE_MAX, ops),
-                     sizeof(size_t) > 4 ? PRUNE_E_FORMAT : PRUNE_E_TRUNCATED);
-    ck_assert_int_eq(lies, 1);
-}
-END_TEST
 
 START_TEST(each_lie_is_refused)
 {
@@ -499,7 +471,6 @@ int main(void)
         mutants_that_are_let_through_stay_in_bounds,
         what_is_missing_of_mutants_is_found_in_bounds,
         each_lie_is_refused,
-        more_than_four_gigabytes_are_refused,
         each_lie_about_int8_is_refused,
         a_layer_that_gives_float_is_checked_too,
         neighbours_are_let_through_and_what_overlaps_is_not,
