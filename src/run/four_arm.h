@@ -2,6 +2,7 @@
 #ifndef PRN_FOUR_ARM_H
 #define PRN_FOUR_ARM_H
 
+#include "inline.h"
 #include "libprune/base.h"
 
 /* Columns 0 and 1, 2 and 3. */
@@ -10,7 +11,7 @@ typedef struct __attribute__((may_alias)) prn_four {
 } prn_four;
 
 /* x is aligned to 4. */
-static inline prn_four prn_four_at(const int16_t *x)
+PRN_INLINE prn_four prn_four_at(const int16_t *x)
 {
     const prn_four *at = (const prn_four *)(const void *)x;
     prn_four four;
@@ -19,7 +20,7 @@ static inline prn_four prn_four_at(const int16_t *x)
 }
 
 /* And goes on behind them. */
-static inline prn_four prn_four_take(const int16_t **x)
+PRN_INLINE prn_four prn_four_take(const int16_t **x)
 {
     const prn_four *at = (const prn_four *)(const void *)*x;
     prn_four four;
@@ -36,7 +37,7 @@ static inline uint32_t prn_byte_take(const uint8_t **at)
 }
 
 /* In one piece, since compilers that put other instructions between run out of registers. */
-static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
+PRN_INLINE uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four four)
 {
     uint32_t half;
     __asm__("sxtb16 %1, %2\n\t"
@@ -48,7 +49,7 @@ static inline uint32_t prn_four_add(uint32_t sum, uint32_t weights, prn_four fou
     return sum;
 }
 
-static inline int32_t prn_saturated(int32_t value)
+PRN_INLINE int32_t prn_saturated(int32_t value)
 {
     int32_t byte;
     __asm__("ssat %0, #8, %1" : "=r"(byte) : "r"(value));
@@ -56,7 +57,7 @@ static inline int32_t prn_saturated(int32_t value)
 }
 
 /* Of half the value, rounded down. */
-static inline int32_t prn_half_saturated(int32_t value)
+PRN_INLINE int32_t prn_half_saturated(int32_t value)
 {
     int32_t byte;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(byte) : "r"(value));
