@@ -259,12 +259,23 @@ static void refused(const blobs *blob, const prune_c_options *options, prune_sta
 
 START_TEST(bad_options_are_refused)
 {
-    static const char *const bad[] = {
-        "",        "7net",  "_net",        "ne__t",
-        "net_",    "n-t",   "n t",         "net.c",
-        "prune_x", "prn",   "PRN_X",       "Prune\xc3\xa9",
-        "stdint",  "Float", "stdnoreturn", "a23456789_123456789_123456789_123456789_1"
-    };
+    static const char *const bad[] = { "",
+                                       "7net",
+                                       "_net",
+                                       "ne__t",
+                                       "net_",
+                                       "n-t",
+                                       "n t",
+                                       "net.c",
+                                       "prune_x",
+                                       "prn",
+                                       "PRN_X",
+                                       "Prune\xc3\xa9",
+                                       "stdint",
+                                       "Float",
+                                       "stdnoreturn",
+                                       "features",
+                                       "a23456789_123456789_123456789_123456789_1" };
     static const char *const good[] = {
         "n", "Net7", "int", "a_b_c", "floats", "std", "a23456789_123456789_123456789_1234567890"
     };

@@ -311,9 +311,12 @@ START_TEST(other_blobs_are_refused)
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         refuse(blob, &others[i], PRUNE_E_SHAPE);
-    blob[sizeof(prune_blob_header) / 4 + sizeof(prune_blob_layer) / 4 + 3] = 0x7FC00000u; /* NaN */
+    uint32_t *data = blob + sizeof(prune_blob_header) / 4 + sizeof(prune_blob_layer) / 4;
     shape = shapes[2];
     shape.hidden = PRUNE_TANH;
+    data[3] = data[4] = 0x7F61B1E6u; /* 3e38: finite, but not if both are of one weight */
+    refuse(blob, &shape, PRUNE_E_NONFINITE);
+    data[3] = 0x7FC00000u, data[4] = 0; /* NaN */
     refuse(blob, &shape, PRUNE_E_NONFINITE);
     blob[sizeof(prune_blob_header) / 4] = PRUNE_BLOB_AFFINE;
     refuse(blob, &shape, PRUNE_E_UNSUPPORTED);

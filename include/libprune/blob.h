@@ -156,7 +156,8 @@ prune_status prune_blob_check(const void *blob, size_t length, const prune_blob_
 prune_status prune_blob_open(const void *blob, size_t length, const prune_blob_op *const *ops);
 
 /* The first operation of a blob that is not in the list, where the checks say PRUNE_E_UNSUPPORTED: its id,
- * PRUNE_BLOB_DENSE, ...; else 0. On hosts prune_c_op_name() (c_export.h) has a name for it. */
+ * PRUNE_BLOB_DENSE, ..., plus 65536 times what is to be 0 behind it; else 0. On hosts prune_c_op_name()
+ * (c_export.h) has a name for it. */
 uint32_t prune_blob_missing(const void *blob, size_t length, const prune_blob_op *const *ops);
 
 /* Bytes of scratch that a run needs; 0 for NULL. */

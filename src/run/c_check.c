@@ -34,15 +34,15 @@ static int32_t is_name(const char *name, const char *text)
     return *name == *text;
 }
 
-/* Of C's and C++'s headers, whose place <prefix>.h would take where its folder is searched first; also where
- * file names have no case. */
+/* Of C's headers, and one that glibc's include: <prefix>.h would take their place where its folder is searched
+ * first. Also where file names have no case. */
 static int32_t is_header(const char *prefix)
 {
     static const char *const names[] = {
-        "assert", "complex", "ctype",     "errno",  "fenv",   "float",    "inttypes", "iso646",
-        "limits", "locale",  "math",      "setjmp", "signal", "stdalign", "stdarg",   "stdatomic",
-        "stdbit", "stdbool", "stdckdint", "stddef", "stdint", "stdio",    "stdlib",   "stdnoreturn",
-        "string", "tgmath",  "threads",   "time",   "uchar",  "wchar",    "wctype"
+        "assert",      "complex", "ctype",   "errno",     "features", "fenv",   "float",    "inttypes",
+        "iso646",      "limits",  "locale",  "math",      "setjmp",   "signal", "stdalign", "stdarg",
+        "stdatomic",   "stdbit",  "stdbool", "stdckdint", "stddef",   "stdint", "stdio",    "stdlib",
+        "stdnoreturn", "string",  "tgmath",  "threads",   "time",     "uchar",  "wchar",    "wctype"
     };
     int32_t found = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -1,6 +1,7 @@
 /* tiny_blob.c -- to a blob for the runtime, and from one
  *
  * SPDX-License-Identifier: MIT */
+#include "bits.h"
 #include "blob.h"
 #include "blob_code.h"
 #include "blob_decode.h"
@@ -119,12 +120,13 @@ static const prune_blob_layer *next_layer(const prune_blob_layer *layer)
     return (const void *)(prn_layer_data(layer) + layer->words);
 }
 
+/* Where the sum of all sizes is finite, so is what is stored twice for one weight. */
 static void look(void *user, uint32_t row, uint32_t column, float value)
 {
-    int32_t *finite = user;
+    float *sum = user;
     (void)row;
     (void)column;
-    *finite = *finite && prn_scan_finite(&value, 1) == 1;
+    *sum += prn_size(value);
 }
 
 /* The plan's, 0 or none, is also the layer's; of none there are many. */
@@ -139,14 +141,14 @@ static prune_status check_layer(const prune_blob_layer **at, uint32_t *left, con
     const prune_blob_layer *layer = *at;
     const uint16_t behind = operation_behind(t, l);
     const uint32_t needed = behind == 0 ? 1 : 2;
-    int32_t finite = 1;
+    float sum = 0.0f;
     if (*left < needed)
         return PRUNE_E_SHAPE;
-    if (!prn_blob_decode(layer, look, &finite))
+    if (!prn_blob_decode(layer, look, &sum))
         return PRUNE_E_UNSUPPORTED;
     if (layer->outputs > t->plan->layers[l].outputs || !has_floor(layer, floor_of(t, l)))
         return PRUNE_E_SHAPE;
-    if (!finite)
+    if (prn_scan_finite(&sum, 1) != 1)
         return PRUNE_E_NONFINITE;
     *left -= needed;
     *at = next_layer(layer);
