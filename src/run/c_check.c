@@ -34,8 +34,8 @@ static int32_t is_name(const char *name, const char *text)
     return *name == *text;
 }
 
-/* Of C's headers, and one that glibc's include: <prefix>.h would take their place where its folder is searched
- * first. Also where file names have no case. */
+/* Of C's headers, and one that glibc's include: <prefix>.h would take their place where its folder is
+ * searched first. Also where file names have no case. */
 static int32_t is_header(const char *prefix)
 {
     static const char *const names[] = {
