@@ -31,7 +31,7 @@
  * other. These words are constants that nobody writes; GCC and Clang give the bits at -O3 and with -flto.)
  *
  * ASCII, lines end in '\n', no locale; the same bytes for the same arguments. Only little-endian hosts
- * export: others refuse blobs. Any thread; the blob is only read.
+ * export: others refuse blobs; and they refuse C of int8 models. Any thread; the blob is only read.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef LIBPRUNE_C_EXPORT_H

@@ -263,6 +263,11 @@ static void put_code(writing *w)
     put(w, "/* $.c -- a model as C source, made by libprune\n *\n", 0);
     put(w, " * With -ffp-contract=off it computes the same bits everywhere.\n *\n", 0);
     put(w, " * SPDX-License-Identifier: MIT (of what is libprune's) */\n#include \"$.h\"\n\n", 0);
+    if (w->header->takes != PRUNE_BLOB_F32)
+        put(w,
+            "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == 4321\n"
+            "#error \"int8 weights stand in little-endian words\"\n#endif\n\n",
+            0);
     if (w->options.runtime == NULL)
         put(w, "#include <float.h>\n#include <stddef.h>\n\n", 0);
     else {
