@@ -29,7 +29,7 @@ PRN_INLINE prn_four prn_four_take(const int16_t **x)
 }
 
 /* Compilers that see how far a walk goes keep where it ends, in registers that they do not have. */
-static inline uint32_t prn_byte_take(const uint8_t **at)
+PRN_INLINE uint32_t prn_byte_take(const uint8_t **at)
 {
     uint32_t byte;
     __asm__("ldrb %0, [%1], #1" : "=r"(byte), "+r"(*at) : "m"(**at));
