@@ -279,7 +279,7 @@ static void rescale(net *n)
         const float scale = strcmp(info.name, "running_var") == 0 ? 1.0f : far_off(n);
         for (size_t i = 0; i < info.count; i++)
             values[i] = scale * prune_model_param(n->model, p)[i];
-        if (prune_model_set_param(n->model, p, values, info.count) != PRUNE_OK)
+        if (prune_model_set_param(n->model, p, values, (size_t)info.count) != PRUNE_OK)
             ck_assert(scale > 1e20f);
     }
 }
