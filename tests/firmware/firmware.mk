@@ -37,12 +37,16 @@ CHECKS_HOST = $(CHECKS:%=$B/%) $B/$(FIRMWARE_D)/board_host.o
 # What programs link that name no more than this: NAME:FUNCTION, and more of them behind ,-u, each.
 RUNNING     = prune_blob_run,-u,prune_op_dense
 RUNNING8    = prune_blob_run,-u,prune_op_widen,-u,prune_op_dense8,-u,prune_op_narrow
+FUNCTIONS   = prune_expf,-u,prune_tanhf,-u,prune_logf
 ACTIVATED   = prune_activation_relu,-u,prune_activation_linear
 LEARN       = prune_tiny_init,-u,prune_tiny_step,-u,prune_tiny_mse,-u,$(ACTIVATED),-u,prune_tiny_sgd
 LINKED      = run:$(RUNNING) run8:$(RUNNING8) run+check:$(RUNNING),-u,prune_blob_check \
               run-all+check:prune_blob_run,-u,prune_blob_ops,-u,prune_blob_check \
-              functions:prune_expf,-u,prune_tanhf,-u,prune_logf \
+              functions:$(FUNCTIONS) \
               tiny-sgd:$(LEARN) tiny+adam:$(LEARN),-u,prune_tiny_adam
+
+# How a program comes onto a board.
+ON_BOARD    = -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%)
 
 # What each of the sets $1 takes, linked from $2.
 linked = for set in $1; do $(CROSS)gcc $(CPU) -nostdlib -r -Wl,--gc-sections,--unique,-u,$${set\#*:} -o $B/linked.o $2 && \
@@ -81,7 +85,7 @@ chip: $(CHIP_LIBS) $(if $(MACHINE),$B/firmware/checks.elf chip-nets chip-linked)
 $B/firmware/checks.elf: $(CHECKS:%=$B/firmware/%)
 $B/firmware/learn.elf: $B/firmware/$(FIRMWARE_D)/board_learn.o
 $B/firmware/%.elf: $(BOARD_CHIP) $B/firmware/libprune-firmware.a $(FIRMWARE_D)/chip.ld
-	$(CROSS)gcc $(CPU) -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%) -Wl,--gc-sections -o $@ \
+	$(CROSS)gcc $(CPU) $(ON_BOARD) -Wl,--gc-sections -o $@ \
 	    $(filter %.o,$^) $(filter %.a,$^) -lgcc
 $B/firmware/$(FIRMWARE_D)/bare/string.o: private override CPU += -fno-builtin -fno-tree-loop-distribute-patterns
 $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
@@ -91,15 +95,14 @@ $B/$(FIRMWARE_D)/checks: $(CHECKS_HOST) $B/libprune.a
 # linked/ they use the amalgamated runtime, and one is a blob too: as C++.
 NET_FLAGS  = $(filter-out -fcallgraph-info,$(CPU)) $(BARE) -Os $(filter -O2,$(CPU)) -Wall -Wextra -Wpedantic -Wconversion \
              -Wdouble-promotion -Werror -ffp-contract=off
-NET_LINK   = -nostdlib -T $(FIRMWARE_D)/chip.ld $(MEMORY:%=-Wl,--defsym=%)
 $B/chips/nets: $B/tests/source/write $B/prune_runtime.c $B/prune_runtime.h
 	rm -rf $@ && mkdir -p $@/linked && $< $@ - && $< $@/linked prune_runtime.h && cp $B/prune_runtime.[ch] $@/linked
 chip-nets: $(BOARD_CHIP)
-	$(CROSS)gcc -std=c11 $(NET_FLAGS) -I$(FIRMWARE_D) -I$(NETS) $(NET_LINK) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
+	$(CROSS)gcc -std=c11 $(NET_FLAGS) -I$(FIRMWARE_D) -I$(NETS) $(ON_BOARD) -o $B/nets.elf $(NETS)/*.c $^ -lgcc
 	$(QEMU) -kernel $B/nets.elf </dev/null
 chip-linked: $(BOARD_CHIP)
 	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fsyntax-only $(NETS)/*.c
-	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fno-exceptions -I$(NETS)/linked $(NET_LINK) -o $B/linked.elf $(NETS)/linked/*.c \
+	$(CROSS)g++ -xc++ -std=c++17 $(NET_FLAGS) -fno-exceptions -I$(NETS)/linked $(ON_BOARD) -o $B/linked.elf $(NETS)/linked/*.c \
 	    -xnone $(NETS)/linked/blob.S $^ -lgcc
 	$(QEMU) -kernel $B/linked.elf </dev/null
 
@@ -109,7 +112,7 @@ GOALS_CHIP  = $(addprefix $B/firmware/$(FIRMWARE_D)/,board_goals.o tell.o)
 WEIGHTS     = prune_op_dense,-u,prune_op_blocks,-u,prune_op_deltas,-u,prune_op_bitmask
 WEIGHTS8    = prune_op_widen,-u,prune_op_dense8,-u,prune_op_blocks8,-u,prune_op_narrow
 GOALS_SETS  = run:$(RUNNING) run8:$(RUNNING8) pruned8:prune_blob_run,-u,prune_blob_check,-u,$(WEIGHTS8) \
-              functions:prune_expf,-u,prune_tanhf,-u,prune_logf train:$(LEARN),-u,prune_tiny_adam,-u,memset \
+              functions:$(FUNCTIONS) train:$(LEARN),-u,prune_tiny_adam,-u,memset \
               loader-dense:$(RUNNING),-u,prune_blob_check loader-float:prune_blob_check,-u,$(WEIGHTS) \
               loader-weights:prune_blob_check,-u,$(WEIGHTS),-u,$(WEIGHTS8) loader-all:prune_blob_check,-u,prune_blob_ops
 check-goals: $(GOALS:%=goals-%)
@@ -126,7 +129,7 @@ goals: $B/firmware/goals.elf $B/firmware/$(FIRMWARE_D)/bare/string.o
 	$(call linked,$(GOALS_SETS),$(GOALS_OBJ) $(lastword $^)) >>$B/output
 	sed 's/^/$(NAME) /' $B/output >$B/figures
 $B/firmware/goals.elf: $(BOARD_CHIP) $(GOALS_CHIP) $(GOALS_OBJ) $(NETS)/goals.S
-	$(CROSS)gcc $(CPU) $(NET_LINK) -Wl,--gc-sections -Wa,-I$(NETS) -o $@ $^ -lgcc
+	$(CROSS)gcc $(CPU) $(ON_BOARD) -Wl,--gc-sections -Wa,-I$(NETS) -o $@ $^ -lgcc
 
 # What `make demo` has pruned, in an image for a Cortex-M4F, running.
 DEMO_MODEL = $B/demo-weights.prune
